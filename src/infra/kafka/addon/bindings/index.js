@@ -1,0 +1,1 @@
+module.exports = () => require('../../../../../node_modules/.kafka-addon/confluent-kafka-javascript.node');
