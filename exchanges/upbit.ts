@@ -1,0 +1,175 @@
+import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
+import { parseObject } from '../src/core/frame.ts';
+import type { Market, Micros, RequestType } from '../src/core/market/market.ts';
+import { cut, type Markets } from '../src/core/market/markets.ts';
+import {
+  changeOf,
+  exactDigits,
+  isObject,
+  type JsonObject,
+  number,
+  optionalNumber,
+  rateOf,
+  sideOf,
+  timeOf,
+} from '../src/core/market/read-values.ts';
+import type { StreamType } from '../src/core/market/rows.ts';
+
+/**
+ * Upbit, spot, Korea. https://docs.upbit.com/kr/reference/websocket-guide
+ * Frames are binary with plain JSON. A request replaces the whole subscription of its socket; there is no ack and no
+ * unsubscribe; an unknown code is ignored in silence; an error frame is followed by a close.
+ */
+export const upbit: Exchange = {
+  id: 'upbit',
+  name: 'Upbit',
+  region: 'korea',
+  docs: 'https://docs.upbit.com/kr/reference/websocket-guide',
+  types: ['ticker', 'trade'],
+
+  endpoint: () => 'wss://api.upbit.com/websocket/v1',
+  hosts: ['api.upbit.com'],
+  encoding: 'text',
+
+  // https://docs.upbit.com/kr/reference/rate-limits: 5 opens a second; 5 messages a second and 100 a minute per socket.
+  limits: {
+    codesPerFrame: 1000,
+    frameChars: null,
+    codesPerSocket: 1000,
+    sends: [
+      { count: 5, perMs: 1000 },
+      { count: 100, perMs: 60_000 },
+    ],
+    opens: [{ count: 5, perMs: 1000 }],
+    sockets: null,
+    lifetimeMs: null,
+  },
+
+  // Idle sockets are cut after 60 s (documented: 120 s); a protocol ping is the certain sign of life.
+  heartbeat: { send: 'ping', everyMs: 15_000, deadAfterMs: 45_000 },
+  confirms: 'data',
+  subscribing: 'replace',
+  // Documented as unique, without an order.
+  tradeIds: 'unordered',
+
+  markets: {
+    urls: ['https://api.upbit.com/v1/market/all'],
+    parse(bodies) {
+      const [list] = bodies;
+      if (!Array.isArray(list)) throw new Error('market/all is not an array');
+      return list.flatMap((row: unknown) => {
+        const symbol = isObject(row) ? row.market : undefined;
+        const pair = typeof symbol === 'string' ? split(symbol) : null;
+        return pair ? [{ symbol: symbol as string, ...pair }] : [];
+      });
+    },
+    split,
+  },
+
+  session: (type, markets) => session(type, markets),
+};
+
+/** `KRW-BTC`: quote first. Bases may hold digits (`1INCH`). */
+function split(symbol: string): { base: string; quote: string } | null {
+  const parts = cut(symbol, '-');
+  return parts && { quote: parts[0], base: parts[1] };
+}
+
+function session(type: RequestType, markets: Markets): Session {
+  return {
+    open: () => [],
+    change: (want) => (want.length === 0 ? [] : [subscribe(type, want)]),
+    read: (text, receivedAt, emit) => read(text, receivedAt, markets, emit),
+  };
+}
+
+function subscribe(type: RequestType, want: readonly Market[]): string {
+  const codes = want.map(({ symbol }) => symbol);
+  return JSON.stringify([{ ticket: `kcs-${type}` }, { type, codes }, { format: 'DEFAULT' }]);
+}
+
+function read(text: string, receivedAt: Micros, markets: Markets, emit: Emit): void {
+  const frame = parseObject(text);
+  if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+  const { type, code } = frame;
+  if (type === 'ticker' || type === 'trade') {
+    const market = typeof code === 'string' ? markets.get(code) : undefined;
+    if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
+    return type === 'ticker'
+      ? ticker(frame, market, receivedAt, emit)
+      : trade(frame, text, market, receivedAt, emit);
+  }
+  const { error } = frame;
+  if (isObject(error)) {
+    return emit({ kind: 'refused', symbols: [], reason: `${error.name}: ${error.message}` });
+  }
+  // {"status":"UP"} and whatever else is no market data.
+  emit({ kind: 'alive' });
+}
+
+function streamType(value: unknown): StreamType {
+  return value === 'SNAPSHOT' ? 'SNAPSHOT' : 'REALTIME';
+}
+
+/**
+ * https://docs.upbit.com/kr/reference/websocket-ticker
+ * {"type":"ticker","code":"KRW-BTC","opening_price":31883000,"high_price":32310000,"low_price":31855000,
+ *  "trade_price":32287000,"prev_closing_price":31883000.00000000,"acc_trade_price":78039261076.51241000,"change":"RISE",
+ *  "change_price":404000.00000000,"signed_change_price":404000.00000000,"change_rate":0.0126713295,
+ *  "signed_change_rate":0.0126713295,"ask_bid":"ASK","trade_volume":0.03103806,"acc_trade_volume":2429.58834336,
+ *  "trade_timestamp":1676965262139,"timestamp":1676965262177,"acc_trade_price_24h":228827082483.70729000,
+ *  "acc_trade_volume_24h":7158.80283560,"stream_type":"REALTIME"}
+ * The acc_* figures without _24h count from 00:00 UTC; change_price and change_rate are unsigned.
+ */
+function ticker(frame: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+  const close = number(frame.trade_price);
+  const open = optionalNumber(frame.opening_price);
+  const prevClose = optionalNumber(frame.prev_closing_price);
+  const change = optionalNumber(frame.signed_change_price) ?? changeOf(close, prevClose, open);
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: timeOf(frame.timestamp),
+    received_at: receivedAt,
+    stream_type: streamType(frame.stream_type),
+    open,
+    high: optionalNumber(frame.high_price),
+    low: optionalNumber(frame.low_price),
+    close,
+    volume: optionalNumber(frame.acc_trade_volume_24h),
+    quote_volume: optionalNumber(frame.acc_trade_price_24h),
+    prev_close: prevClose,
+    change_price: change,
+    change_rate: optionalNumber(frame.signed_change_rate) ?? rateOf(change, prevClose, open),
+    bid: null,
+    bid_size: null,
+    ask: null,
+    ask_size: null,
+  });
+}
+
+/**
+ * https://docs.upbit.com/kr/reference/websocket-trade
+ * {"type":"trade","code":"KRW-BTC","timestamp":1788335180423,"trade_date":"2026-09-02","trade_time":"07:46:20",
+ *  "trade_timestamp":1788335180377,"trade_price":106691000.00000000,"trade_volume":0.00009372,"ask_bid":"ASK",
+ *  "prev_closing_price":107005000.00000000,"change":"FALL","change_price":314000.00000000,
+ *  "sequential_id":17883351803770004,"stream_type":"SNAPSHOT"}
+ * `timestamp` is when the frame was made; ask_bid is the taker's side; sequential_id exceeds 2^53.
+ */
+function trade(frame: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
+  const price = number(frame.trade_price);
+  const volume = number(frame.trade_volume);
+  emit({
+    kind: 'trade',
+    market,
+    timestamp: timeOf(frame.trade_timestamp),
+    received_at: receivedAt,
+    stream_type: streamType(frame.stream_type),
+    trade_id: exactDigits(text, 'sequential_id', frame.sequential_id),
+    fills: 1,
+    price,
+    volume,
+    amount: price * volume,
+    side: sideOf(frame.ask_bid, 'BID', 'ASK'),
+  });
+}

@@ -1,0 +1,120 @@
+import type { ExchangeId, Market, Micros, Pair, Region, RequestType } from './market/market.ts';
+import type { Markets } from './market/markets.ts';
+import type { Row } from './market/rows.ts';
+
+/** At most `count` of something within any `perMs` milliseconds. */
+export interface Rate {
+  readonly count: number;
+  readonly perMs: number;
+}
+
+/** What an exchange allows; shared code keeps to it. */
+export interface Limits {
+  /** Codes that one subscription frame may name. */
+  readonly codesPerFrame: number;
+  /** Characters that one subscription frame may hold; null where nothing is published. */
+  readonly frameChars: number | null;
+  /** Codes that one socket may carry. */
+  readonly codesPerSocket: number;
+  /** Messages out per socket, protocol pings included where the exchange counts them. */
+  readonly sends: readonly Rate[];
+  /** Sockets opened per source address. */
+  readonly opens: readonly Rate[];
+  /** Sockets open at once per source address; null where nothing is published. */
+  readonly sockets: number | null;
+  /** Age at which the exchange cuts a socket; null where it does not. A new socket takes over before. */
+  readonly lifetimeMs: number | null;
+}
+
+export interface Heartbeat {
+  /** What the client sends: a protocol ping, or this text. Absent where the server pings. */
+  readonly send?: 'ping' | { readonly text: string };
+  /** Interval of `send` in milliseconds. */
+  readonly everyMs?: number;
+  /** A socket without any frame (data, heartbeat, pong, server ping) for this long is dead. */
+  readonly deadAfterMs: number;
+}
+
+/** What a plug-in reads out of a frame. A plug-in never throws for what a frame holds; it emits `reject`. */
+export type Event =
+  | Row
+  /** The exchange confirmed these symbols. */
+  | { readonly kind: 'ack'; readonly symbols: readonly string[] }
+  /** The exchange refused these symbols (none where its words name none), in its own words. */
+  | { readonly kind: 'refused'; readonly symbols: readonly string[]; readonly reason: string }
+  /** A heartbeat or another control frame: the socket lives, which says nothing about data. */
+  | { readonly kind: 'alive' }
+  /** An answer the protocol demands, sent at once. */
+  | { readonly kind: 'send'; readonly text: string }
+  /** A frame, or element `row` of one, that cannot be a row. */
+  | { readonly kind: 'reject'; readonly reason: string; readonly row: number | null }
+  /** This symbol must be subscribed again: the exchange dropped it, or its state cannot be trusted. */
+  | { readonly kind: 'resync'; readonly symbol: string }
+  /** The exchange will end or reset this socket: a new one takes over. */
+  | { readonly kind: 'restart'; readonly reason: string };
+
+export type Emit = (event: Event) => void;
+
+/** The state of one socket: channel ids, request ids. A new socket gets a new session. */
+export interface Session {
+  /** Frames to send right after the socket opened, before any subscription. */
+  open(): string[];
+  /**
+   * Frames that bring the subscription from what it was to `want`. Shared code calls it with at most
+   * `codesPerFrame` markets in `add` and `drop` together and paces the frames.
+   * @param want everything that shall be subscribed afterwards, for exchanges whose requests replace the whole list
+   */
+  change(want: readonly Market[], add: readonly Market[], drop: readonly Market[]): string[];
+  /** Reads one frame. `receivedAt` becomes `received_at` of its rows. */
+  read(text: string, receivedAt: Micros, emit: Emit): void;
+}
+
+/** One row of an exchange's market list. */
+export interface Listing {
+  readonly symbol: string;
+  readonly base: string;
+  readonly quote: string;
+}
+
+/** What a close code or a refused upgrade means beyond "try again". */
+export interface Ban {
+  /** Milliseconds to stay away. */
+  readonly forMs: number;
+  readonly reason: string;
+}
+
+/** A plug-in: data and pure functions. It owns no socket, clock, timer or Kafka client. */
+export interface Exchange {
+  readonly id: ExchangeId;
+  /** For people: `Upbit`. */
+  readonly name: string;
+  readonly region: Region;
+  /** The exchange's documentation. */
+  readonly docs: string;
+  readonly types: readonly RequestType[];
+  /** WebSocket address for a type; wss, with path. Its host and `hosts` are what a command may name. */
+  endpoint(type: RequestType): string;
+  /** Further hosts of the same service that a command's `connection.url` may name. */
+  readonly hosts: readonly string[];
+  /** `gzip`: every binary frame is one gzip member. Text frames are read as text in both cases. */
+  readonly encoding: 'text' | 'gzip';
+  readonly heartbeat: Heartbeat;
+  readonly limits: Limits;
+  /** `ack`: the exchange confirms subscriptions; `data`: the first data frame is the only confirmation. */
+  readonly confirms: 'ack' | 'data';
+  /** `replace`: a subscription frame replaces everything on the socket; `add`: it adds to it. */
+  readonly subscribing: 'add' | 'replace';
+  /** `consecutive`: +`fills` per trade and symbol, a hole is a loss; `increasing`: rising; `unordered`: only unique. */
+  readonly tradeIds: 'consecutive' | 'increasing' | 'unordered';
+  readonly markets: {
+    /** REST addresses of the market list, fetched in this order. */
+    readonly urls: readonly string[];
+    /** Tradable markets out of the parsed bodies, one per url. Throws an Error where the bodies are not the list. */
+    parse(bodies: readonly unknown[]): Listing[];
+    /** Base and quote of a symbol without the list; null where the symbol cannot be one of this exchange. */
+    split(symbol: string): Pair | null;
+  };
+  /** A close code that means a ban. */
+  ban?(closeCode: number, reason: string): Ban | null;
+  session(type: RequestType, markets: Markets): Session;
+}

@@ -1,0 +1,136 @@
+import type { Micros } from './market.ts';
+import type { Side } from './rows.ts';
+
+/**
+ * Readers of single wire values. All are total: what is not what it should be becomes NaN (or ''), which
+ * `flaw` turns into a rejected row; none throws.
+ */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** True for a JSON object: not null, not an array. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A required JSON number. */
+export function number(value: unknown): number {
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+/** An optional JSON number: absent and null are null. */
+export function optionalNumber(value: unknown): number | null {
+  if (value === undefined || value === null) return null;
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/**
+ * A required decimal string: `"0.0010"`. `Number` alone would read null, "", " " and booleans as 0 or 1, and
+ * "0x10" as 16.
+ */
+export function decimal(value: unknown): number {
+  if (typeof value !== 'string') return Number.NaN;
+  const read = Number(value);
+  // Everything that is not a plain decimal but that Number accepts is short and rare; test only what could be it.
+  return value.length < 2 || Number.isNaN(read) || !plainStart(value) ? strictDecimal(value) : read;
+}
+
+/** An optional decimal string: absent, null and "" are null, never 0. */
+export function optionalDecimal(value: unknown): number | null {
+  if (value === undefined || value === null || value === '') return null;
+  return decimal(value);
+}
+
+function strictDecimal(value: string): number {
+  return DECIMAL.test(value) ? Number(value) : Number.NaN;
+}
+
+/** First, second and last characters rule out blanks, "0x…", "0b…", "0o…" and "Infinity". */
+function plainStart(value: string): boolean {
+  const first = value.charCodeAt(0);
+  const second = value.charCodeAt(1);
+  const last = value.charCodeAt(value.length - 1);
+  return (
+    first >= 48 &&
+    first <= 57 &&
+    (second === 46 || (second >= 48 && second <= 57)) &&
+    last >= 46 &&
+    last <= 57
+  );
+}
+
+/** An exchange time given as a number: milliseconds, or microseconds where it is 1e15 or more. */
+export function timeOf(value: unknown): Micros {
+  if (typeof value !== 'number') return Number.NaN;
+  return value >= 1e15 ? Math.round(value) : Math.round(value * 1000);
+}
+
+/** An exchange time given as a string of digits in milliseconds (or microseconds from 1e15 on). */
+export function timeOfDigits(value: unknown): Micros {
+  return typeof value === 'string' && /^\d{1,17}$/.test(value) ? timeOf(Number(value)) : Number.NaN;
+}
+
+const ISO = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
+
+/** An RFC 3339 time, kept to the microsecond (further digits are cut): `2026-09-02T07:46:20.123456789Z`. */
+export function timeOfIso(value: unknown): Micros {
+  const parts = typeof value === 'string' ? ISO.exec(value) : null;
+  if (!parts) return Number.NaN;
+  const seconds = Date.parse(`${parts[1]}${parts[3]}`);
+  const fraction = (parts[2] ?? '').slice(0, 6).padEnd(6, '0');
+  return seconds * 1000 + Number(fraction);
+}
+
+/** A trade id: a string as it is, an integer as its digits; '' for all else and for integers a double cannot hold. */
+export function idOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return Number.isSafeInteger(value) ? String(value) : '';
+}
+
+/** The taker's side from the exchange's two words for it. */
+export function sideOf(value: unknown, buy: unknown, sell: unknown): Side {
+  return value === buy ? 'BUY' : value === sell ? 'SELL' : 'UNKNOWN';
+}
+
+/**
+ * The digits of integer property `key`, exactly as the text has them, for ids beyond 2^53 that `JSON.parse` rounds.
+ * @param parsed what JSON.parse made of the same property: the digits found must round to it, so that the same key
+ *   elsewhere in the text is never taken for it.
+ */
+export function exactDigits(text: string, key: string, parsed: unknown): string {
+  if (typeof parsed === 'string') return /^\d+$/.test(parsed) ? parsed : '';
+  if (typeof parsed !== 'number' || !Number.isInteger(parsed) || parsed < 0) return '';
+  if (parsed <= Number.MAX_SAFE_INTEGER) return String(parsed);
+  const name = `"${key}"`;
+  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + name.length)) {
+    let from = at + name.length;
+    while (isBlankOrColon(text.charCodeAt(from))) from++;
+    let to = from;
+    while (isDigit(text.charCodeAt(to))) to++;
+    const digits = text.slice(from, to);
+    if (digits !== '' && Number(digits) === parsed) return digits;
+  }
+  return '';
+}
+
+function isDigit(char: number): boolean {
+  return char >= 48 && char <= 57;
+}
+
+function isBlankOrColon(char: number): boolean {
+  return char === 58 || char === 32 || char === 9 || char === 10 || char === 13;
+}
+
+/** Signed change from close to its reference: previous close where there is one, else the open. */
+export function changeOf(close: number, prevClose: number | null, open: number | null): number | null {
+  const reference = prevClose ?? open;
+  return reference === null ? null : close - reference;
+}
+
+/** `change` as a fraction of its reference; null where there is none or it is 0. */
+export function rateOf(change: number | null, prevClose: number | null, open: number | null): number | null {
+  const reference = prevClose ?? open;
+  return change === null || reference === null || reference === 0 ? null : change / reference;
+}

@@ -1,0 +1,52 @@
+import type { Row, Ticker, Trade } from './rows.ts';
+
+/** Optional numbers of a ticker: null, or finite. */
+const OPTIONAL = [
+  'open',
+  'high',
+  'low',
+  'volume',
+  'quote_volume',
+  'prev_close',
+  'change_price',
+  'change_rate',
+  'bid',
+  'bid_size',
+  'ask',
+  'ask_size',
+] as const satisfies readonly (keyof Ticker)[];
+
+/**
+ * The one gate between plug-ins and data topics: a plug-in hands on NaN for whatever it could not read, and the row
+ * stops here.
+ * @returns null for a sound row, else what is wrong with it, naming the field.
+ */
+export function flaw(row: Row): string | null {
+  if (!validTime(row.timestamp)) return `timestamp is not a time: ${row.timestamp}`;
+  if (!validTime(row.received_at)) return `received_at is not a time: ${row.received_at}`;
+  return row.kind === 'ticker' ? tickerFlaw(row) : tradeFlaw(row);
+}
+
+function tickerFlaw(row: Ticker): string | null {
+  if (!(row.close >= 0) || row.close === Number.POSITIVE_INFINITY)
+    return `close is not a price: ${row.close}`;
+  for (const field of OPTIONAL) {
+    const value = row[field];
+    if (value !== null && !Number.isFinite(value)) return `${field} is not a number: ${value}`;
+  }
+  return null;
+}
+
+function tradeFlaw(row: Trade): string | null {
+  if (!(row.price > 0) || row.price === Number.POSITIVE_INFINITY) return `price is not a price: ${row.price}`;
+  if (!(row.volume > 0) || row.volume === Number.POSITIVE_INFINITY)
+    return `volume is not above 0: ${row.volume}`;
+  if (!Number.isFinite(row.amount)) return `amount is not a number: ${row.amount}`;
+  if (row.trade_id === '') return 'trade_id is missing';
+  return null;
+}
+
+/** Times are whole microseconds that a double holds exactly. */
+function validTime(micros: number): boolean {
+  return Number.isSafeInteger(micros) && micros > 0;
+}

@@ -1,0 +1,67 @@
+import type { Cancel, Clock } from '../../src/common/clock.ts';
+
+/** A clock that stands still until the test moves it. Timers run in the order of their times, then of their making. */
+export class ManualClock implements Clock {
+  #ms = 0;
+  #made = 0;
+  readonly #timers = new Map<number, { at: number; fn: () => void }>();
+  readonly #startMicros: number;
+  readonly #random: () => number;
+
+  constructor(startMicros = 1_790_000_000_000_000, random: () => number = () => 0.5) {
+    this.#startMicros = startMicros;
+    this.#random = random;
+  }
+
+  micros(): number {
+    return this.#startMicros + Math.round(this.#ms * 1000);
+  }
+
+  now(): number {
+    return this.#ms;
+  }
+
+  after(ms: number, fn: () => void): Cancel {
+    const id = this.#made++;
+    this.#timers.set(id, { at: this.#ms + Math.max(0, ms), fn });
+    return () => void this.#timers.delete(id);
+  }
+
+  random(): number {
+    return this.#random();
+  }
+
+  /** Timers that have not run yet. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves time forward by `ms`, running what falls due on the way and letting promises settle between timers. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#ms + ms;
+    for (;;) {
+      await settle();
+      const next = this.#next(end);
+      if (!next) break;
+      this.#timers.delete(next.id);
+      this.#ms = Math.max(this.#ms, next.at);
+      next.fn();
+    }
+    this.#ms = end;
+    await settle();
+  }
+
+  #next(end: number): { id: number; at: number; fn: () => void } | undefined {
+    let best: { id: number; at: number; fn: () => void } | undefined;
+    for (const [id, timer] of this.#timers) {
+      if (timer.at > end) continue;
+      if (!best || timer.at < best.at || (timer.at === best.at && id < best.id)) best = { id, ...timer };
+    }
+    return best;
+  }
+}
+
+/** Lets microtasks and stream machinery run until nothing of them is left over. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
