@@ -79,7 +79,7 @@ function session(type: RequestType, markets: Markets): Session {
   return {
     open: () => [],
     change: (want) => (want.length === 0 ? [] : [subscribe(type, want)]),
-    read: (text, receivedAt, emit) => read(text, receivedAt, markets, emit),
+    read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, emit),
   };
 }
 
@@ -88,18 +88,17 @@ function subscribe(type: RequestType, want: readonly Market[]): string {
   return JSON.stringify([{ ticket: `kcs-${type}` }, { type, codes }, { format: 'DEFAULT' }]);
 }
 
-function read(text: string, receivedAt: Micros, markets: Markets, emit: Emit): void {
+function read(text: string, receivedAt: Micros, type: RequestType, markets: Markets, emit: Emit): void {
   const frame = parseObject(text);
   if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
-  const { type, code } = frame;
-  if (type === 'ticker' || type === 'trade') {
+  const { code, error } = frame;
+  if (frame.type === type) {
     const market = typeof code === 'string' ? markets.get(code) : undefined;
     if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
     return type === 'ticker'
       ? ticker(frame, market, receivedAt, emit)
       : trade(frame, text, market, receivedAt, emit);
   }
-  const { error } = frame;
   if (isObject(error)) {
     return emit({ kind: 'refused', symbols: [], reason: `${error.name}: ${error.message}` });
   }
