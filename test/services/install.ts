@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { KAFKA_VERSION, kafkaHome, REGISTRY_VERSION, registryHome } from './paths.ts';
+
+/**
+ * Sets up what the tests need beyond the project's own packages, and does nothing where it is there already.
+ *
+ *   bun test/services/install.ts          Kafka, schema registry, Redis and kcat
+ *   bun test/services/install.ts --all    and Chromium and promtool, for the tests of pages and metrics
+ *
+ * Imports nothing but built-in modules, so that it runs before and without any package.
+ */
+
+/** Debian package → a program by which its presence shows. */
+const services = { 'redis-server': 'redis-server', kcat: 'kcat', 'default-jre-headless': 'java' };
+const pages = { chromium: 'chromium', prometheus: 'promtool' };
+
+async function main(): Promise<void> {
+  const fetches = [
+    { home: kafkaHome, install: installKafka },
+    { home: registryHome, install: installRegistry },
+  ].filter(({ home }) => !existsSync(home));
+  const wanted = {
+    ...services,
+    ...(fetches.length > 0 ? { maven: 'mvn' } : {}),
+    ...(process.argv.includes('--all') ? pages : {}),
+  };
+  await installPackages(wanted);
+  for (const { home, install } of fetches) {
+    console.error(`test services: fetching ${basename(home)}`);
+    await appear(home, install);
+  }
+}
+
+async function installPackages(wanted: Record<string, string>): Promise<void> {
+  const missing = Object.keys(wanted).filter((name) => !Bun.which(wanted[name] ?? name));
+  if (missing.length === 0) return;
+  const list = missing.join(' ');
+  if (!Bun.which('apt-get')) {
+    fail(`these Debian packages, or what your system calls them, are missing: ${list}`);
+  }
+  if (process.getuid?.() !== 0) {
+    fail(
+      `run this, then try again:\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${list}`,
+    );
+  }
+  console.error(`test services: installing ${list}`);
+  const patient = ['-o', 'DPkg::Lock::Timeout=300'];
+  await run(['apt-get', ...patient, '-q', 'update']);
+  await run(['apt-get', ...patient, '-q', 'install', '-y', '--no-install-recommends', ...missing]);
+}
+
+async function installKafka(dir: string): Promise<void> {
+  const artifact = `<groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${KAFKA_VERSION}</version>`;
+  // Without a logger, Kafka says nothing, not even why it does not start.
+  const logger = '<groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version>';
+  const dependencies = [artifact, logger].map((fields) => `<dependency>${fields}</dependency>`);
+  await copyFromMaven(dependencies.join(''), join(dir, 'libs'));
+}
+
+async function installRegistry(dir: string): Promise<void> {
+  const artifact =
+    `<groupId>io.apicurio</groupId><artifactId>apicurio-registry-app</artifactId><version>${REGISTRY_VERSION}</version>` +
+    '<type>tar.gz</type><classifier>all</classifier>' +
+    '<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>';
+  await copyFromMaven(`<dependency>${artifact}</dependency>`, dir);
+  for (const archive of await readdir(dir)) {
+    await run(['tar', '-xzf', join(dir, archive), '-C', dir]);
+    await rm(join(dir, archive));
+  }
+}
+
+/** Copies dependencies, with all they depend on, from Maven's repository into a folder. */
+async function copyFromMaven(dependencies: string, target: string): Promise<void> {
+  const project = await mkdtemp(join(tmpdir(), 'kor-coin-stream-maven-'));
+  try {
+    await writeFile(
+      join(project, 'pom.xml'),
+      '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>' +
+        '<groupId>test</groupId><artifactId>services</artifactId><version>1</version>' +
+        `<dependencies>${dependencies}</dependencies></project>`,
+    );
+    const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${target}`];
+    await run(['mvn', '-q', '-B', '-f', join(project, 'pom.xml'), ...goal]);
+  } finally {
+    await rm(project, { recursive: true, force: true });
+  }
+}
+
+/** Fills a folder beside `home` and renames it, so that `home` is never half there, whoever else does the same. */
+async function appear(home: string, fill: (dir: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(home), { recursive: true });
+  const draft = await mkdtemp(`${home}.draft-`);
+  try {
+    await fill(draft);
+    await rename(draft, home);
+  } catch (error) {
+    if (!existsSync(home)) throw error;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+async function run(argv: string[]): Promise<void> {
+  const child = Bun.spawn(argv, {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  if (code !== 0) fail(`${argv.join(' ')}\nended with ${code}:\n${`${out}${err}`.trim().slice(-3000)}`);
+}
+
+function fail(reason: string): never {
+  console.error(`test services: ${reason}`);
+  process.exit(1);
+}
+
+await main();

@@ -1,0 +1,74 @@
+import { exchange } from './tcp.ts';
+
+/** Just enough of Kafka's protocol to know a broker and to make a topic, with nothing of the product's. */
+
+const CREATE_TOPICS = 19;
+const API_VERSIONS = 18;
+const TOPIC_ALREADY_EXISTS = 36;
+
+/** Whether the broker at host:port answers requests. */
+export async function brokerAnswers(bootstrap: string): Promise<boolean> {
+  return (await request(bootstrap, API_VERSIONS, 0, Buffer.alloc(0))) !== undefined;
+}
+
+/** Creates a topic; one that exists stays as it is. Throws on any other answer, with the broker's error code. */
+export async function createTopic(
+  bootstrap: string,
+  topic: string,
+  partitions = 1,
+  config: Record<string, string> = {},
+): Promise<void> {
+  const entries = Object.entries(config).flatMap(([key, value]) => [string(key), string(value)]);
+  const body = Buffer.concat([
+    int32(1),
+    string(topic),
+    int32(partitions),
+    int16(1),
+    int32(0),
+    int32(entries.length / 2),
+    ...entries,
+    int32(10_000),
+    Buffer.from([0]),
+  ]);
+  const answer = await request(bootstrap, CREATE_TOPICS, 2, body);
+  if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
+  const nameLength = answer.readInt16BE(8);
+  const code = answer.readInt16BE(10 + nameLength);
+  if (code !== 0 && code !== TOPIC_ALREADY_EXISTS) {
+    throw new Error(`the broker refused to create topic ${topic}: error code ${code}`);
+  }
+}
+
+/** The body of the answer, after the correlation id. Every request is answered by the one broker of a test cluster. */
+async function request(
+  bootstrap: string,
+  api: number,
+  version: number,
+  body: Buffer,
+): Promise<Buffer | undefined> {
+  const message = Buffer.concat([int16(api), int16(version), int32(1), string('test'), body]);
+  const { hostname, port } = new URL(`kafka://${bootstrap.split(',')[0]}`);
+  const answer = await exchange(
+    Number(port || 9092),
+    Buffer.concat([int32(message.length), message]),
+    (got) => got.length >= 4 && got.length >= 4 + got.readInt32BE(0),
+    hostname,
+  );
+  return answer?.subarray(8);
+}
+
+function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeInt16BE(value);
+  return bytes;
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function string(value: string): Buffer {
+  return Buffer.concat([int16(Buffer.byteLength(value)), Buffer.from(value)]);
+}

@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { brokerAnswers } from './kafka-wire.ts';
+import { kafkaHome } from './paths.ts';
+import { freePort } from './ports.ts';
+import { scratchDir } from './scratch.ts';
+import { Server, startOnPort } from './server.ts';
+
+export interface KafkaOptions {
+  port?: number;
+  dataDir?: string;
+  /** Broker settings on top of the defaults below, e.g. `{ 'message.max.bytes': '2000' }`. */
+  properties?: Record<string, string>;
+}
+
+export type KafkaServer = Server & { bootstrap: string; port: number };
+
+/** Any valid id will do: clusters of tests never meet. */
+const CLUSTER_ID = 'a29yLWNvaW4tc3RyZWFtMA';
+
+/** Starts a broker of the caller's own (one process, KRaft), which keeps its data over `kill9` and `restart`. */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
+  if (!existsSync(kafkaHome)) throw new Error('Apache Kafka is missing: run `bun test/services/install.ts`');
+  return startOnPort(options.port, async (port) => kafkaOn(port, await freePort(), options));
+}
+
+async function kafkaOn(port: number, controllerPort: number, options: KafkaOptions): Promise<KafkaServer> {
+  const dir = options.dataDir ?? scratchDir('kafka');
+  const bootstrap = `127.0.0.1:${port}`;
+  const data = join(dir, 'data');
+  const settings = join(dir, 'server.properties');
+  await mkdir(dir, { recursive: true });
+  await writeFile(settings, properties(port, controllerPort, data, options.properties ?? {}));
+  if (!existsSync(join(data, 'meta.properties'))) await format(settings);
+  const server = new Server({
+    name: 'kafka',
+    port,
+    argv: [...java(), 'kafka.Kafka', settings],
+    dir,
+    ready: () => brokerAnswers(bootstrap),
+  });
+  return Object.assign(server, { bootstrap, port });
+}
+
+function java(): string[] {
+  const jars = join(kafkaHome, 'libs', '*');
+  const quick = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+  return ['java', ...quick, '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', jars];
+}
+
+async function format(settings: string): Promise<void> {
+  const tool = Bun.spawn([...java(), 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settings], {
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  const [said, code] = await Promise.all([tool.stderr.text(), tool.exited]);
+  if (code !== 0) throw new Error(`kafka could not format its data folder: ${said.trim()}`);
+}
+
+function properties(
+  port: number,
+  controllerPort: number,
+  data: string,
+  more: Record<string, string>,
+): string {
+  const all: Record<string, string> = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': data,
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    // A killed broker may not come back before the controller has given up its former self: 9 s by default.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '400',
+    // A topic that nobody created must not appear by itself: the collector has to create what it writes.
+    'auto.create.topics.enable': 'false',
+    ...more,
+  };
+  return Object.entries(all)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}

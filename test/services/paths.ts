@@ -1,0 +1,15 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Versions of the services that tests run against; a change of one is a new cache folder and a new install. */
+export const KAFKA_VERSION = '4.1.0';
+export const REGISTRY_VERSION = '2.6.13.Final';
+
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kor-coin-stream', 'services');
+
+/** Where the installer keeps Apache Kafka: `libs/` with its jars. Present means complete: it appears by one rename. */
+export const kafkaHome = join(cache, `kafka-${KAFKA_VERSION}`);
+
+/** Where the installer keeps the schema registry, unpacked. Present means complete. */
+export const registryHome = join(cache, `apicurio-${REGISTRY_VERSION}`);
+export const registryJar = join(registryHome, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`);
