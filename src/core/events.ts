@@ -1,0 +1,46 @@
+import type { Micros, Region, RequestType } from './market/market.ts';
+
+/** One stream: everything of one type of one exchange. */
+export interface Target {
+  readonly exchange: string;
+  readonly region: Region;
+  readonly request_type: RequestType;
+}
+
+export type StreamState = 'connecting' | 'live' | 'stale' | 'backoff' | 'blocked' | 'stopped';
+export type Outcome = 'accepted' | 'noop' | 'refused';
+
+/** Why a subscribed code was not received for a while. */
+export type GapCause = 'cut' | 'pause' | 'stale' | 'takeover' | 'restart' | 'missing_ids' | 'refused';
+
+/** An interval in which subscribed codes were not received, or ids that never came. */
+export interface Gap {
+  readonly from: Micros;
+  /** Null while it lasts. */
+  readonly to: Micros | null;
+  readonly cause: GapCause;
+  readonly codes: readonly string[];
+  readonly first_missing_id: string | null;
+  readonly last_missing_id: string | null;
+}
+
+/** One symbol of a command and what it was taken for. */
+export interface Resolved {
+  readonly asked: string;
+  readonly symbol: string;
+  readonly code: string;
+}
+
+/** What happened to a stream, before it becomes a `ws.event` message. What does not apply is left out. */
+export interface StreamEvent {
+  readonly kind: 'reply' | 'state' | 'gap';
+  readonly target: Target | null;
+  readonly correlationId?: string | null;
+  readonly replyId?: string;
+  readonly outcome?: Outcome;
+  readonly reason?: string | null;
+  readonly resolved?: readonly Resolved[];
+  readonly state?: StreamState;
+  readonly gap?: Gap;
+  readonly detail?: Readonly<Record<string, unknown>> | null;
+}

@@ -1,0 +1,104 @@
+import type { Market, Micros, Region, RequestType } from './market/market.ts';
+import type { Row } from './market/rows.ts';
+
+/**
+ * What the inside needs from outside. The implementations live in `src/infra`; the composition root picks them.
+ */
+
+/** Rows of one code of one stream, in the exchange's order: one Kafka message. */
+export interface Batch {
+  readonly exchange: string;
+  readonly region: Region;
+  readonly requestType: RequestType;
+  readonly market: Market;
+  readonly rows: readonly Row[];
+  /** The command that led to this stream; goes into a header. */
+  readonly correlationId: string | null;
+  /** Lease token of the shard; null where leases are off. */
+  readonly fence: number | null;
+}
+
+export interface Ack {
+  /** When the acknowledgement arrived here. */
+  readonly at: Micros;
+  /** Size of the message's value on the wire, uncompressed. */
+  readonly bytes: number;
+}
+
+/** The one writer of rows. */
+export interface Writer {
+  /**
+   * Hands a batch over. Batches of one key are delivered in the order of their calls. An absent broker makes the
+   * promise wait, never fail; it fails only with `undelivered` when the program stops before the acknowledgement.
+   */
+  write(batch: Batch): Promise<Ack>;
+}
+
+/** Topic families beside the data topics; a family with regions becomes `{family}.{region}`. */
+export type Family =
+  | 'ws.connect_success'
+  | 'ws.metrics.reception'
+  | 'ws.metrics.processing'
+  | 'ws.metrics.quality'
+  | 'ws.event'
+  | 'ws.error'
+  | 'ws.dlq'
+  | 'ws.backpressure.events'
+  | 'monitoring.batch.performance';
+
+/** A message about the data, not of it. */
+export interface Message {
+  readonly family: Family;
+  /** Needed by the families with regions, null for the others. */
+  readonly region: Region | null;
+  readonly key: string | null;
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly correlationId: string | null;
+}
+
+export interface Outbox {
+  /** Resolves when the broker acknowledged it; same waiting and failing as `Writer.write`. */
+  publish(message: Message): Promise<void>;
+}
+
+/** How a WebSocket ended or why it never opened. */
+export interface SocketEnd {
+  /** Close code of the closing frame; 1006 where the connection was cut without one. */
+  readonly code: number;
+  readonly reason: string;
+  /** HTTP status of a refused upgrade where it is known. */
+  readonly status: number | null;
+  /** `Retry-After` of a refused upgrade in milliseconds where it was sent. */
+  readonly retryAfterMs: number | null;
+}
+
+export interface SocketHandlers {
+  opened(): void;
+  /** Text frames as strings, binary frames as bytes. */
+  frame(data: string | Uint8Array): void;
+  /** A protocol ping or pong arrived. */
+  alive(): void;
+  /** Called once, whether the socket had opened or not. */
+  ended(end: SocketEnd): void;
+}
+
+export interface Socket {
+  send(text: string): void;
+  ping(): void;
+  /** Stops reading; the kernel's window closes and the exchange feels it. */
+  pause(): void;
+  resume(): void;
+  /** Closing handshake; `ended` follows, at the latest after a short time of grace. */
+  close(): void;
+  /** Cuts at once; `ended` follows. */
+  terminate(): void;
+}
+
+export interface SocketOptions {
+  /** Proxy address, private CA and source address of this exchange, from settings. */
+  readonly proxy: string | null;
+  readonly ca: string | null;
+  readonly localAddress: string | null;
+}
+
+export type OpenSocket = (url: string, options: SocketOptions, handlers: SocketHandlers) => Socket;
