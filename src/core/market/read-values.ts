@@ -89,6 +89,11 @@ export function idOf(value: unknown): string {
   return Number.isSafeInteger(value) ? String(value) : '';
 }
 
+/** An exchange's own words in a control frame; '' for what is no text. Template strings throw for some objects. */
+export function words(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, 500) : typeof value === 'number' ? String(value) : '';
+}
+
 /** The taker's side from the exchange's two words for it. */
 export function sideOf(value: unknown, buy: unknown, sell: unknown): Side {
   return value === buy ? 'BUY' : value === sell ? 'SELL' : 'UNKNOWN';
