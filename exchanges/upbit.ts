@@ -1,6 +1,6 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
-import type { Market, Micros, RequestType } from '../src/core/market/market.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
@@ -12,6 +12,7 @@ import {
   rateOf,
   sideOf,
   timeOf,
+  words,
 } from '../src/core/market/read-values.ts';
 import type { StreamType } from '../src/core/market/rows.ts';
 
@@ -49,7 +50,7 @@ export const upbit: Exchange = {
   heartbeat: { send: 'ping', everyMs: 15_000, deadAfterMs: 45_000 },
   confirms: 'data',
   subscribing: 'replace',
-  // Documented as unique, without an order.
+  // Documented as unique, order not guaranteed.
   tradeIds: 'unordered',
 
   markets: {
@@ -58,9 +59,9 @@ export const upbit: Exchange = {
       const [list] = bodies;
       if (!Array.isArray(list)) throw new Error('market/all is not an array');
       return list.flatMap((row: unknown) => {
-        const symbol = isObject(row) ? row.market : undefined;
-        const pair = typeof symbol === 'string' ? split(symbol) : null;
-        return pair ? [{ symbol: symbol as string, ...pair }] : [];
+        const symbol = isObject(row) && typeof row.market === 'string' ? row.market : '';
+        const pair = split(symbol);
+        return pair ? [{ symbol, ...pair }] : [];
       });
     },
     split,
@@ -69,9 +70,9 @@ export const upbit: Exchange = {
   session: (type, markets) => session(type, markets),
 };
 
-/** `KRW-BTC`: quote first. Bases may hold digits (`1INCH`). */
-function split(symbol: string): { base: string; quote: string } | null {
-  const parts = cut(symbol, '-');
+/** `KRW-BTC`: quote first. Bases may hold digits (`1INCH`); lower case is no code: the exchange ignores it in silence. */
+function split(symbol: string): Pair | null {
+  const parts = symbol === symbol.toUpperCase() ? cut(symbol, '-') : null;
   return parts && { quote: parts[0], base: parts[1] };
 }
 
@@ -91,16 +92,20 @@ function subscribe(type: RequestType, want: readonly Market[]): string {
 function read(text: string, receivedAt: Micros, type: RequestType, markets: Markets, emit: Emit): void {
   const frame = parseObject(text);
   if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
-  const { code, error } = frame;
   if (frame.type === type) {
+    const { code } = frame;
     const market = typeof code === 'string' ? markets.get(code) : undefined;
     if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
     return type === 'ticker'
       ? ticker(frame, market, receivedAt, emit)
       : trade(frame, text, market, receivedAt, emit);
   }
+  const { error } = frame;
   if (isObject(error)) {
-    return emit({ kind: 'refused', symbols: [], reason: `${error.name}: ${error.message}` });
+    return emit({ kind: 'refused', symbols: [], reason: `${words(error.name)}: ${words(error.message)}` });
+  }
+  if (frame.code !== undefined && typeof frame.type !== 'string') {
+    return emit({ kind: 'reject', reason: 'type is not a word', row: null });
   }
   // {"status":"UP"} and whatever else is no market data.
   emit({ kind: 'alive' });

@@ -1,0 +1,183 @@
+import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
+import { parseObject } from '../src/core/frame.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import { cut, type Markets } from '../src/core/market/markets.ts';
+import {
+  changeOf,
+  exactDigits,
+  isObject,
+  type JsonObject,
+  number,
+  optionalNumber,
+  rateOf,
+  sideOf,
+  timeOf,
+  words,
+} from '../src/core/market/read-values.ts';
+import type { StreamType } from '../src/core/market/rows.ts';
+
+/**
+ * Bithumb, spot, Korea; the socket of API 2, not the older pubwss.bithumb.com. https://apidocs.bithumb.com/
+ * Frames are binary with plain JSON. A request replaces the whole subscription of its socket; there is no ack and no
+ * unsubscribe; an unknown code is ignored in silence; an error frame is followed by a close.
+ */
+export const bithumb: Exchange = {
+  id: 'bithumb',
+  name: 'Bithumb',
+  region: 'korea',
+  docs: 'https://apidocs.bithumb.com/',
+  types: ['ticker', 'trade'],
+
+  endpoint: () => 'wss://ws-api.bithumb.com/websocket/v1',
+  hosts: ['ws-api.bithumb.com'],
+  encoding: 'text',
+
+  // 10 opens a second and address, else 429 and then 10 minutes of block. Nothing is published about messages and codes:
+  // messages as Upbit allows them on the same protocol; 493 codes in one request were all served.
+  limits: {
+    codesPerFrame: 500,
+    frameChars: null,
+    codesPerSocket: 500,
+    sends: [
+      { count: 5, perMs: 1000 },
+      { count: 100, perMs: 60_000 },
+    ],
+    opens: [{ count: 10, perMs: 1000 }],
+    sockets: null,
+    lifetimeMs: null,
+  },
+
+  // Idle sockets are cut after 60 s (documented: 120 s); a protocol ping is the certain sign of life.
+  heartbeat: { send: 'ping', everyMs: 15_000, deadAfterMs: 45_000 },
+  confirms: 'data',
+  subscribing: 'replace',
+  // Documented as unique, order not guaranteed.
+  tradeIds: 'unordered',
+
+  markets: {
+    urls: ['https://api.bithumb.com/v1/market/all?isDetails=true'],
+    parse(bodies) {
+      // An error comes as HTTP 200 with an object. Rows marked CAUTION are tradable.
+      const [list] = bodies;
+      if (!Array.isArray(list)) throw new Error('market/all is not an array');
+      return list.flatMap((row: unknown) => {
+        const symbol = isObject(row) && typeof row.market === 'string' ? row.market : '';
+        const pair = split(symbol);
+        return pair ? [{ symbol, ...pair }] : [];
+      });
+    },
+    split,
+  },
+
+  session: (type, markets) => session(type, markets),
+};
+
+/** `KRW-BTC`: quote first. Bases may hold digits (`USD1`); lower case is no code: the exchange ignores it in silence. */
+function split(symbol: string): Pair | null {
+  const parts = symbol === symbol.toUpperCase() ? cut(symbol, '-') : null;
+  return parts && { quote: parts[0], base: parts[1] };
+}
+
+function session(type: RequestType, markets: Markets): Session {
+  return {
+    open: () => [],
+    change: (want) => (want.length === 0 ? [] : [subscribe(type, want)]),
+    read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, emit),
+  };
+}
+
+function subscribe(type: RequestType, want: readonly Market[]): string {
+  const codes = want.map(({ symbol }) => symbol);
+  return JSON.stringify([{ ticket: `kcs-${type}` }, { type, codes }, { format: 'DEFAULT' }]);
+}
+
+function read(text: string, receivedAt: Micros, type: RequestType, markets: Markets, emit: Emit): void {
+  const frame = parseObject(text);
+  if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+  if (frame.type === type) {
+    const { code } = frame;
+    const market = typeof code === 'string' ? markets.get(code) : undefined;
+    if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
+    return type === 'ticker'
+      ? ticker(frame, market, receivedAt, emit)
+      : trade(frame, text, market, receivedAt, emit);
+  }
+  const { error } = frame;
+  if (isObject(error)) {
+    return emit({ kind: 'refused', symbols: [], reason: `${words(error.name)}: ${words(error.message)}` });
+  }
+  if (frame.code !== undefined && typeof frame.type !== 'string') {
+    return emit({ kind: 'reject', reason: 'type is not a word', row: null });
+  }
+  // {"status":"UP"} and whatever else is no market data.
+  emit({ kind: 'alive' });
+}
+
+function streamType(value: unknown): StreamType {
+  return value === 'SNAPSHOT' ? 'SNAPSHOT' : 'REALTIME';
+}
+
+/**
+ * https://apidocs.bithumb.com/v2.1.5/reference/현재가-ticker
+ * {"type":"ticker","code":"KRW-BTC","opening_price":94223000,"high_price":95465000,"low_price":93601000,
+ *  "trade_price":95299000,"prev_closing_price":94201000,"change":"RISE","change_price":1098000,
+ *  "signed_change_price":1098000,"change_rate":0.01165593,"signed_change_rate":0.01165593,"trade_volume":0.0094,
+ *  "acc_trade_volume":151.44914647,"acc_trade_volume_24h":310.44065227,"acc_trade_price":14330306973.41015,
+ *  "acc_trade_price_24h":29226371799.56915,"trade_date":"20260710","trade_time":"124548",
+ *  "trade_timestamp":1783655148303,"timestamp":1783655148485,"stream_type":"REALTIME"}
+ * The acc_* figures without _24h and open, high, low count from 00:00 KST; change_price and change_rate are unsigned.
+ * `timestamp` is true Unix time here; only the REST ticker is nine hours ahead.
+ */
+function ticker(frame: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+  const close = number(frame.trade_price);
+  const open = optionalNumber(frame.opening_price);
+  const prevClose = optionalNumber(frame.prev_closing_price);
+  const change = optionalNumber(frame.signed_change_price) ?? changeOf(close, prevClose, open);
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: timeOf(frame.timestamp),
+    received_at: receivedAt,
+    stream_type: streamType(frame.stream_type),
+    open,
+    high: optionalNumber(frame.high_price),
+    low: optionalNumber(frame.low_price),
+    close,
+    volume: optionalNumber(frame.acc_trade_volume_24h),
+    quote_volume: optionalNumber(frame.acc_trade_price_24h),
+    prev_close: prevClose,
+    change_price: change,
+    change_rate: optionalNumber(frame.signed_change_rate) ?? rateOf(change, prevClose, open),
+    bid: null,
+    bid_size: null,
+    ask: null,
+    ask_size: null,
+  });
+}
+
+/**
+ * https://apidocs.bithumb.com/v2.1.5/reference/체결-trade
+ * {"type":"trade","code":"KRW-BTC","trade_price":95539000,"trade_volume":0.00022664,"ask_bid":"ASK",
+ *  "prev_closing_price":94201000,"change":"RISE","change_price":1338000,"trade_date":"2026-07-10",
+ *  "trade_time":"13:39:41","trade_timestamp":1783658381138,"sequential_id":862683813820523888,
+ *  "timestamp":1783658381398,"stream_type":"REALTIME"}
+ * `timestamp` is when the frame was made; ask_bid is the taker's side; sequential_id has 18 digits, of which a double
+ * keeps 15. It is read quoted as well: only its digits count.
+ */
+function trade(frame: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
+  const price = number(frame.trade_price);
+  const volume = number(frame.trade_volume);
+  emit({
+    kind: 'trade',
+    market,
+    timestamp: timeOf(frame.trade_timestamp),
+    received_at: receivedAt,
+    stream_type: streamType(frame.stream_type),
+    trade_id: exactDigits(text, 'sequential_id', frame.sequential_id),
+    fills: 1,
+    price,
+    volume,
+    amount: price * volume,
+    side: sideOf(frame.ask_bid, 'BID', 'ASK'),
+  });
+}
