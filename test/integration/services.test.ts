@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { Type } from 'avsc';
 import { readTopic } from '../services/avro-consumer.ts';
 import { startKafka } from '../services/kafka.ts';
@@ -40,6 +42,12 @@ async function command(url: string, line: string): Promise<string> {
     socket.on('end', () => resolve(answer));
     socket.on('error', reject);
   });
+}
+
+/** A dead process that its new parent has not collected yet has no command line any more. */
+function isAlive(pid: number): boolean {
+  const file = `/proc/${pid}/cmdline`;
+  return existsSync(file) && readFileSync(file).length > 0;
 }
 
 test('a message of any bytes comes back from Kafka as it was sent', async () => {
@@ -124,4 +132,33 @@ test('a Redis with a password keeps its data over a kill', async () => {
   await server.restart();
   expect(await command(server.url, 'GET key')).toContain('value');
   await server.discard();
+});
+
+test('servers and their folders go with the process that started them, even when it is killed', async () => {
+  const starter = `
+    import { startRedis } from ${JSON.stringify(join(import.meta.dir, '../services/redis.ts'))};
+    import { scratchDir } from ${JSON.stringify(join(import.meta.dir, '../services/scratch.ts'))};
+    const server = await startRedis();
+    server.pause();
+    console.log(JSON.stringify({ pid: server.pid, folder: scratchDir('any') }));
+    process.kill(process.pid, 'SIGKILL');
+  `;
+  const child = Bun.spawn([process.execPath, '-e', starter], { stdout: 'pipe', stderr: 'inherit' });
+  const { pid, folder } = JSON.parse(await child.stdout.text());
+  await child.exited;
+  expect(child.signalCode).toBe('SIGKILL');
+  const scratch = dirname(folder);
+  for (let i = 0; i < 100 && (isAlive(pid) || existsSync(scratch)); i++) await Bun.sleep(50);
+  expect(isAlive(pid)).toBe(false);
+  expect(existsSync(scratch)).toBe(false);
+});
+
+test('a port that is taken is said, not shared', async () => {
+  const first = await startRedis();
+  await expect(startRedis({ port: first.port })).rejects.toThrow('it is taken');
+  await first.discard();
+});
+
+test('a server that ends at once says why', async () => {
+  await expect(startRedis({ args: ['--no-such-option', '1'] })).rejects.toThrow('Bad directive');
 });
