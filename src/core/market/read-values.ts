@@ -74,13 +74,44 @@ export function timeOfDigits(value: unknown): Micros {
 
 const ISO = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 
+/** The last UTC second read, with its point: frames of a busy feed share it, and reading it again costs a comparison. */
+let knownSecond = '\n';
+let knownMicros = 0;
+
 /** An RFC 3339 time, kept to the microsecond (further digits are cut): `2026-09-02T07:46:20.123456789Z`. */
 export function timeOfIso(value: unknown): Micros {
-  const parts = typeof value === 'string' ? ISO.exec(value) : null;
+  if (typeof value !== 'string') return Number.NaN;
+  return value.startsWith(knownSecond) ? knownMicros + fractionOf(value) : anyIso(value);
+}
+
+/** The digits between the point and the `Z`, as microseconds; NaN where they are none. */
+function fractionOf(value: string): number {
+  const end = value.length - 1;
+  if (value.charCodeAt(end) !== 90 || end < 21 || end > 29) return Number.NaN;
+  let micros = 0;
+  let unit = 100_000;
+  for (let at = 20; at < end; at++) {
+    const digit = value.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    micros += digit * unit;
+    unit = unit > 1 ? unit / 10 : 0;
+  }
+  return micros;
+}
+
+function anyIso(value: string): Micros {
+  const parts = ISO.exec(value);
   if (!parts) return Number.NaN;
-  const seconds = Date.parse(`${parts[1]}${parts[3]}`);
-  const fraction = (parts[2] ?? '').slice(0, 6).padEnd(6, '0');
-  return seconds * 1000 + Number(fraction);
+  const [, second = '', fraction = '', zone = ''] = parts;
+  const millis = Date.parse(`${second}${zone}`);
+  // Date.parse takes 31 February for 3 March.
+  const day = Date.parse(`${second}Z`);
+  if (Number.isNaN(millis) || !new Date(day).toISOString().startsWith(second)) return Number.NaN;
+  if (zone === 'Z') {
+    knownSecond = `${second}.`;
+    knownMicros = millis * 1000;
+  }
+  return millis * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'));
 }
 
 /** A trade id: a string as it is, an integer as its digits; '' for all else and for integers a double cannot hold. */
