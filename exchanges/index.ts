@@ -2,6 +2,7 @@ import type { Exchange } from '../src/core/exchange.ts';
 import { bithumb } from './bithumb.ts';
 import { coinone } from './coinone.ts';
 import { korbit } from './korbit.ts';
+import { binance } from './binance.ts';
 import { upbit } from './upbit.ts';
 
 /** Every plug-in of this build, in the order in which people see them. */

@@ -1,0 +1,276 @@
+import type { Ban, Emit, Exchange, Session } from '../src/core/exchange.ts';
+import { parseObject } from '../src/core/frame.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import { cutSuffix, type Markets } from '../src/core/market/markets.ts';
+import {
+  changeOf,
+  decimal,
+  exactDigits,
+  isObject,
+  type JsonObject,
+  optionalDecimal,
+  rateOf,
+  sideOf,
+  timeOf,
+  words,
+} from '../src/core/market/read-values.ts';
+
+/**
+ * Binance, spot, Asia. https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+ * Frames are text. `/stream` wraps every payload as {"stream":…,"data":…}, `/ws` sends it bare; both are read. One ack
+ * per request, which names the request alone. Keys of one frame differ only by case (e/E, p/P, b/B, q/Q, …).
+ */
+export const binance: Exchange = {
+  id: 'binance',
+  name: 'Binance',
+  region: 'asia',
+  docs: 'https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams',
+  types: ['ticker', 'trade'],
+
+  endpoint: () => 'wss://stream.binance.com:9443/stream',
+  hosts: ['stream.binance.com', 'data-stream.binance.vision'],
+  encoding: 'text',
+
+  limits: {
+    // Nothing is published for one request.
+    codesPerFrame: 200,
+    frameChars: null,
+    codesPerSocket: 1024,
+    // 5 messages in a second end the socket, and our pongs count: this leaves room for a pong and for late delivery.
+    sends: [{ count: 1, perMs: 300 }],
+    opens: [{ count: 300, perMs: 300_000 }],
+    sockets: null,
+    lifetimeMs: 86_400_000,
+  },
+
+  // The server pings every 20 s. Unsolicited pongs do not keep a socket alive, and own pings count as messages.
+  heartbeat: { deadAfterMs: 45_000 },
+  confirms: 'ack',
+  subscribing: 'add',
+  // Of `trade`: +1 per trade and symbol (observed, not documented).
+  tradeIds: 'consecutive',
+
+  markets: {
+    urls: [
+      'https://api.binance.com/api/v3/exchangeInfo?permissions=SPOT&symbolStatus=TRADING&showPermissionSets=false',
+    ],
+    parse([body]) {
+      const list = isObject(body) ? body.symbols : undefined;
+      if (!Array.isArray(list)) throw new Error('exchangeInfo has no list of symbols');
+      return list.flatMap((row: unknown) => {
+        if (!isObject(row) || row.status !== 'TRADING' || row.isSpotTradingAllowed !== true) return [];
+        const { symbol, baseAsset: base, quoteAsset: quote } = row;
+        return typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string'
+          ? [{ symbol, base, quote }]
+          : [];
+      });
+    },
+    split,
+  },
+
+  ban,
+  session: (type, markets) => session(type, markets),
+};
+
+/** Quotes come and go: this serves only until the market list is there. */
+const QUOTES = [
+  ...[
+    'FDUSD',
+    'BUSD',
+    'TUSD',
+    'USDT',
+    'USDC',
+    'USDP',
+    'BIDR',
+    'IDRT',
+    'BVND',
+    'USD1',
+    'EURI',
+    'AEUR',
+    'DOGE',
+  ],
+  ...[
+    'DAI',
+    'PAX',
+    'VAI',
+    'UST',
+    'EUR',
+    'GBP',
+    'TRY',
+    'BRL',
+    'AUD',
+    'RUB',
+    'UAH',
+    'NGN',
+    'ZAR',
+    'PLN',
+    'RON',
+    'ARS',
+  ],
+  ...['MXN', 'COP', 'CZK', 'JPY', 'IDR', 'BTC', 'ETH', 'BNB', 'TRX', 'XRP', 'SOL', 'DOT'],
+].sort((a, b) => b.length - a.length);
+
+/** `BTCFDUSD`: no separator. Bases may hold digits and letters beyond ASCII. */
+function split(symbol: string): Pair | null {
+  return cutSuffix(symbol, QUOTES);
+}
+
+/** 1008 also ends sockets for other causes. What follows if one goes on is an address ban of at least 2 minutes. */
+function ban(closeCode: number, reason: string): Ban | null {
+  return closeCode === 1008 && /too many/i.test(reason) ? { forMs: 120_000, reason } : null;
+}
+
+function session(type: RequestType, markets: Markets): Session {
+  /** Symbols of SUBSCRIBE requests that were not answered yet, by request id. */
+  const asked = new Map<unknown, string[]>();
+  let id = 0;
+  return {
+    open: () => [],
+    change(_want, add, drop) {
+      const frames: string[] = [];
+      if (drop.length > 0) frames.push(request('UNSUBSCRIBE', type, drop, ++id));
+      if (add.length > 0) {
+        frames.push(request('SUBSCRIBE', type, add, ++id));
+        asked.set(
+          id,
+          add.map(({ symbol }) => symbol),
+        );
+      }
+      return frames;
+    },
+    read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, asked, emit),
+  };
+}
+
+function request(method: string, type: RequestType, markets: readonly Market[], id: number): string {
+  return JSON.stringify({
+    method,
+    params: markets.map(({ symbol }) => `${symbol.toLowerCase()}@${type}`),
+    id,
+  });
+}
+
+function read(
+  text: string,
+  receivedAt: Micros,
+  type: RequestType,
+  markets: Markets,
+  asked: Map<unknown, string[]>,
+  emit: Emit,
+): void {
+  const frame = parseObject(text);
+  if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+  const { stream } = frame;
+  const data = stream === undefined ? frame : frame.data;
+  if (!isObject(data)) {
+    // Streams over all markets ("!miniTicker@arr") are arrays and not ours.
+    return typeof stream === 'string' && stream.startsWith('!')
+      ? emit({ kind: 'alive' })
+      : emit({ kind: 'reject', reason: 'data is not a JSON object', row: null });
+  }
+  const { e, s } = data;
+  const known = type === 'ticker' ? e === '24hrTicker' : e === 'trade' || e === 'aggTrade';
+  if (!known) return control(frame, data, type, asked, emit);
+  const market = typeof s === 'string' ? markets.get(s) : undefined;
+  if (!market) return emit({ kind: 'reject', reason: 's is not a market', row: null });
+  return type === 'ticker'
+    ? ticker(data, market, receivedAt, emit)
+    : trade(data, text, market, receivedAt, emit);
+}
+
+/**
+ * {"result":null,"id":1} | {"error":{"code":4,"msg":"Too many subscriptions"},"id":19} | {"code":3,"msg":"Invalid JSON: …"}
+ * {"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}
+ * Errors are documented bare and seen wrapped. How long before the restart serverShutdown comes is not published.
+ */
+function control(
+  frame: JsonObject,
+  data: JsonObject,
+  type: RequestType,
+  asked: Map<unknown, string[]>,
+  emit: Emit,
+): void {
+  if (data.e === 'serverShutdown') return emit({ kind: 'restart', reason: 'serverShutdown' });
+  const error = isObject(frame.error) ? frame.error : frame;
+  if (typeof error.code === 'number') {
+    const reason = `${error.code}: ${words(error.msg)}`;
+    return emit({ kind: 'refused', symbols: take(asked, frame.id), reason });
+  }
+  if (frame.result === null) {
+    const symbols = take(asked, frame.id);
+    return emit(symbols.length > 0 ? { kind: 'ack', symbols } : { kind: 'alive' });
+  }
+  const ours = typeof frame.stream === 'string' && frame.stream.endsWith(`@${type}`);
+  if (ours || (data.e !== undefined && typeof data.e !== 'string')) {
+    return emit({ kind: 'reject', reason: `e is not that of a ${type}`, row: null });
+  }
+  // Lists of subscriptions, other streams, and whatever else is no market data.
+  emit({ kind: 'alive' });
+}
+
+function take(asked: Map<unknown, string[]>, id: unknown): string[] {
+  const symbols = asked.get(id) ?? [];
+  asked.delete(id);
+  return symbols;
+}
+
+/**
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#individual-symbol-ticker-streams
+ * {"e":"24hrTicker","E":1758682059321,"s":"XRPUSDT","p":"0.00970000","P":"0.345","w":"2.85732575","x":"2.81550000",
+ *  "c":"2.82510000","Q":"398.90000000","b":"2.82500000","B":"8662.90000000","a":"2.82510000","A":"40171.90000000",
+ *  "o":"2.81540000","h":"2.89640000","l":"2.79910000","v":"97641316.90000000","q":"278993049.05423000",
+ *  "O":1758595659274,"C":1758682059274,"F":1354044647,"L":1355183925,"n":1139279}
+ * `x` is the last price before the window; `p` and `P` (percent) count from the open `o`, not from `x`.
+ */
+function ticker(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+  const close = decimal(data.c);
+  const open = optionalDecimal(data.o);
+  const prevClose = optionalDecimal(data.x);
+  const percent = optionalDecimal(data.P);
+  const derived = changeOf(close, prevClose, open);
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: timeOf(data.E),
+    received_at: receivedAt,
+    stream_type: 'REALTIME',
+    open,
+    high: optionalDecimal(data.h),
+    low: optionalDecimal(data.l),
+    close,
+    volume: optionalDecimal(data.v),
+    quote_volume: optionalDecimal(data.q),
+    prev_close: prevClose,
+    change_price: optionalDecimal(data.p) ?? derived,
+    change_rate: percent === null ? rateOf(derived, prevClose, open) : percent / 100,
+    bid: optionalDecimal(data.b),
+    bid_size: optionalDecimal(data.B),
+    ask: optionalDecimal(data.a),
+    ask_size: optionalDecimal(data.A),
+  });
+}
+
+/**
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#trade-streams
+ * {"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}
+ * {"e":"aggTrade","E":1672515782136,"s":"BNBBTC","a":12345,"p":"0.001","q":"100","f":100,"l":105,"T":1672515782136,
+ *  "m":true,"M":true}
+ * `m`: the buyer is the maker. Until 2024 a trade's `a` and `b` were order ids; in an aggTrade `a` is the trade id.
+ */
+function trade(data: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
+  const price = decimal(data.p);
+  const volume = decimal(data.q);
+  emit({
+    kind: 'trade',
+    market,
+    timestamp: timeOf(data.T ?? data.E),
+    received_at: receivedAt,
+    stream_type: 'REALTIME',
+    trade_id: data.e === 'trade' ? exactDigits(text, 't', data.t) : exactDigits(text, 'a', data.a),
+    fills: 1,
+    price,
+    volume,
+    amount: price * volume,
+    side: sideOf(data.m, false, true),
+  });
+}
