@@ -81,13 +81,15 @@ let knownMicros = 0;
 /** An RFC 3339 time, kept to the microsecond (further digits are cut): `2026-09-02T07:46:20.123456789Z`. */
 export function timeOfIso(value: unknown): Micros {
   if (typeof value !== 'string') return Number.NaN;
-  return value.startsWith(knownSecond) ? knownMicros + fractionOf(value) : anyIso(value);
+  return value.startsWith(knownSecond) && value.endsWith('Z')
+    ? knownMicros + fractionOf(value)
+    : anyIso(value);
 }
 
-/** The digits between the point and the `Z`, as microseconds; NaN where they are none. */
+/** The digits between the point and the closing `Z`, as microseconds; NaN where they are none. */
 function fractionOf(value: string): number {
   const end = value.length - 1;
-  if (value.charCodeAt(end) !== 90 || end < 21 || end > 29) return Number.NaN;
+  if (end < 21 || end > 29) return Number.NaN;
   let micros = 0;
   let unit = 100_000;
   for (let at = 20; at < end; at++) {
