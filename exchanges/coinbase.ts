@@ -1,0 +1,207 @@
+import type { Emit, Exchange, Listing, Session } from '../src/core/exchange.ts';
+import { parseObject } from '../src/core/frame.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import { cut, type Markets } from '../src/core/market/markets.ts';
+import {
+  changeOf,
+  decimal,
+  exactDigits,
+  isObject,
+  type JsonObject,
+  optionalDecimal,
+  rateOf,
+  sideOf,
+  timeOfIso,
+  words,
+} from '../src/core/market/read-values.ts';
+
+/**
+ * Coinbase Exchange, spot, North America. https://docs.cdp.coinbase.com/exchange/websocket-feed/overview
+ * The Exchange feed, not Advanced Trade: its ticker has open, sizes and event time, and product ids are not rewritten.
+ * Subscriptions add up; every ack lists all that the socket has; a socket whose subscription was refused stays open.
+ */
+export const coinbase: Exchange = {
+  id: 'coinbase',
+  name: 'Coinbase',
+  region: 'na',
+  docs: 'https://docs.cdp.coinbase.com/exchange/websocket-feed/overview',
+  types: ['ticker', 'trade'],
+
+  endpoint: () => 'wss://ws-feed.exchange.coinbase.com',
+  hosts: ['ws-feed.exchange.coinbase.com', 'ws-feed-public.sandbox.exchange.coinbase.com'],
+  encoding: 'text',
+
+  // https://docs.cdp.coinbase.com/exchange/websocket-feed/rate-limits: 8 opens a second and 100 messages a second per
+  // address. How many products a frame and a socket may carry is not published: 10 and 100 are known to work. The
+  // rate per socket leaves room for ten sockets within the address's 100.
+  limits: {
+    codesPerFrame: 10,
+    frameChars: null,
+    codesPerSocket: 100,
+    sends: [{ count: 10, perMs: 1000 }],
+    opens: [{ count: 8, perMs: 1000 }],
+    sockets: null,
+    lifetimeMs: null,
+  },
+
+  // The heartbeat channel brings a frame a second for every product, traded or not.
+  heartbeat: { deadAfterMs: 10_000 },
+  confirms: 'ack',
+  subscribing: 'add',
+  // Contiguous per product; the documentation says that match frames can be dropped.
+  tradeIds: 'consecutive',
+
+  markets: { urls: ['https://api.exchange.coinbase.com/products'], parse, split },
+
+  session: (type, markets) => session(type, markets),
+};
+
+/** {"id":"SKL-EUR","base_currency":"SKL","quote_currency":"EUR","trading_disabled":false,"status":"online",…} */
+function parse(bodies: readonly unknown[]): Listing[] {
+  const [list] = bodies;
+  if (!Array.isArray(list)) throw new Error('products is not an array');
+  return list.flatMap((row: unknown) => {
+    if (!isObject(row) || row.status !== 'online' || row.trading_disabled !== false) return [];
+    const { id: symbol, base_currency: base, quote_currency: quote } = row;
+    const named = typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string';
+    return named && symbol && base && quote ? [{ symbol, base, quote }] : [];
+  });
+}
+
+/** `BTC-USD`: upper case, exactly one `-`, base first; a code may begin with a digit (`1INCH-USD`). */
+function split(symbol: string): Pair | null {
+  const parts = symbol === symbol.toUpperCase() ? cut(symbol, '-') : null;
+  return parts && !parts[1].includes('-') ? { base: parts[0], quote: parts[1] } : null;
+}
+
+function session(type: RequestType, markets: Markets): Session {
+  const channel = type === 'ticker' ? 'ticker' : 'matches';
+  const wanted = new Set<string>();
+  return {
+    open: () => [],
+    change(_want, add, drop) {
+      for (const { symbol } of drop) wanted.delete(symbol);
+      for (const { symbol } of add) wanted.add(symbol);
+      return [...request('unsubscribe', channel, drop), ...request('subscribe', channel, add)];
+    },
+    read(text, receivedAt, emit) {
+      const frame = parseObject(text);
+      if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+      switch (frame.type) {
+        case 'ticker':
+          return type === 'ticker' ? ticker(frame, markets, receivedAt, emit) : emit({ kind: 'alive' });
+        case 'match':
+        case 'last_match':
+          return type === 'trade' ? trade(frame, text, markets, receivedAt, emit) : emit({ kind: 'alive' });
+        case 'subscriptions':
+          return emit({ kind: 'ack', symbols: confirmed(frame, channel) });
+        case 'error':
+          return refusal(frame, wanted, emit);
+        default:
+          return typeof frame.type === 'string'
+            ? emit({ kind: 'alive' })
+            : emit({ kind: 'reject', reason: 'type is not a word', row: null });
+      }
+    },
+  };
+}
+
+function request(verb: string, channel: string, markets: readonly Market[]): string[] {
+  if (markets.length === 0) return [];
+  const ids = markets.map(({ symbol }) => symbol);
+  return [JSON.stringify({ type: verb, product_ids: ids, channels: [channel, 'heartbeat'] })];
+}
+
+/**
+ * {"type":"subscriptions","channels":[{"name":"matches","product_ids":["BTC-USD"],"account_ids":null},…]}
+ * The whole state of the socket, in any order.
+ */
+function confirmed(frame: JsonObject, channel: string): string[] {
+  const channels: unknown[] = Array.isArray(frame.channels) ? frame.channels : [];
+  return channels.flatMap((entry) => {
+    if (!isObject(entry) || entry.name !== channel || !Array.isArray(entry.product_ids)) return [];
+    return entry.product_ids.filter((id): id is string => typeof id === 'string');
+  });
+}
+
+/**
+ * {"type":"error","message":"Failed to subscribe","reason":"level2, level3, and full channels now require …"}
+ * The products meant stand in the reason or nowhere. Three reasons announce that the server will close the socket.
+ */
+function refusal(frame: JsonObject, wanted: ReadonlySet<string>, emit: Emit): void {
+  const message = words(frame.message);
+  const reason = words(frame.reason);
+  const all = reason === '' ? message : `${message}: ${reason}`;
+  if (/ErrSlowConsume|ErrSlowRead|Message too big/i.test(all)) return emit({ kind: 'restart', reason: all });
+  const symbols = reason.split(/[^A-Z0-9-]+/).filter((word) => wanted.has(word));
+  emit({ kind: 'refused', symbols, reason: all });
+}
+
+/** Absent in some frames, and the zero time of the server's language where it knows none: then ours stands in. */
+function tickerTime(value: unknown, receivedAt: Micros): Micros {
+  if (value === undefined || value === null) return receivedAt;
+  return typeof value === 'string' && value.startsWith('0001-01-01T') ? receivedAt : timeOfIso(value);
+}
+
+/**
+ * https://docs.cdp.coinbase.com/exchange/websocket-feed/channels#ticker-channel
+ * {"type":"ticker","sequence":87057558152,"product_id":"ETH-USD","price":"4101.5","open_24h":"4180.2",
+ *  "volume_24h":"107761.41654298","low_24h":"4076","high_24h":"4233","volume_30d":"3641467.48387522",
+ *  "best_bid":"4101.39","best_bid_size":"0.14262000","best_ask":"4101.50","best_ask_size":"0.44972860","side":"buy",
+ *  "time":"2025-09-24T04:22:00.543709Z","trade_id":703124072,"last_size":"0.76995464"}
+ * The first one after subscribing, the state of a possibly old trade, carries no mark.
+ */
+function ticker(frame: JsonObject, markets: Markets, receivedAt: Micros, emit: Emit): void {
+  const market = typeof frame.product_id === 'string' ? markets.get(frame.product_id) : undefined;
+  if (!market) return emit({ kind: 'reject', reason: 'product_id is not a market', row: null });
+  const close = decimal(frame.price);
+  const open = optionalDecimal(frame.open_24h);
+  const change = changeOf(close, null, open);
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: tickerTime(frame.time, receivedAt),
+    received_at: receivedAt,
+    stream_type: 'REALTIME',
+    open,
+    high: optionalDecimal(frame.high_24h),
+    low: optionalDecimal(frame.low_24h),
+    close,
+    volume: optionalDecimal(frame.volume_24h),
+    quote_volume: null,
+    prev_close: null,
+    change_price: change,
+    change_rate: rateOf(change, null, open),
+    bid: optionalDecimal(frame.best_bid),
+    bid_size: optionalDecimal(frame.best_bid_size),
+    ask: optionalDecimal(frame.best_ask),
+    ask_size: optionalDecimal(frame.best_ask_size),
+  });
+}
+
+/**
+ * https://docs.cdp.coinbase.com/exchange/websocket-feed/channels#matches-channel
+ * {"type":"match","trade_id":1568275,"maker_order_id":"4d7f8cc2-5993-41d8-b86b-f4a8161c5610",
+ *  "taker_order_id":"bcf814bf-168b-44f9-b7aa-43425f854a2c","side":"buy","size":"430","price":"0.791",
+ *  "product_id":"SKL-USD","sequence":201391279,"time":"2021-04-17T16:43:47.839396Z"}
+ * side is the MAKER's, unlike the ticker's. `last_match` is the latest trade before the subscription.
+ */
+function trade(frame: JsonObject, text: string, markets: Markets, receivedAt: Micros, emit: Emit): void {
+  const market = typeof frame.product_id === 'string' ? markets.get(frame.product_id) : undefined;
+  if (!market) return emit({ kind: 'reject', reason: 'product_id is not a market', row: null });
+  const price = decimal(frame.price);
+  const volume = decimal(frame.size);
+  emit({
+    kind: 'trade',
+    market,
+    timestamp: timeOfIso(frame.time),
+    received_at: receivedAt,
+    stream_type: frame.type === 'last_match' ? 'SNAPSHOT' : 'REALTIME',
+    trade_id: exactDigits(text, 'trade_id', frame.trade_id),
+    fills: 1,
+    price,
+    volume,
+    amount: price * volume,
+    side: sideOf(frame.side, 'sell', 'buy'),
+  });
+}
