@@ -1,0 +1,41 @@
+import type { Event, Session } from '../exchange.ts';
+import type { Market, Micros } from '../market/market.ts';
+import type { Row } from '../market/rows.ts';
+
+/** What a session reads out of frames that concerns the socket and not the data. */
+export type ControlEvent = Exclude<Event, Row | { readonly kind: 'reject' }>;
+
+/** One socket as its pipeline sees it. Every call may also come after the socket has ended; it then changes nothing. */
+export interface SocketHandle {
+  /** Unique in the process; rises with every socket opened. */
+  readonly id: number;
+  /** The state that reads this socket's frames. */
+  readonly session: Session;
+  /** True for the one socket of its connection whose tickers count; changes once when a successor takes over. */
+  readonly primary: boolean;
+  /**
+   * Whether this socket was the primary one at that time. A chunk is decoded a moment after its frames arrived, and
+   * a handover may lie between: the frame's `receivedAt` decides, so that no frame falls between two sockets.
+   */
+  primaryAt(receivedAt: Micros): boolean;
+  /** Everything a session emits that is neither a row nor a reject. */
+  control(event: ControlEvent): void;
+  /**
+   * Rows of this market were read: called at most once per market and chunk.
+   * @param atMs `Clock.now()` of the chunk, read once for all its markets
+   * @param rows how many rows of this market the chunk held
+   * @param lastEventTime exchange time of the last of them
+   */
+  data(market: Market, atMs: number, rows: number, lastEventTime: Micros): void;
+}
+
+/** Where the frames of one socket go. */
+export interface FrameSink {
+  /** Text frames as strings, binary frames as bytes that nobody writes to afterwards. Never throws. */
+  push(data: string | Uint8Array, receivedAt: Micros): void;
+  /** The socket has ended; no push follows. */
+  end(): void;
+}
+
+/** Makes the beginning of the pipeline for a socket that is about to open. */
+export type Pipe = (socket: SocketHandle) => FrameSink;
