@@ -16,6 +16,7 @@ namespace {
 
 node::node_module* record = nullptr;
 napi_env current_environment = nullptr;
+bool is_registering = false;
 
 // Node-API and V8 handles have no common form. A property of the global object carries the exports from
 // one to the other; it exists only while the module registers.
@@ -31,6 +32,8 @@ napi_env environment() {
   if (current_environment == nullptr) die("called before the addon was registered");
   return current_environment;
 }
+
+bool registering() { return is_registering; }
 
 void die(const char* what) {
   std::fprintf(stderr, "kafka addon shim: %s\n", what);
@@ -82,9 +85,12 @@ extern "C" NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, n
   if (ok(napi_create_string_utf8(env, kBridge, NAPI_AUTO_LENGTH, &bridge_name)))
     napi_delete_property(env, global, bridge_name, &deleted);
 
+  is_registering = true;
+  shim::prepare_builtins();
   if (record->nm_register_func != nullptr)
     record->nm_register_func(target.As<v8::Object>(), v8::Local<v8::Value>(), record->nm_priv);
   else
     record->nm_context_register_func(target.As<v8::Object>(), v8::Local<v8::Value>(), context, record->nm_priv);
+  is_registering = false;
   return exports;
 }

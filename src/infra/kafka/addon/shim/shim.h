@@ -10,6 +10,9 @@ namespace shim {
 // environment comes from the JavaScript thread, after registration.
 napi_env environment();
 
+// True while the addon fills its exports.
+bool registering();
+
 // Ends the process with a message. Only for states that would otherwise corrupt memory.
 [[noreturn]] void die(const char* what);
 
@@ -28,8 +31,12 @@ v8::Local<T> local_of(const Self* slot) {
 // Calls a built-in function of the global object, for example {"Object", "keys"}, looked up once per
 // process. Empty when the function threw: the exception is then pending, as V8 would leave it.
 enum class Builtin { ObjectConstructor, ObjectKeys, ReflectHas, ReflectGetPrototypeOf, BooleanConstructor,
-                     NumberConstructor, BufferFrom, count };
+                     NumberConstructor, FunctionConstructor, BufferFrom, count };
 v8::MaybeLocal<v8::Value> call(Builtin builtin, int argc, v8::Local<v8::Value> argv[]);
+
+
+// Looks all of them up; runs during registration, for a look-up keeps persistent handles.
+void prepare_builtins();
 
 v8::Local<v8::String> string_of(const char* text);
 

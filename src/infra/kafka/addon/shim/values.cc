@@ -28,7 +28,7 @@ struct Path {
 
 constexpr Path kPaths[] = {
     {"Object", nullptr}, {"Object", "keys"}, {"Reflect", "has"}, {"Reflect", "getPrototypeOf"},
-    {"Boolean", nullptr}, {"Number", nullptr}, {"Buffer", "from"},
+    {"Boolean", nullptr}, {"Number", nullptr}, {"Function", nullptr}, {"Buffer", "from"},
 };
 static_assert(sizeof(kPaths) / sizeof(kPaths[0]) == static_cast<size_t>(shim::Builtin::count));
 
@@ -45,20 +45,7 @@ Local<Value> get(Local<Object> object, const char* name) {
 }
 
 // A produce with two headers calls Object.keys twice, so the look-up happens once, not in every call.
-Cached& cached(shim::Builtin builtin) {
-  static Cached* const table = new Cached[static_cast<size_t>(shim::Builtin::count)];
-  Cached& entry = table[static_cast<size_t>(builtin)];
-  if (entry.function.IsEmpty()) {
-    Isolate* isolate = Isolate::GetCurrent();
-    const Path& path = kPaths[static_cast<size_t>(builtin)];
-    Local<Object> global = isolate->GetCurrentContext()->Global();
-    Local<Value> owner = get(global, path.global);
-    Local<Value> function = path.member == nullptr ? owner : get(owner.As<Object>(), path.member);
-    entry.receiver.Reset(isolate, owner.As<Object>());
-    entry.function.Reset(isolate, function.As<Function>());
-  }
-  return entry;
-}
+Cached* const builtins = new Cached[static_cast<size_t>(shim::Builtin::count)];
 
 }  // namespace
 
@@ -68,9 +55,20 @@ Local<String> string_of(const char* text) {
   return String::NewFromUtf8(Isolate::GetCurrent(), text).ToLocalChecked();
 }
 
+void prepare_builtins() {
+  Isolate* isolate = Isolate::GetCurrent();
+  Local<Object> global = isolate->GetCurrentContext()->Global();
+  for (size_t i = 0; i < static_cast<size_t>(Builtin::count); i++) {
+    Local<Value> owner = get(global, kPaths[i].global);
+    Local<Value> function = kPaths[i].member == nullptr ? owner : get(owner.As<Object>(), kPaths[i].member);
+    builtins[i].receiver.Reset(isolate, owner.As<Object>());
+    builtins[i].function.Reset(isolate, function.As<Function>());
+  }
+}
+
 MaybeLocal<Value> call(Builtin builtin, int argc, Local<Value> argv[]) {
   Isolate* isolate = Isolate::GetCurrent();
-  Cached& entry = cached(builtin);
+  const Cached& entry = builtins[static_cast<size_t>(builtin)];
   Local<Function> function = Local<Function>::New(isolate, entry.function);
   Local<Object> receiver = Local<Object>::New(isolate, entry.receiver);
   return function->Call(isolate->GetCurrentContext(), receiver, argc, argv);
