@@ -1,0 +1,52 @@
+import type { SocketHandle } from '../connection/pipe.ts';
+import type { Micros } from '../market/market.ts';
+import type { Row } from '../market/rows.ts';
+import type { Lane } from './lane.ts';
+
+/** Streams carry arrays: a stage costs microseconds a call, so it is called once for all frames of one moment. */
+
+/** Frames of one socket as they came. */
+export interface FrameChunk {
+  readonly socket: SocketHandle;
+  readonly frames: (string | Uint8Array)[];
+  readonly receivedAt: Micros[];
+  /** Wire bytes of all frames, still held by the byte budget. */
+  readonly bytes: number;
+  /** Running number of the first frame on its socket. */
+  readonly first: number;
+}
+
+/** The same frames as text; frames that are none are gone (and were reported). */
+export interface TextChunk {
+  readonly socket: SocketHandle;
+  readonly texts: string[];
+  readonly receivedAt: Micros[];
+  /** Running number of each text on its socket. */
+  readonly numbers: number[];
+  /** Frames that were no text. */
+  readonly failed: number;
+  readonly bytes: number;
+}
+
+/** Sound rows of one socket. */
+export interface RowChunk {
+  readonly socket: SocketHandle;
+  readonly rows: Row[];
+}
+
+/** Rows to be written, each beside the lane of its code. */
+export interface LaneChunk {
+  readonly rows: Row[];
+  readonly lanes: Lane[];
+}
+
+/** A frame, or element `row` of one, that did not become a row. */
+export interface Rejected {
+  readonly socket: SocketHandle;
+  readonly reason: string;
+  readonly row: number | null;
+  readonly frame: string | Uint8Array;
+  /** Running number of the frame on its socket. */
+  readonly number: number;
+}
+export type OnRejected = (rejected: Rejected) => void;

@@ -1,0 +1,70 @@
+import type { FrameSink, SocketHandle } from '../connection/pipe.ts';
+import type { Micros } from '../market/market.ts';
+import type { Account } from './budget.ts';
+import type { FrameChunk } from './chunks.ts';
+import type { StreamStats } from './stream-stats.ts';
+
+const MAX_FRAMES = 512;
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * The mouth of the pipe: what a socket hands over until the event loop's next turn becomes one chunk. A microtask
+ * would come after every frame and give chunks of one.
+ * @returns the sink for the socket and the stream it feeds; the stream's queue is bounded by the byte budget alone.
+ */
+export function frameSource(
+  socket: SocketHandle,
+  account: Account,
+  stats: Pick<StreamStats, 'frames' | 'bytes'>,
+): { sink: FrameSink; frames: ReadableStream<FrameChunk> } {
+  let controller: ReadableStreamDefaultController<FrameChunk>;
+  const frames = new ReadableStream<FrameChunk>({
+    start(c) {
+      controller = c;
+    },
+  });
+
+  let pending: (string | Uint8Array)[] = [];
+  let times: Micros[] = [];
+  let bytes = 0;
+  let handedOver = 0;
+  let scheduled = false;
+  let ended = false;
+
+  function handOver(): void {
+    scheduled = false;
+    if (pending.length === 0 || ended) return;
+    controller.enqueue({ socket, frames: pending, receivedAt: times, bytes, first: handedOver });
+    handedOver += pending.length;
+    pending = [];
+    times = [];
+    bytes = 0;
+  }
+
+  return {
+    frames,
+    sink: {
+      push(data, receivedAt) {
+        if (ended) return;
+        pending.push(data);
+        times.push(receivedAt);
+        const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+        stats.frames++;
+        stats.bytes += size;
+        account.reserve(size);
+        bytes += size;
+        if (pending.length >= MAX_FRAMES || bytes >= MAX_BYTES) handOver();
+        else if (!scheduled) {
+          scheduled = true;
+          setImmediate(handOver);
+        }
+      },
+      end() {
+        if (ended) return;
+        handOver();
+        ended = true;
+        controller.close();
+      },
+    },
+  };
+}

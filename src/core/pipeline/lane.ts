@@ -1,0 +1,40 @@
+import type { Market, Micros } from '../market/market.ts';
+import type { Row } from '../market/rows.ts';
+import { IdWatch } from './id-watch.ts';
+import { SeenIds } from './seen-ids.ts';
+import type { Timed } from './timer-wheel.ts';
+
+/**
+ * One code of one stream on its way through merge and batch: what waits to be written, what was seen, and the
+ * figures of it. One lookup per row finds all of this.
+ */
+export class Lane implements Timed {
+  readonly market: Market;
+  /** Rows that wait for the next flush. */
+  waiting: Row[] = [];
+  /** Tick of the next flush; the timer wheel's. */
+  due = -1;
+  readonly seen: SeenIds | null;
+  readonly watch: IdWatch | null;
+
+  /** Rows received, repeats included. */
+  received = 0;
+  /** Rows dropped as repeats. */
+  repeats = 0;
+  /** Rows that Kafka acknowledged. */
+  acked = 0;
+  /** Trades that never came, by their ids. */
+  missing = 0;
+  lastPrice = Number.NaN;
+  lastEventAt: Micros = 0;
+  lastReceivedAt: Micros = 0;
+
+  /** Rows of the current chunk; merge's. */
+  inChunk = 0;
+
+  constructor(market: Market, dedupes: boolean, watches: boolean) {
+    this.market = market;
+    this.seen = dedupes ? new SeenIds() : null;
+    this.watch = watches ? new IdWatch() : null;
+  }
+}

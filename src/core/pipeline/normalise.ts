@@ -1,0 +1,73 @@
+import { messageOf } from '../../common/errors.ts';
+import type { Event } from '../exchange.ts';
+import type { Row } from '../market/rows.ts';
+import { flaw } from '../market/validate.ts';
+import type { OnRejected, RowChunk, TextChunk } from './chunks.ts';
+
+/** Frames read without fault, frames with something unreadable in them, the bytes of both and the rows they gave. */
+export type ChunkDone = (parsed: number, failed: number, bytes: number, rows: readonly Row[]) => void;
+
+/**
+ * Text → sound rows, through the session of the socket the text came from. What a frame says about the connection
+ * goes back to it; what is no sound row is reported, without harm to its neighbours.
+ * @param done is told of each chunk once nothing holds its frames any more
+ */
+export function normalise(rejected: OnRejected, done: ChunkDone): TransformStream<TextChunk, RowChunk> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      const rows = normaliseChunk(chunk, rejected, done);
+      if (rows.length > 0) controller.enqueue({ socket: chunk.socket, rows });
+    },
+  });
+}
+
+function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone): Row[] {
+  const { socket, texts, receivedAt, numbers } = chunk;
+  const { session } = socket;
+  const rows: Row[] = [];
+  let failed = chunk.failed;
+  let text = '';
+  let number = 0;
+  let rowInFrame = 0;
+  let sound = true;
+
+  function reject(reason: string, row: number | null): void {
+    sound = false;
+    rejected({ socket, reason, row, frame: text, number });
+  }
+
+  function emit(event: Event): void {
+    switch (event.kind) {
+      case 'ticker':
+      case 'trade': {
+        const wrong = flaw(event);
+        if (wrong === null) rows.push(event);
+        else reject(wrong, rowInFrame);
+        rowInFrame++;
+        return;
+      }
+      case 'reject':
+        reject(event.reason, event.row);
+        if (event.row !== null) rowInFrame++;
+        return;
+      default:
+        socket.control(event);
+    }
+  }
+
+  for (let i = 0; i < texts.length; i++) {
+    text = texts[i] as string;
+    number = numbers[i] as number;
+    rowInFrame = 0;
+    sound = true;
+    try {
+      session.read(text, receivedAt[i] as number, emit);
+    } catch (error) {
+      // A plug-in must not throw; if one does, one frame is lost to ws.dlq and the socket lives on.
+      reject(`plug-in failed: ${messageOf(error)}`, null);
+    }
+    if (!sound) failed++;
+  }
+  done(texts.length + chunk.failed - failed, failed, chunk.bytes, rows);
+  return rows;
+}

@@ -1,0 +1,71 @@
+const SMALLEST = 16;
+const LARGEST = 512;
+/** Digits that fit a double exactly, with room to spare. */
+const LOW_DIGITS = 15;
+const DIGITS = /^\d+$/;
+
+/**
+ * The trade ids of one code seen lately, to drop what overlapping sockets and snapshots repeat. An id above every
+ * earlier one is new without a look; only others are searched for among the last 512. Ids are kept as two numbers,
+ * since a string cut out of a frame would keep the whole frame in memory.
+ */
+export class SeenIds {
+  #high = new Float64Array(SMALLEST);
+  #low = new Float64Array(SMALLEST);
+  #count = 0;
+  #next = 0;
+  #maxHigh = -1;
+  #maxLow = -1;
+
+  /** Notes an id. @returns false where it was seen before */
+  add(id: string): boolean {
+    const digits = id.length;
+    if (digits > 2 * LOW_DIGITS || !DIGITS.test(id)) {
+      return this.#add(hash(id, 0x811c9dc5), hash(id, 0x01000193));
+    }
+    if (digits <= LOW_DIGITS) return this.#add(0, Number(id));
+    return this.#add(Number(id.slice(0, digits - LOW_DIGITS)), Number(id.slice(digits - LOW_DIGITS)));
+  }
+
+  #add(high: number, low: number): boolean {
+    if (high > this.#maxHigh || (high === this.#maxHigh && low > this.#maxLow)) {
+      this.#maxHigh = high;
+      this.#maxLow = low;
+    } else if (this.#holds(high, low)) {
+      return false;
+    }
+    if (this.#count === this.#high.length && this.#count < LARGEST) this.#grow();
+    this.#high[this.#next] = high;
+    this.#low[this.#next] = low;
+    this.#next = (this.#next + 1) % this.#high.length;
+    if (this.#count < this.#high.length) this.#count++;
+    return true;
+  }
+
+  /** Newest first, since repeats are of late ids. */
+  #holds(high: number, low: number): boolean {
+    const size = this.#high.length;
+    for (let back = 1; back <= this.#count; back++) {
+      const at = (this.#next - back + size) % size;
+      if (this.#low[at] === low && this.#high[at] === high) return true;
+    }
+    return false;
+  }
+
+  #grow(): void {
+    const high = new Float64Array(this.#high.length * 2);
+    const low = new Float64Array(high.length);
+    high.set(this.#high);
+    low.set(this.#low);
+    this.#high = high;
+    this.#low = low;
+    this.#next = this.#count;
+  }
+}
+
+/** FNV-1a over the characters; two of them with different seeds stand for an id that is not a number. */
+function hash(text: string, seed: number): number {
+  let h = seed;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return h >>> 0;
+}

@@ -1,0 +1,98 @@
+import type { Clock } from '../../common/clock.ts';
+import type { FrameSink, SocketHandle } from '../connection/pipe.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Market, RequestType } from '../market/market.ts';
+import type { Batch, Writer } from '../ports.ts';
+import { type BatchLimits, batch, type LaneBatch } from './batch.ts';
+import { type Account, costOf, ROW_COST } from './budget.ts';
+import type { OnRejected, RowChunk } from './chunks.ts';
+import { decode } from './decode.ts';
+import { frameSource } from './frames.ts';
+import type { OnMissing } from './hole-report.ts';
+import { Lanes } from './lanes.ts';
+import { merge } from './merge.ts';
+import { type ChunkDone, normalise } from './normalise.ts';
+import type { StreamStats } from './stream-stats.ts';
+import { write } from './write.ts';
+
+export interface PipelineOptions {
+  readonly exchange: Exchange;
+  readonly type: RequestType;
+  readonly limits: BatchLimits;
+  readonly clock: Clock;
+  readonly writer: Writer;
+  readonly account: Account;
+  readonly stats: StreamStats;
+  readonly onRejected: OnRejected;
+  readonly onMissing: OnMissing;
+  /** What a message of this code carries beside its rows. */
+  stamp(market: Market): Pick<Batch, 'correlationId' | 'fence'>;
+}
+
+/**
+ * The way of the data of one stream. Per socket: frames → decode → normalise; for all of its sockets together:
+ * merge → batch → write.
+ */
+export class StreamPipeline {
+  readonly lanes: Lanes;
+  readonly #options: PipelineOptions;
+  readonly #merged: WritableStreamDefaultWriter<RowChunk>;
+  readonly #sockets = new Set<Promise<void>>();
+  readonly #written: Promise<void>;
+  readonly #settled: () => Promise<void>;
+
+  constructor(options: PipelineOptions) {
+    const { exchange, type, limits, clock, account, stats, writer } = options;
+    this.#options = options;
+    this.lanes = new Lanes(type, exchange.tradeIds);
+    const stage = merge(this.lanes, clock, options.onMissing, (row) => account.release(ROW_COST[row.kind]));
+    const sink = write(writer, (one) => this.#envelope(one), stats, account);
+    this.#merged = stage.writable.getWriter();
+    this.#written = stage.readable.pipeThrough(batch(limits, clock)).pipeTo(sink);
+    this.#settled = sink.settled;
+  }
+
+  /** Connects a socket to the stream. */
+  attach(socket: SocketHandle): FrameSink {
+    const { exchange, account, stats, onRejected } = this.#options;
+    const { sink, frames } = frameSource(socket, account, stats);
+    const rejected: OnRejected = (one) => {
+      stats.rejected++;
+      onRejected(one);
+    };
+    const done: ChunkDone = (parsed, failed, bytes, rows) => {
+      stats.parsed += parsed;
+      stats.failed += failed;
+      account.reserve(costOf(rows) - bytes);
+    };
+    const piped = frames
+      .pipeThrough(decode(exchange.encoding, rejected))
+      .pipeThrough(normalise(rejected, done))
+      .pipeTo(new WritableStream({ write: (chunk) => this.#merged.write(chunk) }))
+      .finally(() => this.#sockets.delete(piped));
+    this.#sockets.add(piped);
+    return sink;
+  }
+
+  /** Ends the stream once its sockets have: resolves when every row is acknowledged (or given up on). */
+  async drain(): Promise<void> {
+    await Promise.all(this.#sockets);
+    await this.#merged.close();
+    await this.#written;
+    await this.#settled();
+  }
+
+  #envelope({ lane, rows }: LaneBatch): Batch {
+    const { exchange, type } = this.#options;
+    const { correlationId, fence } = this.#options.stamp(lane.market);
+    return {
+      exchange: exchange.id,
+      region: exchange.region,
+      requestType: type,
+      market: lane.market,
+      rows,
+      correlationId,
+      fence,
+    };
+  }
+}
