@@ -1,0 +1,38 @@
+import { type Row, TICKER_FIELDS, TRADE_FIELDS } from '../../core/market/rows.ts';
+import type { Batch } from '../../core/ports.ts';
+
+/** Milliseconds since the epoch out of microseconds. */
+const MICROS_PER_MS = 1000;
+
+/**
+ * The value of a data message: identity once, then the rows. The rows are the core's own objects; the Avro codec
+ * takes the schema's fields out of them.
+ * @param nowMicros when the message is built
+ */
+export function batchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
+  const { market } = batch;
+  return {
+    ticket_id: crypto.randomUUID(),
+    exchange: batch.exchange,
+    region: batch.region,
+    request_type: batch.requestType,
+    symbol: market.symbol,
+    base: market.base,
+    quote: market.quote,
+    code: market.code,
+    timestamp_ms: Math.floor(nowMicros / MICROS_PER_MS),
+    batch_size: rows.length,
+    data: rows,
+  };
+}
+
+/** The same with rows of exactly the schema's fields, for JSON. */
+export function plainBatchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
+  return { ...batchValue(batch, rows, nowMicros), data: rows.map(plainRow) };
+}
+
+function plainRow(row: Row): Record<string, unknown> {
+  const source = row as unknown as Record<string, unknown>;
+  const fields = row.kind === 'ticker' ? TICKER_FIELDS : TRADE_FIELDS;
+  return Object.fromEntries(fields.map((field) => [field, source[field]]));
+}
