@@ -114,9 +114,16 @@ async function run(argv: string[]): Promise<void> {
   if (code !== 0) fail(`${argv.join(' ')}\nended with ${code}:\n${`${out}${err}`.trim().slice(-3000)}`);
 }
 
+/** Something that the user has to mend; the message is all there is to say. */
+class SetupFailed extends Error {}
+
 function fail(reason: string): never {
-  console.error(`test services: ${reason}`);
-  process.exit(1);
+  throw new SetupFailed(reason);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(`test services: ${error instanceof SetupFailed ? error.message : Bun.inspect(error)}`);
+  process.exitCode = 1;
+}
