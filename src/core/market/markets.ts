@@ -3,6 +3,9 @@ import { type Market, market, type Pair } from './market.ts';
 /** Symbols learnt from frames beyond the list are kept up to this many, so that a hostile feed cannot fill memory. */
 const MAX_LEARNT = 20_000;
 
+/** No exchange's symbol is as long. */
+const MAX_SYMBOL = 64;
+
 /** What a listing needs to be known by; see `Listing` in the plug-in interface. */
 export interface Listed {
   readonly symbol: string;
@@ -59,8 +62,9 @@ export class Markets {
   }
 
   #learn(symbol: string): Market | undefined {
+    if (this.#learnt.size >= MAX_LEARNT || symbol.length > MAX_SYMBOL) return undefined;
     const pair = this.#split(symbol);
-    if (!pair || this.#learnt.size >= MAX_LEARNT) return undefined;
+    if (!pair) return undefined;
     const learnt = market(symbol, pair.base, pair.quote);
     this.#learnt.set(symbol, learnt);
     return learnt;

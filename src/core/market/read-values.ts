@@ -24,7 +24,8 @@ export function optionalNumber(value: unknown): number | null {
   return typeof value === 'number' ? value : Number.NaN;
 }
 
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+// Linear: no two parts of it can match the same digits.
+const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /**
  * A required decimal string: `"0.0010"`. `Number` alone would read null, "", " " and booleans as 0 or 1, and
@@ -34,7 +35,7 @@ export function decimal(value: unknown): number {
   if (typeof value !== 'string') return Number.NaN;
   const read = Number(value);
   // Everything that is not a plain decimal but that Number accepts is short and rare; test only what could be it.
-  return value.length < 2 || Number.isNaN(read) || !plainStart(value) ? strictDecimal(value) : read;
+  return Number.isNaN(read) || (value.length > 1 && plainStart(value)) ? read : strictDecimal(value);
 }
 
 /** An optional decimal string: absent, null and "" are null, never 0. */
