@@ -5,7 +5,19 @@ import { bybit } from './bybit.ts';
 import { coinbase } from './coinbase.ts';
 import { coinone } from './coinone.ts';
 import { korbit } from './korbit.ts';
+import { kraken } from './kraken.ts';
+import { okx } from './okx.ts';
 import { upbit } from './upbit.ts';
 
 /** Every plug-in of this build, in the order in which people see them. */
-export const EXCHANGES: readonly Exchange[] = [upbit, bithumb, coinone, korbit, binance, bybit, coinbase];
+export const EXCHANGES: readonly Exchange[] = [
+  upbit,
+  bithumb,
+  coinone,
+  korbit,
+  binance,
+  bybit,
+  okx,
+  coinbase,
+  kraken,
+];

@@ -1,0 +1,252 @@
+import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
+import { parseObject } from '../src/core/frame.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import { cut, type Markets } from '../src/core/market/markets.ts';
+import {
+  changeOf,
+  decimal,
+  isObject,
+  type JsonObject,
+  optionalDecimal,
+  rateOf,
+  sideOf,
+  timeOfDigits,
+  words,
+} from '../src/core/market/read-values.ts';
+
+/**
+ * OKX v5, spot, Asia. https://www.okx.com/docs-v5/en/#overview-websocket
+ * Frames are text: JSON, but for the answer `pong` to the text `ping`. One ack per channel and instrument, one error per
+ * bad one. Numbers and times are strings, and "" stands for no value.
+ */
+export const okx: Exchange = {
+  id: 'okx',
+  name: 'OKX',
+  region: 'asia',
+  docs: 'https://www.okx.com/docs-v5/en/#overview-websocket',
+  types: ['ticker', 'trade'],
+
+  // Port 443: 8443 was reported to be switched off on 2026-10-31.
+  endpoint: () => 'wss://ws.okx.com/ws/v5/public',
+  hosts: ['ws.okx.com'],
+  encoding: 'text',
+
+  // https://www.okx.com/docs-v5/en/#overview-websocket-connect: 3 opens a second, 480 requests an hour, 64 KB a request.
+  limits: {
+    codesPerFrame: 200,
+    frameChars: 64_000,
+    // Nothing is published for channels this light.
+    codesPerSocket: 300,
+    sends: [
+      { count: 3, perMs: 1000 },
+      { count: 480, perMs: 3_600_000 },
+    ],
+    opens: [{ count: 3, perMs: 1000 }],
+    sockets: null,
+    lifetimeMs: null,
+  },
+
+  // 30 s without a push end the socket. Whether protocol pings prevent that is not published.
+  heartbeat: { send: { text: 'ping' }, everyMs: 20_000, deadAfterMs: 30_000 },
+  confirms: 'ack',
+  subscribing: 'add',
+  // Merged fills take as many ids as they are.
+  tradeIds: 'consecutive',
+
+  markets: {
+    urls: ['https://www.okx.com/api/v5/public/instruments?instType=SPOT'],
+    parse([body]) {
+      const list = isObject(body) && body.code === '0' ? body.data : undefined;
+      if (!Array.isArray(list)) throw new Error('instruments has no data');
+      return list.flatMap((row: unknown) => {
+        if (!isObject(row) || row.state !== 'live') return [];
+        const { instId: symbol, baseCcy: base, quoteCcy: quote } = row;
+        return typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string'
+          ? [{ symbol, base, quote }]
+          : [];
+      });
+    },
+    split,
+  },
+
+  session: (type, markets) => session(type, markets),
+};
+
+/** `BTC-USDT`: base first. More parts (`BTC-USD-SWAP`) are derivatives. */
+function split(symbol: string): Pair | null {
+  const parts = cut(symbol, '-');
+  return parts && !parts[1].includes('-') ? { base: parts[0], quote: parts[1] } : null;
+}
+
+/** Symbols of subscribe requests that were not answered yet, by request id. */
+type Asked = Map<unknown, Set<string>>;
+
+function session(type: RequestType, markets: Markets): Session {
+  const channel = type === 'ticker' ? 'tickers' : 'trades';
+  const asked: Asked = new Map();
+  let last = 0;
+  return {
+    open: () => [],
+    change(_want, add, drop) {
+      const frames: string[] = [];
+      if (drop.length > 0) frames.push(request('unsubscribe', channel, drop, String(++last)));
+      if (add.length > 0) {
+        const id = String(++last);
+        asked.set(id, new Set(add.map(({ symbol }) => symbol)));
+        frames.push(request('subscribe', channel, add, id));
+      }
+      return frames;
+    },
+    read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, asked, emit),
+  };
+}
+
+/** @param id letters and digits alone, at most 32 */
+function request(op: string, channel: string, markets: readonly Market[], id: string): string {
+  return JSON.stringify({ id, op, args: markets.map(({ symbol }) => ({ channel, instId: symbol })) });
+}
+
+function read(
+  text: string,
+  receivedAt: Micros,
+  type: RequestType,
+  markets: Markets,
+  asked: Asked,
+  emit: Emit,
+): void {
+  if (text === 'pong') return emit({ kind: 'alive' });
+  const frame = parseObject(text);
+  if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+  const { arg } = frame;
+  if (frame.event !== undefined) return control(frame, type, asked, emit);
+  if (!isObject(arg) || typeof arg.channel !== 'string') {
+    return emit({ kind: 'reject', reason: 'arg names no channel', row: null });
+  }
+  if (!isChannelOf(type, arg.channel)) return emit({ kind: 'alive' });
+  const { data } = frame;
+  if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
+  if (data.length === 0) emit({ kind: 'alive' });
+  for (let row = 0; row < data.length; row++) {
+    const value: unknown = data[row];
+    const market =
+      isObject(value) && typeof value.instId === 'string' ? markets.get(value.instId) : undefined;
+    if (!isObject(value) || !market) emit({ kind: 'reject', reason: 'instId is not a market', row });
+    else if (type === 'ticker') ticker(value, market, receivedAt, emit);
+    else trade(value, market, receivedAt, emit);
+  }
+}
+
+function isChannelOf(type: RequestType, channel: unknown): boolean {
+  return type === 'ticker' ? channel === 'tickers' : channel === 'trades' || channel === 'trades-all';
+}
+
+/**
+ * {"id":"1512","event":"subscribe","arg":{"channel":"tickers","instId":"BTC-USDT"},"connId":"bfcb4b8e"}
+ * {"event":"error","msg":"Subscribe failed, wrong URL or channel:books,instId:NOPE-USDT doesn't exist.","code":"60018",
+ *  "connId":"5e1f2fe5","id":"ob1"}
+ * {"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade. Please reconnect.",
+ *  "connId":"a4d3ae55"}
+ */
+function control(frame: JsonObject, type: RequestType, asked: Asked, emit: Emit): void {
+  const { event, arg, id, code } = frame;
+  const reason = `${words(code ?? event)}: ${words(frame.msg ?? frame.channel)}`;
+  if (event === 'notice' && code === '64008') return emit({ kind: 'restart', reason });
+  if (event === 'error' || event === 'channel-conn-count-error') {
+    const named = symbolIn(reason);
+    const symbols = named === null ? [...(asked.get(id) ?? [])] : [named];
+    settle(asked, id, symbols);
+    return emit({ kind: 'refused', symbols, reason });
+  }
+  if (
+    event === 'subscribe' &&
+    isObject(arg) &&
+    isChannelOf(type, arg.channel) &&
+    typeof arg.instId === 'string'
+  ) {
+    const symbols = [arg.instId];
+    settle(asked, id, symbols);
+    return emit({ kind: 'ack', symbols });
+  }
+  emit({ kind: 'alive' });
+}
+
+function symbolIn(reason: string): string | null {
+  return /\binstId:([^\s,]+)/.exec(reason)?.[1] ?? null;
+}
+
+function settle(asked: Asked, id: unknown, symbols: readonly string[]): void {
+  const rest = asked.get(id);
+  for (const symbol of symbols) rest?.delete(symbol);
+  if (rest?.size === 0) asked.delete(id);
+}
+
+/**
+ * https://www.okx.com/docs-v5/en/#public-data-websocket-tickers-channel
+ * {"arg":{"channel":"tickers","instId":"ETH-USDT"},"data":[{"instType":"SPOT","instId":"ETH-USDT","last":"4169.19",
+ *  "lastSz":"0.002183","askPx":"4169.2","askSz":"1.608","bidPx":"4169.06","bidSz":"15.472268","open24h":"4156.09",
+ *  "high24h":"4229","low24h":"4114.28","sodUtc0":"4164.29","sodUtc8":"4180.57","volCcy24h":"475867375.49587197",
+ *  "vol24h":"113886.022388","ts":"1758682068249"}]}
+ * On spot vol24h counts base units and volCcy24h quote units; on derivatives it is the other way round.
+ */
+function ticker(value: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+  const close = decimal(value.last);
+  const open = optionalDecimal(value.open24h);
+  const change = changeOf(close, null, open);
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: timeOfDigits(value.ts),
+    received_at: receivedAt,
+    stream_type: 'REALTIME',
+    open,
+    high: optionalDecimal(value.high24h),
+    low: optionalDecimal(value.low24h),
+    close,
+    volume: optionalDecimal(value.vol24h),
+    quote_volume: optionalDecimal(value.volCcy24h),
+    prev_close: null,
+    change_price: change,
+    change_rate: rateOf(change, null, open),
+    bid: optionalDecimal(value.bidPx),
+    bid_size: optionalDecimal(value.bidSz),
+    ask: optionalDecimal(value.askPx),
+    ask_size: optionalDecimal(value.askSz),
+  });
+}
+
+/**
+ * https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-trades-channel
+ * {"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"1067468269","px":"83753",
+ *  "sz":"0.000011","side":"sell","ts":"1791369376364","count":"1","source":"0","seqId":82083114838}]}
+ * The fills of one taker order at one price are one trade of `count` ids, of which tradeId is the last.
+ */
+function trade(value: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+  const price = decimal(value.px);
+  const volume = decimal(value.sz);
+  emit({
+    kind: 'trade',
+    market,
+    timestamp: timeOfDigits(value.ts),
+    received_at: receivedAt,
+    stream_type: 'REALTIME',
+    trade_id: digits(value.tradeId),
+    fills: fillsOf(value.count),
+    price,
+    volume,
+    amount: price * volume,
+    side: sideOf(value.side, 'buy', 'sell'),
+  });
+}
+
+const DIGITS = /^\d+$/;
+
+/** Ids are counted with, so they must be digits alone. */
+function digits(value: unknown): string {
+  return typeof value === 'string' && DIGITS.test(value) ? value : '';
+}
+
+/** Absent in old frames and on `trades-all`, where every fill is a trade. */
+function fillsOf(count: unknown): number {
+  const fills = decimal(count);
+  return Number.isSafeInteger(fills) && fills > 0 ? fills : 1;
+}
