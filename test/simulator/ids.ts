@@ -10,9 +10,13 @@ export function consecutiveIds(start: bigint): Ids {
   };
 }
 
-/** The trade's milliseconds, then a counter of `digits` digits within the millisecond: rising, with holes. */
+/**
+ * The trade's milliseconds, then `digits` digits: rising, with holes. The digits start anywhere in the millisecond, so
+ * that ids are as often odd as even: beyond 2^53 odd ones are what careless reading rounds.
+ */
 export function timeBasedIds(digits: number): Ids {
-  const first = (timeMs: number) => `${timeMs}${'0'.repeat(digits)}`;
+  const starts = 10 ** (digits - 1);
+  const first = (timeMs: number) => `${timeMs}${String((timeMs * 7919) % starts).padStart(digits, '0')}`;
   return {
     firstId: (_nth, timeMs) => first(timeMs),
     nextId(previous, timeMs) {

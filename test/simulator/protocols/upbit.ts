@@ -57,16 +57,16 @@ function connect(venue: Venue): Conversation {
         statusWanted = true;
         return [];
       }
-      const request = asArray(parse(text))?.map(asObject);
-      if (!request || request.some((part) => !part))
+      const request = asArray(parse(text));
+      const parts = request?.map(asObject).filter((part) => part !== undefined);
+      if (!request || parts?.length !== request.length)
         return failure('WRONG_FORMAT', 'Format 이 맞지 않습니다.');
-      const parts = request.flatMap((part) => part ?? []);
       if (!parts.some(({ ticket }) => typeof ticket === 'string' && ticket !== '')) {
         return failure('NO_TICKET', '티켓이 존재하지 않거나, 유효하지 않습니다.');
       }
-      const wanted = parts.filter((part) => 'type' in part);
+      const wanted = parts.filter(({ type }) => type !== undefined);
       if (wanted.length === 0) return failure('NO_TYPE', '타입이 존재하지 않습니다.');
-      const format = parts.find((part) => 'format' in part)?.format;
+      const format = parts.find((part) => part.format !== undefined)?.format;
       list = format === 'JSON_LIST';
       const replies: Reply[] = [{ do: 'unsubscribe-all' }];
       for (const { type, codes, is_only_snapshot, is_only_realtime } of wanted) {

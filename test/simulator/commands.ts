@@ -1,0 +1,96 @@
+import type { DataType } from './protocol.ts';
+
+/** Which sockets: one by id, else up to `count` of an exchange, the oldest first, else all of it, else all. */
+export interface Which {
+  readonly exchange?: string;
+  readonly socket?: number;
+  readonly count?: number;
+}
+
+interface Stream {
+  readonly exchange: string;
+  readonly type?: DataType;
+  readonly symbol?: string;
+}
+
+/** What a simulator can be told to do, by `simulator.do` or as JSON by POST /control. Times are milliseconds. */
+export type Command =
+  /** Ends sockets by a close frame. */
+  | ({ readonly do: 'close'; readonly code?: number; readonly reason?: string } & Which)
+  /** Cuts connections without a close frame. */
+  | ({ readonly do: 'cut' } & Which)
+  /** Keeps sockets open and sends nothing more on them, until `resume`. */
+  | ({ readonly do: 'stall' | 'resume' } & Which)
+  /** Announces the end of sockets as the exchange does, and ends them `afterMs` later (500). */
+  | ({ readonly do: 'rotate'; readonly afterMs?: number } & Which)
+  /** Silences an exchange, a type or a code, until `unmute` of the exchange. */
+  | ({ readonly do: 'mute' } & Stream)
+  | { readonly do: 'unmute'; readonly exchange: string }
+  /** One frame that is no data: see `garbage.ts` for the kinds. */
+  | ({ readonly do: 'garbage'; readonly kind?: string } & Which)
+  /** A frame of `bytes` (5,000,000). */
+  | ({ readonly do: 'big'; readonly bytes?: number } & Which)
+  /** A gzip member that inflates to `bytes` (256 MiB). */
+  | ({ readonly do: 'bomb'; readonly bytes?: number } & Which)
+  /** A data frame whose price is not a number. */
+  | { readonly do: 'nan'; readonly exchange: string; readonly type: DataType; readonly symbol: string }
+  /** The latest trade once more. */
+  | { readonly do: 'duplicate'; readonly exchange: string; readonly symbol: string }
+  /** The next trade of the code is sent after the one that follows it. */
+  | { readonly do: 'reorder'; readonly exchange: string; readonly symbol: string }
+  /** The next `count` (1) trade ids are never used. */
+  | { readonly do: 'hole'; readonly exchange: string; readonly symbol: string; readonly count?: number }
+  /** `count` (1) events happen now, beside the rate. */
+  | {
+      readonly do: 'event';
+      readonly exchange: string;
+      readonly type: DataType;
+      readonly symbol: string;
+      readonly count?: number;
+    }
+  /** Upgrades are answered with a status, for a time or a number of times. */
+  | {
+      readonly do: 'refuse-open';
+      readonly exchange: string;
+      readonly status: number;
+      readonly retryAfterS?: number;
+      readonly forMs?: number;
+      readonly times?: number;
+    }
+  /** Upgrades are never answered. */
+  | { readonly do: 'hang-open'; readonly exchange: string; readonly forMs?: number; readonly times?: number }
+  /** Sockets open and are ended at once, by a close frame where a code is given. */
+  | {
+      readonly do: 'drop-open';
+      readonly exchange: string;
+      readonly code?: number;
+      readonly forMs?: number;
+      readonly times?: number;
+    }
+  | { readonly do: 'allow-open'; readonly exchange: string }
+  /** Connections to the exchange's port are refused, until `reopen`; its open sockets stay. */
+  | { readonly do: 'shut' | 'reopen'; readonly exchange: string }
+  /** REST answers with a status, a body of its own, late, or any of these, until `rest` without them. */
+  | {
+      readonly do: 'rest';
+      readonly exchange: string;
+      readonly status?: number;
+      readonly body?: string;
+      readonly slowMs?: number;
+      readonly forMs?: number;
+    }
+  /** The exchange lists the code and refuses to serve it, until `serve`. */
+  | { readonly do: 'refuse' | 'serve'; readonly exchange: string; readonly symbol: string }
+  | {
+      readonly do: 'list';
+      readonly exchange: string;
+      readonly base: string;
+      readonly quote: string;
+      readonly usd?: number;
+    }
+  | { readonly do: 'delist'; readonly exchange: string; readonly symbol: string }
+  | { readonly do: 'rate'; readonly rowsPerS: number }
+  /** Writes the ledger as NDJSON. */
+  | { readonly do: 'dump'; readonly file: string }
+  /** Forgets the ledger. */
+  | { readonly do: 'clear' };

@@ -1,0 +1,41 @@
+import type { Command } from './commands.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface Control {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * The simulator's remote control on loopback: POST /control with a command as JSON answers `{"touched":n}` or 400 with
+ * `{"error":…}`; GET /control/summary and /control/violations answer JSON, GET /control/ledger the whole as NDJSON.
+ */
+export function serveControl(
+  port: number,
+  ledger: Ledger,
+  run: (command: Command) => Promise<number>,
+): Control {
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port,
+    routes: {
+      '/control': {
+        async POST(request) {
+          try {
+            return Response.json({ touched: await run((await request.json()) as Command) });
+          } catch (error) {
+            return Response.json({ error: String(error) }, { status: 400 });
+          }
+        },
+      },
+      '/control/summary': () => Response.json(ledger.summary()),
+      '/control/violations': () => Response.json(ledger.violations()),
+      '/control/ledger': () => new Response([...ledger.ndjson()].join('')),
+    },
+    fetch: () => new Response('not found', { status: 404 }),
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    stop: () => server.stop(true),
+  };
+}

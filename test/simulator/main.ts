@@ -1,0 +1,48 @@
+import { parseArgs } from 'node:util';
+import { protocols } from './protocols/index.ts';
+import { startSimulator } from './simulator.ts';
+
+/**
+ * The simulator as a process of its own. Standard output gets one JSON line when it listens: exchanges with their
+ * urls, the environment for a collector, the control address. SIGTERM or SIGINT ends it.
+ */
+const { values } = parseArgs({
+  options: {
+    exchanges: { type: 'string', default: Object.keys(protocols).join(',') },
+    symbols: { type: 'string', default: '50' },
+    rate: { type: 'string', default: '1000' },
+    zipf: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    ports: { type: 'string', default: 'shared' },
+    port: { type: 'string', default: '0' },
+    'control-port': { type: 'string', default: '0' },
+    'no-rows': { type: 'boolean', default: false },
+  },
+});
+
+const simulator = await startSimulator({
+  exchanges: values.exchanges.split(','),
+  symbols: Number(values.symbols),
+  rowsPerS: Number(values.rate),
+  zipf: Number(values.zipf),
+  seed: Number(values.seed),
+  ports: values.ports === 'each' ? 'each' : 'shared',
+  port: Number(values.port),
+  controlPort: Number(values['control-port']),
+  keepRows: !values['no-rows'],
+});
+
+const exchanges = Object.fromEntries(
+  [...simulator.exchanges.keys()].map((id) => [
+    id,
+    { url: simulator.url(id), restUrl: simulator.restUrl(id), symbols: simulator.symbols(id) },
+  ]),
+);
+console.log(JSON.stringify({ exchanges, env: simulator.env(), control: simulator.controlUrl }));
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, async () => {
+    await simulator.stop();
+    process.exit(0);
+  });
+}

@@ -1,0 +1,117 @@
+import type { Command } from './commands.ts';
+import { serveControl } from './control.ts';
+import { Door } from './door.ts';
+import { Ledger } from './ledger.ts';
+import { perform } from './perform.ts';
+import type { Protocol, Rules } from './protocol.ts';
+import { protocols } from './protocols/index.ts';
+import { Pulse } from './pulse.ts';
+import { seededRandom } from './random.ts';
+import { LagWatch } from './rate-window.ts';
+import { SimExchange } from './sim-exchange.ts';
+
+export interface SimulatorOptions {
+  /** Ids of `protocols/index.ts`. */
+  readonly exchanges: readonly string[];
+  /** Markets per exchange; 50. */
+  readonly symbols?: number;
+  /** Rows in one second over all that was ever subscribed; 0: events happen only by `do({do:'event'})`. */
+  readonly rowsPerS?: number;
+  /** 0 spreads them evenly (the default), 1 by Zipf's law. */
+  readonly zipf?: number;
+  /** Same seed, same names, prices and choices. */
+  readonly seed?: number;
+  /** `shared`: one port for all exchanges (the default); `each`: a port per exchange, so that one can be shut. */
+  readonly ports?: 'shared' | 'each';
+  /** Port of the exchanges where it is shared; 0 picks one. */
+  readonly port?: number;
+  readonly controlPort?: number;
+  /** Rules that differ from the published ones, by exchange: short intervals for tests. */
+  readonly rules?: Readonly<Record<string, Partial<Rules>>>;
+  /** Protocols beside those of `protocols/index.ts`. */
+  readonly protocols?: readonly Protocol[];
+  /** False for long runs: rows are counted and not kept. */
+  readonly keepRows?: boolean;
+}
+
+export interface Simulator {
+  readonly ledger: Ledger;
+  readonly exchanges: ReadonlyMap<string, SimExchange>;
+  /** Value of EXCHANGE_<ID>_URL. */
+  url(exchange: string): string;
+  /** Value of EXCHANGE_<ID>_REST_URL. */
+  restUrl(exchange: string): string;
+  /** Base address of the control endpoint. */
+  readonly controlUrl: string;
+  /** Both variables of every exchange. */
+  env(): Record<string, string>;
+  /** Native ids of an exchange's market list, in its order. */
+  symbols(exchange: string): string[];
+  /** Carries out a command; throws an Error where it names what is not there. @returns how many things it touched */
+  do(command: Command): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const seed = options.seed ?? 1;
+  const random = seededRandom(seed);
+  const ledger = new Ledger(options.keepRows);
+  const lag = new LagWatch();
+  let sockets = 0;
+  const exchanges = new Map(
+    options.exchanges.map((id) => {
+      const protocol = find(id, options);
+      const count = options.symbols ?? 50;
+      return [id, new SimExchange(protocol, ledger, lag, random, count, seed, () => ++sockets)];
+    }),
+  );
+  const doors = openDoors(exchanges, options);
+  const pulse = new Pulse([...exchanges.values()], random, options.rowsPerS ?? 0, options.zipf ?? 0);
+  const door = (exchange: string): Door => {
+    const found = doors.get(exchange);
+    if (!found) throw new Error(`the simulator does not run ${exchange}`);
+    return found;
+  };
+  const url = (exchange: string) => `ws://127.0.0.1:${door(exchange).port}/${exchange}`;
+  const restUrl = (exchange: string) => `http://127.0.0.1:${door(exchange).port}/${exchange}`;
+  const run = (command: Command) => perform(command, { exchanges, ledger, pulse, door });
+  const control = serveControl(options.controlPort ?? 0, ledger, run);
+
+  return {
+    ledger,
+    exchanges,
+    url,
+    restUrl,
+    controlUrl: control.url,
+    env: () =>
+      Object.fromEntries(
+        [...exchanges.keys()].flatMap((id) => [
+          [`EXCHANGE_${id.toUpperCase()}_URL`, url(id)],
+          [`EXCHANGE_${id.toUpperCase()}_REST_URL`, restUrl(id)],
+        ]),
+      ),
+    symbols: (exchange) => exchanges.get(exchange)?.listings.map(({ symbol }) => symbol) ?? [],
+    do: run,
+    async stop() {
+      pulse.stop();
+      lag.stop();
+      await control.stop();
+      for (const each of new Set(doors.values())) await each.stop();
+    },
+  };
+}
+
+function find(id: string, options: SimulatorOptions): Protocol {
+  const protocol = options.protocols?.find((own) => own.id === id) ?? protocols[id];
+  if (!protocol) throw new Error(`no protocol ${id}; there are ${Object.keys(protocols).join(', ')}`);
+  return { ...protocol, rules: { ...protocol.rules, ...options.rules?.[id] } };
+}
+
+/** The door of each exchange by id; one for all where the port is shared. */
+function openDoors(exchanges: Map<string, SimExchange>, options: SimulatorOptions): Map<string, Door> {
+  if (options.ports === 'each') {
+    return new Map([...exchanges].map(([id, exchange]) => [id, new Door(new Map([[id, exchange]]))]));
+  }
+  const shared = new Door(exchanges, options.port);
+  return new Map([...exchanges.keys()].map((id) => [id, shared]));
+}

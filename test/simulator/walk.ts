@@ -1,0 +1,129 @@
+import type { Level, Listing, Protocol, Tick, Trade } from './protocol.ts';
+import { between, type Random } from './random.ts';
+
+/** Milliseconds between a trade and the frame that tells of it, at most. */
+const FRAME_DELAY_MS = 4;
+
+/**
+ * The market of one code: a random walk in whole price steps, so that every price and size is the double nearest to its
+ * decimal text. It goes on whether or not anybody listens; ids and times rise.
+ */
+export class Walk {
+  readonly #protocol: Protocol;
+  readonly #random: Random;
+  readonly #priceUnit: number;
+  readonly #sizeUnit: number;
+  /** Prices in steps of the last decimal. */
+  readonly #start: number;
+  readonly #step: number;
+  readonly #previousClose: number;
+  #price: number;
+  #high: number;
+  #low: number;
+  #volume: number;
+  #quoteVolume: number;
+  #sequence = 0;
+  #last: Trade;
+
+  constructor(
+    readonly listing: Listing,
+    startPrice: number,
+    nth: number,
+    protocol: Protocol,
+    random: Random,
+    nowMs: number,
+  ) {
+    this.#protocol = protocol;
+    this.#random = random;
+    this.#priceUnit = 10 ** listing.priceDigits;
+    this.#sizeUnit = 10 ** listing.sizeDigits;
+    this.#start = Math.round(startPrice * this.#priceUnit);
+    this.#step = Math.max(1, Math.round(this.#start / 20_000));
+    this.#previousClose = this.#start + this.#step * between(random, -50, 50);
+    this.#price = this.#start;
+    this.#high = this.#start + this.#step * 20;
+    this.#low = this.#start - this.#step * 20;
+    this.#volume = between(random, 1000, 1_000_000) * this.#sizeUnit;
+    this.#quoteVolume = (this.#volume / this.#sizeUnit) * startPrice;
+    this.#last = this.#match(protocol.firstId(nth, nowMs), nowMs);
+  }
+
+  /** The latest trade. */
+  get last(): Trade {
+    return this.#last;
+  }
+
+  /** The next trade. Its time is just before `nowMs` and never before the previous one's. */
+  trade(nowMs: number): Trade {
+    const timeMs = Math.max(this.#last.timeMs, nowMs - between(this.#random, 0, FRAME_DELAY_MS));
+    this.#last = this.#match(this.#protocol.nextId(this.#last.id, timeMs), timeMs);
+    return this.#last;
+  }
+
+  /** Ids that no trade will ever carry, `count` of them; the first and the last. */
+  skip(count: number, nowMs: number): { first: string; last: string } {
+    const first = this.#protocol.nextId(this.#last.id, nowMs);
+    let last = first;
+    for (let i = 1; i < count; i++) last = this.#protocol.nextId(last, nowMs);
+    this.#last = { ...this.#last, id: last };
+    return { first, last };
+  }
+
+  /** What a frame at `nowMs` tells. `trades` are those of the event; without any, the latest. */
+  tick(nowMs: number, snapshot: boolean, trades: readonly Trade[] = []): Tick {
+    this.#sequence++;
+    const [first = this.#last, ...more] = trades;
+    const price = this.#price;
+    const up = this.#last.takerBuys;
+    const bid = up ? price - this.#step : price;
+    const ask = up ? price : price + this.#step;
+    return {
+      listing: this.listing,
+      timeMs: Math.max(nowMs, this.#last.timeMs),
+      trades: [first, ...more],
+      open: this.#start / this.#priceUnit,
+      high: this.#high / this.#priceUnit,
+      low: this.#low / this.#priceUnit,
+      close: price / this.#priceUnit,
+      prevClose: this.#previousClose / this.#priceUnit,
+      volume: this.#volume / this.#sizeUnit,
+      quoteVolume: Number(this.#quoteVolume.toFixed(5)),
+      bid: bid / this.#priceUnit,
+      bidSize: this.#size(),
+      ask: ask / this.#priceUnit,
+      askSize: this.#size(),
+      sequence: this.#sequence,
+      snapshot,
+      bids: (depth) => this.#levels(bid, -this.#step, depth),
+      asks: (depth) => this.#levels(ask, this.#step, depth),
+    };
+  }
+
+  #match(id: string, timeMs: number): Trade {
+    const moved = this.#price + this.#step * between(this.#random, -2, 2);
+    // Kept within half and double of the start.
+    if (moved > this.#start / 2 && moved < this.#start * 2) this.#price = moved;
+    this.#high = Math.max(this.#high, this.#price);
+    this.#low = Math.min(this.#low, this.#price);
+    const price = this.#price / this.#priceUnit;
+    const size = this.#size();
+    this.#volume += Math.round(size * this.#sizeUnit);
+    this.#quoteVolume += price * size;
+    return { id, price, size, takerBuys: this.#random() < 0.5, timeMs };
+  }
+
+  #size(): number {
+    const units = Math.ceil((10 ** (this.#random() * 3) / 100) * this.#sizeUnit * 0.1);
+    return units / this.#sizeUnit;
+  }
+
+  #levels(from: number, step: number, depth: number): Level[] {
+    const levels: Level[] = [];
+    for (let i = 0; i < depth; i++) {
+      const price = from + step * i;
+      if (price <= 0) break;
+      levels.push({ price: price / this.#priceUnit, size: this.#size() });
+    }
+    return levels;
+  }
+}
