@@ -137,19 +137,23 @@ export function sideOf(value: unknown, buy: unknown, sell: unknown): Side {
  * The digits of integer property `key`, exactly as the text has them, for ids beyond 2^53 that `JSON.parse` rounds.
  * @param parsed what JSON.parse made of the same property: the digits found must round to it, so that the same key
  *   elsewhere in the text is never taken for it.
+ * @param cursor for one object after another of an array, whose ids may round to the same double: where to look from;
+ *   moved behind the digits found.
  */
-export function exactDigits(text: string, key: string, parsed: unknown): string {
+export function exactDigits(text: string, key: string, parsed: unknown, cursor?: { at: number }): string {
   if (typeof parsed === 'string') return /^\d+$/.test(parsed) ? parsed : '';
   if (typeof parsed !== 'number' || !Number.isInteger(parsed) || parsed < 0) return '';
   if (parsed <= Number.MAX_SAFE_INTEGER) return String(parsed);
   const name = `"${key}"`;
-  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + name.length)) {
+  for (let at = text.indexOf(name, cursor?.at); at !== -1; at = text.indexOf(name, at + name.length)) {
     let from = at + name.length;
     while (isBlankOrColon(text.charCodeAt(from))) from++;
     let to = from;
     while (isDigit(text.charCodeAt(to))) to++;
     const digits = text.slice(from, to);
-    if (digits !== '' && Number(digits) === parsed) return digits;
+    if (digits === '' || Number(digits) !== parsed) continue;
+    if (cursor) cursor.at = to;
+    return digits;
   }
   return '';
 }
