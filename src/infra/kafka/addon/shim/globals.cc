@@ -143,10 +143,19 @@ class Trampolines {
   }
 
   // The trampolines are JavaScript, which JavaScriptCore compiles, because every delivery report passes one.
+  // They also keep exceptions out of the addon: Node raises 'uncaughtException' at once when a callback throws,
+  // Bun leaves the exception pending, and the addon's next V8 call would end the process.
   void start(Isolate* isolate, Local<Context> context) {
-    Local<Value> argv[] = {
-        shim::string_of("targets"), shim::string_of("index"),
-        shim::string_of("return function (...values) { return targets[index].apply(this, values); }")};
+    Local<Value> argv[] = {shim::string_of("targets"), shim::string_of("index"), shim::string_of(R"(
+      return function (...values) {
+        try {
+          return targets[index].apply(this, values);
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      };)")};
     factory_ = keep(isolate, shim::call(shim::Builtin::FunctionConstructor, 3, argv).ToLocalChecked());
     targets_ = keep(isolate, v8::Array::New(isolate));
   }

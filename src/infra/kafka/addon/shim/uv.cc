@@ -2,10 +2,13 @@
 // process with "unsupported uv function". Bun has no libuv loop: what must run on the JavaScript thread
 // goes through Node-API, the rest is pthreads.
 #include <pthread.h>
+#include <signal.h>
 #include <uv.h>
 
 #include <atomic>
-#include <new>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 
 #include "shim.h"
 
@@ -56,24 +59,68 @@ void finish_async(napi_env, void* data, void*) {
 
 // ---- uv_queue_work: runs a blocking call on another thread --------------------------------------------
 
+// Not Node-API's async work: that runs on Bun's own pool, which has as many threads as the machine has cores
+// and also reads files, compresses and resolves names. Two consumers that wait for messages on two cores
+// would leave none for anything else. So the addon gets threads of its own, as it has in Node.
+constexpr size_t kThreads = 8;
+
 struct Work {
   uv_work_t* request;
-  napi_async_work work;
+  napi_threadsafe_function done;  // keeps the process alive until the callback ran, as a request in libuv does
 };
 
-void run_work(napi_env, void* data) {
-  uv_work_t* const request = static_cast<Work*>(data)->request;
-  request->work_cb(request);
+struct Pool {
+  std::mutex lock;
+  std::condition_variable filled;
+  std::deque<Work*> queue;
+  size_t threads = 0;
+  size_t idle = 0;
+};
+
+// Never destroyed: its threads may still wait when the process ends.
+Pool& pool() {
+  static Pool* const instance = new Pool;
+  return *instance;
 }
 
-void finish_work(napi_env env, napi_status status, void* data) {
-  Work* const work = static_cast<Work*>(data);
-  uv_work_t* const request = work->request;
-  napi_delete_async_work(env, work->work);
-  delete work;
-  v8::HandleScope scope(v8::Isolate::GetCurrent());
-  request->after_work_cb(request, status == napi_cancelled ? UV_ECANCELED : 0);
+void* serve(void*) {
+  Pool& own = pool();
+  std::unique_lock<std::mutex> hold(own.lock);
+  for (;;) {
+    own.idle++;
+    own.filled.wait(hold, [&own] { return !own.queue.empty(); });
+    own.idle--;
+    Work* const work = own.queue.front();
+    own.queue.pop_front();
+    hold.unlock();
+    // Once called, `work` may be gone at any time.
+    const napi_threadsafe_function done = work->done;
+    work->request->work_cb(work->request);
+    napi_call_threadsafe_function(done, nullptr, napi_tsfn_blocking);
+    napi_release_threadsafe_function(done, napi_tsfn_release);
+    hold.lock();
+  }
 }
+
+void start_server() {
+  // A signal is for the JavaScript thread.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  if (pthread_create(&thread, nullptr, serve, nullptr) != 0) shim::die("cannot start a thread");
+  pthread_detach(thread);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void finish_work(napi_env env, napi_value, void* context, void*) {
+  if (env == nullptr) return;  // the environment is going away
+  uv_work_t* const request = static_cast<Work*>(context)->request;
+  v8::HandleScope scope(v8::Isolate::GetCurrent());
+  request->after_work_cb(request, 0);
+}
+
+void free_work(napi_env, void* data, void*) { delete static_cast<Work*>(data); }
 
 // ---- uv_thread ----------------------------------------------------------------------------------------
 
@@ -135,9 +182,17 @@ int uv_queue_work(uv_loop_t* loop, uv_work_t* request, uv_work_cb run, uv_after_
   request->work_cb = run;
   request->after_work_cb = done;
   Work* const work = new Work{request, nullptr};
-  check(napi_create_async_work(env, nullptr, name_of(env, "kafka"), run_work, finish_work, work, &work->work),
-        "cannot create an async work");
-  check(napi_queue_async_work(env, work->work), "cannot queue an async work");
+  check(napi_create_threadsafe_function(env, nullptr, nullptr, name_of(env, "kafka"), 0, 1, work, free_work, work,
+                                        finish_work, &work->done),
+        "cannot create a thread-safe function");
+  Pool& own = pool();
+  const std::lock_guard<std::mutex> hold(own.lock);
+  own.queue.push_back(work);
+  if (own.queue.size() > own.idle && own.threads < kThreads) {
+    own.threads++;
+    start_server();
+  }
+  own.filled.notify_one();
   return 0;
 }
 
