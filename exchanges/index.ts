@@ -4,6 +4,7 @@ import { bithumb } from './bithumb.ts';
 import { bybit } from './bybit.ts';
 import { coinbase } from './coinbase.ts';
 import { coinone } from './coinone.ts';
+import { huobi } from './huobi.ts';
 import { korbit } from './korbit.ts';
 import { kraken } from './kraken.ts';
 import { okx } from './okx.ts';
@@ -18,6 +19,7 @@ export const EXCHANGES: readonly Exchange[] = [
   binance,
   bybit,
   okx,
+  huobi,
   coinbase,
   kraken,
 ];

@@ -1,0 +1,223 @@
+import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
+import { parseObject } from '../src/core/frame.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import { cutSuffix, type Markets } from '../src/core/market/markets.ts';
+import {
+  changeOf,
+  exactDigits,
+  isObject,
+  type JsonObject,
+  number,
+  optionalNumber,
+  rateOf,
+  sideOf,
+  timeOf,
+  words,
+} from '../src/core/market/read-values.ts';
+
+/**
+ * Huobi (HTX), spot, Asia. https://www.htx.com/en-us/opend/newApiPages/
+ * Every frame from the server is gzip, its pings, acks and errors too; frames to it are text. One topic per request.
+ * Symbols are lower case. Numbers are JSON numbers as Java prints them: 9.121E-7.
+ */
+export const huobi: Exchange = {
+  id: 'huobi',
+  name: 'Huobi',
+  region: 'asia',
+  docs: 'https://www.htx.com/en-us/opend/newApiPages/',
+  types: ['ticker', 'trade'],
+
+  endpoint: () => 'wss://api.huobi.pro/ws',
+  hosts: ['api.huobi.pro', 'api-aws.huobi.pro'],
+  encoding: 'gzip',
+
+  // No limit of subscriptions is published, though "429 too many request" exists: these are cautious.
+  limits: {
+    codesPerFrame: 1,
+    frameChars: null,
+    codesPerSocket: 200,
+    sends: [{ count: 1, perMs: 100 }],
+    opens: [{ count: 1, perMs: 500 }],
+    sockets: null,
+    lifetimeMs: null,
+  },
+
+  // The server pings every 5 s and cuts a socket that left two pings without an answer.
+  heartbeat: { deadAfterMs: 15_000 },
+  confirms: 'ack',
+  subscribing: 'add',
+  // They rise, but a frame has the newest trade first.
+  tradeIds: 'unordered',
+
+  markets: {
+    urls: ['https://api.huobi.pro/v1/common/symbols'],
+    parse([body]) {
+      const list = isObject(body) && body.status === 'ok' ? body.data : undefined;
+      if (!Array.isArray(list)) throw new Error('common/symbols has no data');
+      return list.flatMap((row: unknown) => {
+        if (!isObject(row) || row.state !== 'online' || row['api-trading'] !== 'enabled') return [];
+        const { symbol, 'base-currency': base, 'quote-currency': quote } = row;
+        return typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string'
+          ? [{ symbol, base, quote }]
+          : [];
+      });
+    },
+    split,
+  },
+
+  session: (type, markets) => session(type, markets),
+};
+
+/** Incomplete by nature: this serves only until the market list is there. Longest first. */
+const QUOTES = ['husd', 'usdt', 'usdc', 'usdd', 'tusd', 'btc', 'eth', 'trx', 'ht'];
+
+/** `btcusdt`: lower case, no separator. */
+function split(symbol: string): Pair | null {
+  return symbol.includes('.') ? null : cutSuffix(symbol, QUOTES);
+}
+
+const PREFIX = 'market.';
+
+function session(type: RequestType, markets: Markets): Session {
+  const suffix = type === 'ticker' ? '.ticker' : '.trade.detail';
+  /** Symbols of subscribe requests that were not answered yet, by request id. */
+  const asked = new Map<unknown, string>();
+  let last = 0;
+  const request = (verb: 'sub' | 'unsub', { symbol }: Market) => {
+    const id = String(++last);
+    if (verb === 'sub') asked.set(id, symbol);
+    return JSON.stringify({ [verb]: PREFIX + symbol + suffix, id });
+  };
+  return {
+    open: () => [],
+    change: (_want, add, drop) => [
+      ...drop.map((market) => request('unsub', market)),
+      ...add.map((market) => request('sub', market)),
+    ],
+    read(text, receivedAt, emit) {
+      const frame = parseObject(text);
+      if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+      const { ch } = frame;
+      if (ch === undefined) return control(frame, text, suffix, asked, emit);
+      if (typeof ch !== 'string') return emit({ kind: 'reject', reason: 'ch is not a word', row: null });
+      const symbol = symbolIn(ch, suffix);
+      if (symbol === null) return emit({ kind: 'alive' });
+      const market = markets.get(symbol);
+      if (!market) return emit({ kind: 'reject', reason: 'ch names no market', row: null });
+      const { tick } = frame;
+      if (!isObject(tick)) return emit({ kind: 'reject', reason: 'tick is not a JSON object', row: null });
+      return type === 'ticker'
+        ? ticker(frame, tick, market, receivedAt, emit)
+        : trades(tick, text, market, receivedAt, emit);
+    },
+  };
+}
+
+/** The symbol in `market.btcusdt.ticker`; null for a channel of another kind. */
+function symbolIn(channel: string, suffix: string): string | null {
+  return channel.startsWith(PREFIX) && channel.endsWith(suffix)
+    ? channel.slice(PREFIX.length, -suffix.length)
+    : null;
+}
+
+/**
+ * {"ping":1786563068868} | {"id":"1","status":"ok","subbed":"market.btcusdt.ticker","ts":1786563067016}
+ * {"status":"error","ts":1708936125335,"id":"1","err-code":"bad-request","err-msg":"invalid symbol foxusdt"}
+ */
+function control(
+  frame: JsonObject,
+  text: string,
+  suffix: string,
+  asked: Map<unknown, string>,
+  emit: Emit,
+): void {
+  const { ping, subbed, status, id } = frame;
+  if (ping !== undefined) {
+    const digits = exactDigits(text, 'ping', ping);
+    return emit(digits === '' ? { kind: 'alive' } : { kind: 'send', text: `{"pong":${digits}}` });
+  }
+  const symbol = asked.get(id);
+  asked.delete(id);
+  if (status === 'error') {
+    const reason = `${words(frame['err-code'])}: ${words(frame['err-msg'])}`;
+    return emit({ kind: 'refused', symbols: symbol === undefined ? [] : [symbol], reason });
+  }
+  const confirmed = typeof subbed === 'string' ? symbolIn(subbed, suffix) : null;
+  emit(confirmed === null ? { kind: 'alive' } : { kind: 'ack', symbols: [confirmed] });
+}
+
+/**
+ * https://www.htx.com/en-us/opend/newApiPages/?id=7ec53b69-7773-11ed-9966-0242ac110003
+ * {"ch":"market.btcusdt.ticker","ts":1758719862440,"tick":{"open":112878.0,"high":113270.0,"low":111061.56,
+ *  "close":113031.5,"amount":2043.2493917527684,"vol":2.2956121714205545E8,"count":161094,"bid":113031.99,
+ *  "bidSize":1.059083,"ask":113032.0,"askSize":0.0012,"lastPrice":113031.5,"lastSize":0.006174}}
+ * `amount` counts base units, `vol` quote units; all figures are of the last 24 h.
+ */
+function ticker(frame: JsonObject, tick: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+  const close = number(tick.close);
+  const open = optionalNumber(tick.open);
+  const change = changeOf(close, null, open);
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: timeOf(frame.ts),
+    received_at: receivedAt,
+    stream_type: 'REALTIME',
+    open,
+    high: optionalNumber(tick.high),
+    low: optionalNumber(tick.low),
+    close,
+    volume: optionalNumber(tick.amount),
+    quote_volume: optionalNumber(tick.vol),
+    prev_close: null,
+    change_price: change,
+    change_rate: rateOf(change, null, open),
+    bid: optionalNumber(tick.bid),
+    bid_size: optionalNumber(tick.bidSize),
+    ask: optionalNumber(tick.ask),
+    ask_size: optionalNumber(tick.askSize),
+  });
+}
+
+/**
+ * https://www.htx.com/en-us/opend/newApiPages/?id=7ec53dd5-7773-11ed-9966-0242ac110003
+ * {"ch":"market.btcusdt.trade.detail","ts":1786563016025,"tick":{"id":192582254688,"ts":1786563016023,"data":[
+ *  {"id":"1925822546881664607926422813","ts":1786563016023,"tradeId":103627281663,"amount":0.00556,"price":63349.89,
+ *   "direction":"sell","isRpiTrade":false}]}}
+ * Newest first; the rows keep that order. `direction` is the taker's.
+ */
+function trades(tick: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
+  const { data } = tick;
+  if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
+  if (data.length === 0) emit({ kind: 'alive' });
+  const cursor = { at: 0 };
+  for (let row = 0; row < data.length; row++) {
+    const value: unknown = data[row];
+    if (!isObject(value)) {
+      emit({ kind: 'reject', reason: 'not a JSON object', row });
+      continue;
+    }
+    const price = number(value.price);
+    const volume = number(value.amount);
+    emit({
+      kind: 'trade',
+      market,
+      timestamp: timeOf(value.ts),
+      received_at: receivedAt,
+      stream_type: 'REALTIME',
+      trade_id: tradeId(value, text, cursor),
+      fills: 1,
+      price,
+      volume,
+      amount: price * volume,
+      side: sideOf(value.direction, 'buy', 'sell'),
+    });
+  }
+}
+
+/** Frames of 2019 have no tradeId, and an `id` of up to 27 digits. */
+function tradeId({ tradeId, id }: JsonObject, text: string, cursor: { at: number }): string {
+  return tradeId === undefined || tradeId === null
+    ? exactDigits(text, 'id', id, cursor)
+    : exactDigits(text, 'tradeId', tradeId, cursor);
+}
