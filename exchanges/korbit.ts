@@ -142,6 +142,7 @@ function read(frame: JsonObject, receivedAt: Micros, type: RequestType, markets:
       : emit({ kind: 'reject', reason: 'data is not an object', row: null });
   }
   if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
+  if (data.length === 0) return emit({ kind: 'alive' });
   for (let row = 0; row < data.length; row++) {
     const element: unknown = data[row];
     emit(

@@ -1,0 +1,4 @@
+import { SUBJECTS } from './fixtures.ts';
+import { hostileRules } from './rules/hostile.ts';
+
+for (const subject of SUBJECTS) hostileRules(subject);
