@@ -1,0 +1,271 @@
+import type { Emit, Event, Exchange, Listing, Session } from '../src/core/exchange.ts';
+import { parseObject } from '../src/core/frame.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import { cut, type Markets } from '../src/core/market/markets.ts';
+import {
+  idOf,
+  isObject,
+  type JsonObject,
+  number,
+  optionalNumber,
+  sideOf,
+  timeOfIso,
+  words,
+} from '../src/core/market/read-values.ts';
+import type { StreamType } from '../src/core/market/rows.ts';
+
+/**
+ * Kraken, spot, North America, WebSocket API v2. https://docs.kraken.com/api/docs/guides/spot-ws-intro
+ * Subscriptions add up; every symbol of a request is answered on its own; a refused one leaves the socket as it was.
+ * Frames of API v1 are arrays and no frames of this plug-in.
+ */
+export const kraken: Exchange = {
+  id: 'kraken',
+  name: 'Kraken',
+  region: 'na',
+  docs: 'https://docs.kraken.com/api/docs/websocket-v2/ticker',
+  types: ['ticker', 'trade'],
+
+  endpoint: () => 'wss://ws.kraken.com/v2',
+  hosts: ['ws.kraken.com', 'beta-ws.kraken.com'],
+  encoding: 'text',
+
+  // About 150 opens in 10 minutes per address, else a ban. No figure is published for requests and symbols: 10 a second
+  // is half of what is known to work, 200 symbols is the cap of Kraken's order-level feed.
+  limits: {
+    codesPerFrame: 50,
+    frameChars: null,
+    codesPerSocket: 200,
+    sends: [{ count: 10, perMs: 1000 }],
+    opens: [{ count: 150, perMs: 600_000 }],
+    sockets: null,
+    lifetimeMs: null,
+  },
+
+  // The server beats every second once something is subscribed, and Kraken's guide gives up on a socket after 5 s
+  // without any frame. The ping is for sockets that subscribed nothing yet: those are closed after 60 s.
+  heartbeat: { send: { text: '{"method":"ping"}' }, everyMs: 30_000, deadAfterMs: 5000 },
+  confirms: 'ack',
+  subscribing: 'add',
+  // "Sequence number, unique per book": a jump is taken for a loss.
+  tradeIds: 'consecutive',
+
+  markets: { urls: ['https://api.kraken.com/0/public/AssetPairs'], parse, split },
+
+  session: (type, markets) => session(type, markets),
+};
+
+/**
+ * {"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","base":"XXBT","quote":"ZUSD","status":"online",…}}}
+ * Only wsname, in the spelling of API v1, has clean codes; keys that end in `.d` are dark pools.
+ */
+function parse(bodies: readonly unknown[]): Listing[] {
+  const [body] = bodies;
+  if (!isObject(body) || !isObject(body.result)) throw new Error('AssetPairs has no result');
+  if (Array.isArray(body.error) && body.error.length > 0) {
+    throw new Error(`AssetPairs: ${words(body.error[0])}`);
+  }
+  return Object.entries(body.result).flatMap(([key, row]) => {
+    if (key.endsWith('.d') || !isObject(row) || row.status !== 'online') return [];
+    const parts = typeof row.wsname === 'string' ? cut(row.wsname, '/') : null;
+    if (!parts) return [];
+    const base = renamed(parts[0]);
+    const quote = renamed(parts[1]);
+    return [{ symbol: `${base}/${quote}`, base, quote }];
+  });
+}
+
+/** API v2 and everybody else say BTC and DOGE. */
+function renamed(code: string): string {
+  return code === 'XBT' ? 'BTC' : code === 'XDG' ? 'DOGE' : code;
+}
+
+/** `BTC/USD`; tokenised stocks are in mixed case (`AAPLx/USD`). `BTC/USD:BTNL` is another execution venue. */
+function split(symbol: string): Pair | null {
+  const parts = symbol.includes(':') ? null : cut(symbol, '/');
+  return parts && !parts[1].includes('/') ? { base: renamed(parts[0]), quote: renamed(parts[1]) } : null;
+}
+
+/** Requests without an answer for every symbol yet, by req_id. */
+type Asked = Map<number, Set<string>>;
+
+function session(type: RequestType, markets: Markets): Session {
+  const asked: Asked = new Map();
+  let requests = 0;
+  function request(method: string, some: readonly Market[]): string[] {
+    if (some.length === 0) return [];
+    const symbol = some.map((market) => market.symbol);
+    requests += 1;
+    if (method === 'subscribe') asked.set(requests, new Set(symbol));
+    return [
+      JSON.stringify({
+        method,
+        params: { channel: type, symbol, ...options(type, method) },
+        req_id: requests,
+      }),
+    ];
+  }
+  return {
+    open: () => [],
+    change: (_want, add, drop) => [...request('unsubscribe', drop), ...request('subscribe', add)],
+    read(text, receivedAt, emit) {
+      const frame = parseObject(text);
+      if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+      const { channel } = frame;
+      if (channel === type) return rows(frame, type, markets, receivedAt, emit);
+      if (channel === undefined) return answer(frame, type, asked, emit);
+      // heartbeat, status and channels of others.
+      if (typeof channel === 'string') return emit({ kind: 'alive' });
+      emit({ kind: 'reject', reason: 'channel is not a word', row: null });
+    },
+  };
+}
+
+/** The 50 latest trades come with a subscription, so that those missed while a socket was replaced are not lost. */
+function options(type: RequestType, method: string): object {
+  if (method === 'unsubscribe') return {};
+  return type === 'ticker' ? { event_trigger: 'trades', snapshot: true } : { snapshot: true };
+}
+
+/**
+ * {"method":"subscribe","result":{"channel":"book","depth":10,"snapshot":true,"symbol":"BTC/USD"},"success":true,…}
+ * {"error":"Currency pair not supported XBT/USD","method":"subscribe","req_id":999,"success":false,"symbol":"XBT/USD",…}
+ * {"Error":"Exceeded msg rate"}
+ * A refusal without a symbol means every symbol of its request that has no answer yet.
+ */
+function answer(frame: JsonObject, type: RequestType, asked: Asked, emit: Emit): void {
+  const { method, result, success, req_id: id } = frame;
+  const reason = words(frame.error) || words(frame.Error);
+  if (success === false || reason !== '') return refusal(frame, reason, asked, emit);
+  if (typeof method !== 'string') {
+    return emit({ kind: 'reject', reason: 'neither a channel nor a method', row: null });
+  }
+  const symbol = isObject(result) && result.channel === type ? result.symbol : undefined;
+  if (method !== 'subscribe' || success !== true || typeof symbol !== 'string')
+    return emit({ kind: 'alive' });
+  settle(asked, id, symbol);
+  emit({ kind: 'ack', symbols: [symbol] });
+}
+
+function refusal(frame: JsonObject, reason: string, asked: Asked, emit: Emit): void {
+  const { method, symbol, req_id: id } = frame;
+  if (method !== undefined && method !== 'subscribe') {
+    return emit({ kind: 'refused', symbols: [], reason: `${words(method)}: ${reason}` });
+  }
+  const request = typeof id === 'number' ? asked.get(id) : undefined;
+  const symbols = typeof symbol === 'string' ? [symbol] : [...(request ?? [])];
+  for (const each of symbols) settle(asked, id, each);
+  // A stream that is there already is what was asked for.
+  if (symbols.length > 0 && /already subscribed/i.test(reason)) return emit({ kind: 'ack', symbols });
+  emit({ kind: 'refused', symbols, reason });
+}
+
+function settle(asked: Asked, id: unknown, symbol: string): void {
+  if (typeof id !== 'number') return;
+  const request = asked.get(id);
+  request?.delete(symbol);
+  if (request?.size === 0) asked.delete(id);
+}
+
+function rows(frame: JsonObject, type: RequestType, markets: Markets, receivedAt: Micros, emit: Emit): void {
+  const { data } = frame;
+  if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
+  const streamType = frame.type === 'snapshot' ? 'SNAPSHOT' : 'REALTIME';
+  if (data.length === 0) emit({ kind: 'alive' });
+  for (let i = 0; i < data.length; i++) {
+    const row: unknown = data[i];
+    const symbol = isObject(row) ? row.symbol : undefined;
+    const market = typeof symbol === 'string' ? markets.get(symbol) : undefined;
+    if (!isObject(row) || !market) emit(stranger(symbol, i));
+    else if (type === 'trade') trade(row, market, streamType, receivedAt, emit);
+    else ticker(row, market, streamType, receivedAt, emit);
+  }
+}
+
+/** Symbols of other execution venues are passed over. */
+function stranger(symbol: unknown, row: number): Event {
+  return typeof symbol === 'string' && symbol.includes(':')
+    ? { kind: 'alive' }
+    : { kind: 'reject', reason: 'symbol is not a market', row };
+}
+
+/** Pairs without quotes carry 0 where a best price or size would stand. */
+function quoted(value: unknown): number | null {
+  return value === 0 ? null : optionalNumber(value);
+}
+
+/** Absent in older frames, 1970 on pairs that never had a quote: then our clock stands in. */
+function tickerTime(value: unknown, receivedAt: Micros): Micros {
+  if (value === undefined || value === null) return receivedAt;
+  const time = timeOfIso(value);
+  return time === 0 ? receivedAt : time;
+}
+
+/**
+ * https://docs.kraken.com/api/docs/websocket-v2/ticker
+ * {"channel":"ticker","type":"update","data":[{"symbol":"ETH/USD","bid":4172.52,"bid_qty":127.77399116,"ask":4172.53,
+ *  "ask_qty":0.19047987,"last":4172.53,"volume":30841.35254853,"vwap":4158.72,"low":4075.0,"high":4234.65,
+ *  "change":-38.45,"change_pct":-0.91,"timestamp":"2026-07-08T05:24:41.204829Z"}]}
+ * vwap is rounded, so volume × vwap is no quote volume. change_pct is in percent. A pair
+ * without a last price has no row.
+ */
+function ticker(
+  row: JsonObject,
+  market: Market,
+  streamType: StreamType,
+  receivedAt: Micros,
+  emit: Emit,
+): void {
+  if (row.last === null) return emit({ kind: 'alive' });
+  const percent = optionalNumber(row.change_pct);
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: tickerTime(row.timestamp, receivedAt),
+    received_at: receivedAt,
+    stream_type: streamType,
+    open: null,
+    high: optionalNumber(row.high),
+    low: optionalNumber(row.low),
+    close: number(row.last),
+    volume: optionalNumber(row.volume),
+    quote_volume: null,
+    prev_close: null,
+    change_price: optionalNumber(row.change),
+    change_rate: percent === null ? null : percent / 100,
+    bid: quoted(row.bid),
+    bid_size: quoted(row.bid_qty),
+    ask: quoted(row.ask),
+    ask_size: quoted(row.ask_qty),
+  });
+}
+
+/**
+ * https://docs.kraken.com/api/docs/websocket-v2/trade
+ * {"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":4136.4,"qty":0.23374249,
+ *  "ord_type":"market","trade_id":0,"timestamp":"2022-12-25T09:30:59.123456Z"}]}
+ * One frame may hold trades of several takers and symbols. side is the taker's.
+ */
+function trade(
+  row: JsonObject,
+  market: Market,
+  streamType: StreamType,
+  receivedAt: Micros,
+  emit: Emit,
+): void {
+  const price = number(row.price);
+  const volume = number(row.qty);
+  emit({
+    kind: 'trade',
+    market,
+    timestamp: timeOfIso(row.timestamp),
+    received_at: receivedAt,
+    stream_type: streamType,
+    trade_id: idOf(row.trade_id),
+    fills: 1,
+    price,
+    volume,
+    amount: price * volume,
+    side: sideOf(row.side, 'buy', 'sell'),
+  });
+}
