@@ -55,7 +55,9 @@ export const korbit: Exchange = {
     urls: ['https://api.korbit.co.kr/v2/currencyPairs'],
     parse(bodies) {
       const [body] = bodies;
-      if (!isObject(body) || !Array.isArray(body.data)) throw new Error('currencyPairs has no data array');
+      if (!isObject(body) || body.success !== true || !Array.isArray(body.data)) {
+        throw new Error('currencyPairs has no data array');
+      }
       return body.data.flatMap((row: unknown) => {
         if (!isObject(row) || row.status !== 'launched' || typeof row.symbol !== 'string') return [];
         const pair = split(row.symbol);

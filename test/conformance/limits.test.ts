@@ -1,0 +1,4 @@
+import { SUBJECTS } from './fixtures.ts';
+import { limitRules } from './rules/limits.ts';
+
+for (const subject of SUBJECTS) limitRules(subject);

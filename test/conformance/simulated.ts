@@ -1,0 +1,26 @@
+import type { Exchange } from '../../src/core/exchange.ts';
+import { marketList } from '../simulator/listings.ts';
+import type { Listing, Protocol, Venue } from '../simulator/protocol.ts';
+import { protocols } from '../simulator/protocols/index.ts';
+import { seededRandom } from '../simulator/random.ts';
+
+/** The simulator's own reading of an exchange's documents, which shares no code with the plug-in. */
+export interface Simulation {
+  readonly protocol: Protocol;
+  readonly listings: readonly Listing[];
+  readonly venue: Venue;
+}
+
+/** Undefined where the simulator does not know the exchange. */
+export function simulated({ id, limits }: Exchange): Simulation | undefined {
+  const protocol = protocols[id];
+  if (!protocol) return undefined;
+  const listings = marketList(protocol, limits.codesPerSocket, 11).map(({ listing }) => listing);
+  const bySymbol = new Map(listings.map((listing) => [listing.symbol, listing]));
+  const venue: Venue = {
+    find: (symbol) => bySymbol.get(symbol),
+    now: () => 1_790_134_800_123,
+    random: seededRandom(3),
+  };
+  return { protocol, listings, venue };
+}
