@@ -1,0 +1,43 @@
+/**
+ * What to do with a message that the client or the broker sent back.
+ * - `retry`: the broker is not able to now; the same again can succeed.
+ * - `alone`: it, or another message of the same request, is bad; alone it will be told which.
+ * - `too_large`: alone, and still too large.
+ * - `refused`: will never be taken.
+ * - `fatal`: the idempotent producer cannot go on; a new one can.
+ */
+export type Verdict = 'retry' | 'alone' | 'too_large' | 'refused' | 'fatal';
+
+/** librdkafka's codes, negative where they are its own. Whatever is not listed is `retry`. */
+const VERDICTS: Readonly<Record<number, Verdict>> = {
+  [-188]: 'refused', // unknown topic
+  [-190]: 'refused', // unknown partition
+  [-150]: 'fatal', // fatal error of the producer
+  [-144]: 'fatal', // fenced
+  [-138]: 'alone', // another record of the batch was invalid
+  2: 'alone', // invalid message
+  3: 'refused', // unknown topic or partition
+  4: 'alone', // invalid message size
+  10: 'alone', // message size too large: said of a whole request
+  17: 'refused', // invalid topic
+  18: 'alone', // request larger than a segment
+  29: 'refused', // topic authorization failed
+  31: 'refused', // cluster authorization failed
+  32: 'refused', // invalid timestamp
+  44: 'refused', // policy violation
+  45: 'fatal', // out of order sequence number
+  47: 'fatal', // invalid producer epoch
+  59: 'fatal', // unknown producer id
+  87: 'refused', // invalid record
+  90: 'fatal', // producer fenced
+};
+
+/** Codes that are about size. */
+const SIZE = new Set([4, 10, 18]);
+
+/** @param alone the message was the only one under way */
+export function verdictOf(code: number, alone: boolean): Verdict {
+  const verdict = VERDICTS[code] ?? 'retry';
+  if (verdict !== 'alone' || !alone) return verdict;
+  return SIZE.has(code) ? 'too_large' : 'refused';
+}

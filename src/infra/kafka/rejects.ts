@@ -1,0 +1,92 @@
+import type { Clock } from '../../common/clock.ts';
+import { messageOf } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
+import type { Batch, Outbox } from '../../core/ports.ts';
+
+/** Dead letters of refused messages per second; more are counted and said with the next one. */
+const LETTERS_PER_SECOND = 10;
+/** How much of a refused value a dead letter carries. */
+const MAX_VALUE_BYTES = 64 * 1024;
+
+/** Where messages go that the broker, or their schema, will never take: `ws.dlq`, sampled under flood, and counts. */
+export class Rejects {
+  readonly #outbox: Outbox;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #second = 0;
+  #letters = 0;
+  #suppressed = 0;
+  /** Messages and rows refused since the start. */
+  messages = 0;
+  rows = 0;
+
+  constructor(outbox: Outbox, clock: Clock, log: Log) {
+    this.#outbox = outbox;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** @param value what was to be sent; null where it could not be encoded */
+  reject(batch: Batch, rows: number, topic: string, value: Buffer | null, reason: string): void {
+    this.messages++;
+    this.rows += rows;
+    const second = Math.floor(this.#clock.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#letters = 0;
+    }
+    if (++this.#letters > LETTERS_PER_SECOND) {
+      this.#suppressed++;
+      return;
+    }
+    const suppressed = this.#suppressed;
+    this.#suppressed = 0;
+    const fields = { phase: 'produce', topic, rows, code: batch.market.code, suppressed } as const;
+    this.#log.error({ ...fields, exchange: batch.exchange }, `message refused for good: ${reason}`);
+    this.#publish(batch, topic, rows, value, reason, suppressed);
+  }
+
+  #publish(
+    batch: Batch,
+    topic: string,
+    rows: number,
+    value: Buffer | null,
+    reason: string,
+    suppressed: number,
+  ): void {
+    const { exchange, region, requestType, market, correlationId } = batch;
+    const cut = value?.subarray(0, MAX_VALUE_BYTES);
+    this.#outbox
+      .publish({
+        family: 'ws.dlq',
+        region: null,
+        key: `${exchange}|${region}|${requestType}`,
+        correlationId,
+        value: {
+          ticket_id: crypto.randomUUID(),
+          timestamp_utc: new Date(this.#clock.micros() / 1000).toISOString(),
+          action: 'dlq',
+          reason: `message_rejected: ${reason}`,
+          target: { exchange, region, request_type: requestType },
+          meta: {
+            ticket_id: crypto.randomUUID(),
+            schema_version: '1.0',
+            correlation_id: correlationId,
+            observed_key: `${exchange}/${region}/${requestType}`,
+            raw_context: {
+              topic,
+              code: market.code,
+              rows,
+              value_base64: cut?.toString('base64') ?? null,
+              truncated: (value?.length ?? 0) > MAX_VALUE_BYTES,
+              suppressed,
+            },
+          },
+          detail_error: { kind: 'kafka', exception_message: reason },
+        },
+      })
+      .catch((error: unknown) =>
+        this.#log.error({ phase: 'produce' }, `dlq_publish_failed: ${messageOf(error)}`),
+      );
+  }
+}

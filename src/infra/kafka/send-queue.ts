@@ -1,0 +1,247 @@
+import type { Cancel, Clock } from '../../common/clock.ts';
+import type { Breaker } from './breaker.ts';
+import { type Verdict, verdictOf } from './delivery-errors.ts';
+import { Waiting } from './waiting.ts';
+
+/** One header: an object with one key. */
+export type Header = Readonly<Record<string, string>>;
+
+/** A message on its way, and who is told how it ended: `delivered`, `refused` or `undelivered`, once. */
+export interface Outgoing {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: Buffer;
+  readonly headers: readonly Header[];
+  /** Rows in it; 0 for a message about the data. */
+  readonly rows: number;
+  delivered(): void;
+  /** The broker will never take it. @param code librdkafka's */
+  refused(code: number): void;
+  /** The program ends before the acknowledgement. */
+  undelivered(): void;
+  /** It is too large, alone: smaller messages that stand for it, or null, then `refused` follows. */
+  split(): readonly Outgoing[] | null;
+}
+
+/** What the queue needs of a producer. */
+export interface Produce {
+  /** Returns librdkafka's code; 0 where it was taken and a report with this id will follow. */
+  (message: Outgoing, id: number): number;
+}
+
+interface Entry {
+  readonly seq: number;
+  readonly bytes: number;
+  readonly message: Outgoing;
+  /** Send it with nothing else under way, so that the broker's verdict is about it. */
+  alone: boolean;
+  sentAt: number;
+}
+
+/** Messages handed over in one turn of the event loop after a pause, so that sockets are still read meanwhile. */
+const PER_TURN = 500;
+/** Opaque ids are small integers: others leak under Bun. */
+const LAST_ID = 2 ** 30;
+/** When to look again after the client would not take a message. */
+const AGAIN_MS = 100;
+
+/**
+ * Between whoever has messages and the producer. Everything goes out in the order in which it came in; what comes
+ * back for another try takes its old place. The breaker stands before the producer: while it is open, messages
+ * wait here, encoded.
+ */
+export class SendQueue {
+  readonly #produce: Produce;
+  readonly #breaker: Breaker;
+  readonly #clock: Clock;
+  readonly #onFatal: (code: number) => void;
+  readonly #waiting = new Waiting<Entry>();
+  readonly #underWay = new Map<number, Entry>();
+  #underWayBytes = 0;
+  #nextSeq = 0;
+  #nextId = 0;
+  #lonely = false;
+  #held = false;
+  #draining = false;
+  #scheduled = false;
+  #timer: Cancel | null = null;
+  #idle: (() => void)[] = [];
+  delivered = 0;
+  deliveredBytes = 0;
+  retried = 0;
+  refused = 0;
+
+  constructor(produce: Produce, breaker: Breaker, clock: Clock, onFatal: (code: number) => void) {
+    this.#produce = produce;
+    this.#breaker = breaker;
+    this.#clock = clock;
+    this.#onFatal = onFatal;
+  }
+
+  get waitingMessages(): number {
+    return this.#waiting.length;
+  }
+
+  get waitingBytes(): number {
+    return this.#waiting.bytes;
+  }
+
+  get underWayMessages(): number {
+    return this.#underWay.size;
+  }
+
+  get underWayBytes(): number {
+    return this.#underWayBytes;
+  }
+
+  /** Monotonic milliseconds at which the oldest message under way was handed to the producer; null where none is. */
+  get oldestSentAt(): number | null {
+    const [oldest] = this.#underWay.values();
+    return oldest?.sentAt ?? null;
+  }
+
+  send(message: Outgoing): void {
+    const entry = { seq: this.#nextSeq++, bytes: message.value.length, message, alone: false, sentAt: 0 };
+    if (this.#waiting.length > 0 || !this.#open()) {
+      this.#waiting.push(entry);
+      this.#schedule();
+    } else if (this.#hand(entry) && this.#waiting.length > 0) {
+      this.#schedule();
+    }
+  }
+
+  /** A delivery report. @param code 0 where it was acknowledged */
+  report(id: number, code: number): void {
+    const entry = this.#take(id);
+    if (!entry) return;
+    if (code === 0) {
+      this.delivered++;
+      this.deliveredBytes += entry.bytes;
+      this.#breaker.success();
+      entry.message.delivered();
+    } else {
+      this.#cameBack(entry, code);
+    }
+    if (this.#waiting.length > 0) this.#schedule();
+    else this.#settle();
+  }
+
+  /** Hands over what may go now. Call it when the breaker changed. */
+  pump(): void {
+    for (let n = 0; n < PER_TURN; n++) {
+      const next = this.#waiting.peek();
+      if (!next) return this.#settle();
+      if (!this.#open() || (next.alone && this.#underWay.size > 0)) return;
+      this.#waiting.shift();
+      if (!this.#hand(next)) return;
+    }
+    this.#schedule();
+  }
+
+  /** Takes back everything under way, because the producer is to be replaced; nothing is sent until `release`. */
+  hold(): void {
+    this.#held = true;
+    for (const [id] of this.#underWay) {
+      const entry = this.#take(id);
+      if (entry) this.#waiting.insert(entry);
+    }
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#schedule();
+  }
+
+  /** Sends regardless of the breaker; resolves when nothing is left. */
+  drained(): Promise<void> {
+    this.#draining = true;
+    this.#schedule();
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#settle();
+    });
+  }
+
+  /** Gives up: returns what was never acknowledged and forgets it. */
+  abandon(): Outgoing[] {
+    this.#held = true;
+    this.#timer?.();
+    const left = [...this.#underWay.values(), ...this.#waiting].sort((a, b) => a.seq - b.seq);
+    this.#underWay.clear();
+    this.#waiting.clear();
+    this.#underWayBytes = 0;
+    this.#settle();
+    return left.map((entry) => entry.message);
+  }
+
+  #open(): boolean {
+    if (this.#held || this.#lonely) return false;
+    return this.#draining || this.#breaker.admits(this.#underWay.size);
+  }
+
+  /** Returns false where nothing more can be sent for now. */
+  #hand(entry: Entry): boolean {
+    const id = this.#nextId;
+    this.#nextId = id === LAST_ID ? 0 : id + 1;
+    const code = this.#produce(entry.message, id);
+    if (code === 0) {
+      entry.sentAt = this.#clock.now();
+      this.#underWay.set(id, entry);
+      this.#underWayBytes += entry.bytes;
+      this.#lonely = entry.alone;
+      return true;
+    }
+    // What the client itself refuses is about this message alone.
+    entry.alone = true;
+    const verdict = this.#cameBack(entry, code);
+    if (verdict === 'retry') this.#later();
+    return verdict !== 'retry';
+  }
+
+  #cameBack(entry: Entry, code: number): Verdict {
+    const verdict = verdictOf(code, entry.alone);
+    const parts = verdict === 'too_large' ? entry.message.split() : null;
+    if (parts) {
+      for (const message of parts)
+        this.#waiting.insert({ ...entry, bytes: message.value.length, message, alone: false });
+    } else if (verdict === 'too_large' || verdict === 'refused') {
+      this.refused++;
+      entry.message.refused(code);
+    } else {
+      this.retried++;
+      entry.alone = verdict === 'alone';
+      this.#waiting.insert(entry);
+      if (verdict === 'fatal') this.#onFatal(code);
+    }
+    return verdict;
+  }
+
+  #take(id: number): Entry | undefined {
+    const entry = this.#underWay.get(id);
+    if (!entry) return undefined;
+    this.#underWay.delete(id);
+    this.#underWayBytes -= entry.bytes;
+    if (entry.alone) this.#lonely = false;
+    return entry;
+  }
+
+  #settle(): void {
+    if (this.#waiting.length > 0 || this.#underWay.size > 0) return;
+    this.#draining = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.pump();
+    });
+  }
+
+  #later(): void {
+    this.#timer?.();
+    this.#timer = this.#clock.after(AGAIN_MS, () => this.pump());
+  }
+}
