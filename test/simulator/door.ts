@@ -26,10 +26,10 @@ export class Door {
   }
 
   /** New connections are refused; open sockets stay. */
-  async shut(): Promise<void> {
-    const server = this.#open;
+  shut(): void {
+    // Its promise settles only when the last open socket is gone.
+    void this.#open?.stop(false);
     this.#open = null;
-    await server?.stop(false);
   }
 
   reopen(): void {
