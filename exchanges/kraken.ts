@@ -61,10 +61,9 @@ export const kraken: Exchange = {
  */
 function parse(bodies: readonly unknown[]): Listing[] {
   const [body] = bodies;
-  if (!isObject(body) || !isObject(body.result)) throw new Error('AssetPairs has no result');
-  if (Array.isArray(body.error) && body.error.length > 0) {
-    throw new Error(`AssetPairs: ${words(body.error[0])}`);
-  }
+  if (!isObject(body) || !Array.isArray(body.error)) throw new Error('AssetPairs has no error list');
+  if (body.error.length > 0) throw new Error(`AssetPairs: ${words(body.error[0])}`);
+  if (!isObject(body.result)) throw new Error('AssetPairs has no result');
   return Object.entries(body.result).flatMap(([key, row]) => {
     if (key.endsWith('.d') || !isObject(row) || row.status !== 'online') return [];
     const parts = typeof row.wsname === 'string' ? cut(row.wsname, '/') : null;
