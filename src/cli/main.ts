@@ -1,0 +1,33 @@
+import { describe, EXIT, type ExitCode, exitCodeOf } from '../common/errors.ts';
+import { maskText } from '../common/log.ts';
+import { COMMANDS } from './commands.ts';
+import { overview } from './help.ts';
+
+/**
+ * The command line: the first argument names the command, the rest are its own.
+ * @returns the exit code; every failure is one line on standard error
+ */
+export async function main(argv: readonly string[]): Promise<ExitCode> {
+  const [name = 'help', ...args] = argv;
+  if (name === '--help' || name === '-h') return printOverview();
+  const command = COMMANDS.find((candidate) => candidate.name === (name === '--version' ? 'version' : name));
+  if (!command) {
+    console.error(`usage: ${name}: there is no such command. See: kor-coin-stream help`);
+    return EXIT.usage;
+  }
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(command.usage);
+    return EXIT.ok;
+  }
+  try {
+    return await command.run(args);
+  } catch (error) {
+    console.error(maskText(describe(error)));
+    return exitCodeOf(error);
+  }
+}
+
+function printOverview(): ExitCode {
+  console.log(overview(COMMANDS));
+  return EXIT.ok;
+}

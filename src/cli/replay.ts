@@ -1,0 +1,99 @@
+import { EXIT } from '../common/errors.ts';
+import type { SocketHandle } from '../core/connection/pipe.ts';
+import type { Exchange, Listing } from '../core/exchange.ts';
+import type { RequestType } from '../core/market/market.ts';
+import { Markets } from '../core/market/markets.ts';
+import type { Rejected, RowChunk } from '../core/pipeline/chunks.ts';
+import { decode } from '../core/pipeline/decode.ts';
+import { flatten } from '../core/pipeline/flatten.ts';
+import { normalise } from '../core/pipeline/normalise.ts';
+import { commaList, readArgs, usage } from './args.ts';
+import type { Command } from './command.ts';
+import { pickExchange, pickType } from './pick.ts';
+import { type BadLine, readMarkets, recordedFrames } from './recording.ts';
+import { writeOut } from './stdout.ts';
+
+/** `replay` */
+export const replay: Command = {
+  name: 'replay',
+  summary: 'recorded frames in, rows out, through the stages of live data',
+  usage: `kor-coin-stream replay --exchange ID --type ticker|trade [--symbols A,B] [--markets M.json] [FILE]
+
+Reads recorded frames as NDJSON from FILE or standard input: {"frame":"text"} or {"base64":"…"}, with an optional
+received_at in epoch µs. Writes rows as NDJSON to standard output, in order, without deduplication. What is no row goes
+to standard error as {"rejected":reason,"line":n,"row":i|null,"frame":"…"}.
+
+--symbols A,B      what the recorded socket had subscribed, where frames name no symbol; filters nothing
+--markets M.json   [{"symbol","base","quote"}] for symbols without a separator; without it they are split by suffix`,
+  async run(args) {
+    const read = readArgs('replay', args, {
+      exchange: 'string',
+      type: 'string',
+      symbols: 'string',
+      markets: 'string',
+    });
+    if (read.positionals.length > 1) throw usage('replay', 'more than one FILE.');
+    const exchange = pickExchange('replay', read.value('exchange'));
+    const type = pickType('replay', exchange, read.value('type'));
+    const listings = await readMarkets(read.value('markets'));
+    await replayFrames(exchange, type, listings, commaList(read.value('symbols')), read.positionals[0]);
+    return EXIT.ok;
+  },
+};
+
+async function replayFrames(
+  exchange: Exchange,
+  type: RequestType,
+  listings: readonly Listing[],
+  symbols: readonly string[],
+  file: string | undefined,
+): Promise<void> {
+  const markets = new Markets(exchange.markets.split, listings);
+  const session = exchange.session(type, markets);
+  const subscribed = symbols.flatMap((symbol) => markets.get(symbol) ?? []);
+  session.open();
+  session.change(subscribed, subscribed, []);
+  const socket: SocketHandle = {
+    id: 0,
+    session,
+    primary: true,
+    primaryAt: () => true,
+    control() {},
+    data() {},
+  };
+  const recording = recordedFrames(file, socket, reportLine);
+  const report = ({ reason, row, frame, number }: Rejected): void =>
+    printRejected(
+      reason,
+      recording.lineOf(number),
+      row,
+      typeof frame === 'string' ? frame : new TextDecoder().decode(frame),
+    );
+  await recording.frames
+    .pipeThrough(decode(exchange.encoding, report))
+    .pipeThrough(normalise(report, () => {}))
+    .pipeTo(rowPrinter(exchange))
+    .catch((error: unknown) => {
+      if (error !== NOBODY_READS) throw error;
+    });
+}
+
+/** Why the pipe ends early when standard output was closed. */
+const NOBODY_READS = Symbol('nobody reads');
+
+function rowPrinter(exchange: Exchange): WritableStream<RowChunk> {
+  return new WritableStream({
+    async write({ rows }) {
+      const lines = rows.map((row) => `${JSON.stringify(flatten(row, exchange.id, exchange.region))}\n`);
+      if (!(await writeOut(lines.join('')))) throw NOBODY_READS;
+    },
+  });
+}
+
+function reportLine({ reason, line, text }: BadLine): void {
+  printRejected(reason, line, null, text);
+}
+
+function printRejected(reason: string, line: number, row: number | null, frame: string): void {
+  console.error(JSON.stringify({ rejected: reason, line, row, frame }));
+}
