@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'bun:test';
+import type { Market, RequestType } from '../../../src/core/market/market.ts';
+import { Markets } from '../../../src/core/market/markets.ts';
+import { between, seededRandom } from '../../simulator/random.ts';
+import { type Talk, talk } from '../conversation.ts';
+import type { Subject } from '../fixtures.ts';
+import { type Simulation, simulated } from '../simulated.ts';
+
+/** Frames that add and drop codes, as the exchange understands them. */
+export function subscribingRules({ exchange, fixtures }: Subject): void {
+  const { limits, subscribing, confirms } = exchange;
+  const simulation = simulated(exchange);
+
+  describe(`${exchange.id}: subscribing`, () => {
+    test.each([...exchange.types])('%s: frames are JSON within the limit, and new for every set', (type) => {
+      const markets = new Markets((symbol) => exchange.markets.split(symbol));
+      const symbols = new Set(fixtures.flatMap(({ expect }) => expect.map((row) => String(row.symbol))));
+      const all = [...symbols].flatMap((symbol) => markets.get(symbol) ?? []);
+      const [first] = all;
+      expect(first).toBeDefined();
+      const session = exchange.session(type, markets);
+      session.open();
+      const seen = new Set<string>();
+      let have: Market[] = [];
+      for (const market of all.slice(0, limits.codesPerSocket)) {
+        have = [...have, market];
+        const frames = session.change(have, [market], []);
+        expect(frames.length).toBeGreaterThan(0);
+        for (const frame of frames) {
+          expect(typeof JSON.parse(frame)).toBe('object');
+          expect(frame.length).toBeLessThanOrEqual(limits.frameChars ?? 1_000_000);
+          expect(seen.has(frame)).toBe(false);
+          seen.add(frame);
+        }
+      }
+      if (have.length > 1 || subscribing === 'add') {
+        expect(session.change(have.slice(1), [], have.slice(0, 1)).length).toBeGreaterThan(0);
+      }
+    });
+
+    if (!simulation) return;
+
+    test.each([...exchange.types])('%s: codes come and go, and exactly those wanted are served', (type) => {
+      const exchanged = talk(exchange, type, simulation);
+      const random = seededRandom(77);
+      const pool = exchanged.markets.slice(0, 60);
+      for (let round = 0; round < 40; round++) {
+        // A replacing exchange cannot be asked for nothing: its socket is closed instead.
+        const wanted = pool.filter(() => random() < 0.4);
+        const want = wanted.length > 0 ? wanted : pool.slice(0, between(random, 1, 3));
+        exchanged.change(want);
+        expectServed(exchanged, type, want);
+      }
+      if (subscribing === 'add') {
+        exchanged.change([]);
+        expectServed(exchanged, type, []);
+      }
+    });
+
+    test.each([...exchange.types])('%s: a full socket', (type) => {
+      const exchanged = talk(exchange, type, simulation);
+      const want = exchanged.markets.slice(0, limits.codesPerSocket);
+      exchanged.change(want);
+      expectServed(exchanged, type, want);
+      for (const frame of exchanged.sent) {
+        expect(frame.length).toBeLessThanOrEqual(limits.frameChars ?? Number.POSITIVE_INFINITY);
+      }
+      expect(exchanged.sent.length).toBeLessThanOrEqual(want.length + 1);
+    });
+
+    test.each([...exchange.types])('%s: what the exchange confirms is what was asked', (type) => {
+      const exchanged = talk(exchange, type, simulation);
+      const want = exchanged.markets.slice(0, Math.min(20, limits.codesPerSocket));
+      exchanged.change(want);
+      const acked = exchanged.events.flatMap((event) => (event.kind === 'ack' ? event.symbols : []));
+      expect([...new Set(acked)].sort()).toEqual(
+        confirms === 'ack' ? want.map(({ symbol }) => symbol).sort() : [],
+      );
+      expect(exchanged.events.filter(({ kind }) => kind === 'refused' || kind === 'reject')).toEqual([]);
+    });
+
+    test.each([...exchange.types])('%s: a code the exchange does not have harms no other', (type) => {
+      const { exchanged, missing, want } = withMissing(type, simulation);
+      exchanged.change([missing, ...want]);
+      expect([...exchanged.served].sort()).toEqual(want.map(({ symbol }) => `${type} ${symbol}`).sort());
+    });
+  });
+
+  function withMissing(type: RequestType, { protocol, listings, venue }: Simulation) {
+    const symbol = protocol.symbol('NOSUCH', protocol.quotes[0]?.quote ?? 'USDT');
+    const quote = protocol.quotes[0]?.quote ?? 'USDT';
+    const missing = { symbol, base: 'NOSUCH', quote, priceDigits: 2, sizeDigits: 2 };
+    const exchanged = talk(exchange, type, { protocol, listings: [...listings, missing], venue });
+    const market = exchanged.markets.find((one) => one.symbol === symbol) as Market;
+    return { exchanged, missing: market, want: exchanged.markets.slice(0, 3) };
+  }
+}
+
+function expectServed(exchanged: Talk, type: RequestType, want: readonly Market[]): void {
+  expect(exchanged.complaints).toEqual([]);
+  expect([...exchanged.served].sort()).toEqual(want.map(({ symbol }) => `${type} ${symbol}`).sort());
+}
