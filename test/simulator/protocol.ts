@@ -168,6 +168,8 @@ export interface Protocol {
   /** The first id of the nth code and the one after `previous`, for a trade at `timeMs`. */
   firstId(nth: number, timeMs: number): string;
   nextId(previous: string, timeMs: number): string;
+  /** The first of the ids that a trade takes, where merged fills take several; absent: each takes its own alone. */
+  firstFill?(id: string): string;
   /** A new socket; `path` and `query` of its upgrade, without the prefix. */
   connect(venue: Venue, path: string, query: URLSearchParams): Conversation;
 }

@@ -62,8 +62,9 @@ export class Walk {
 
   /** Ids that no trade will ever carry, `count` of them; the first and the last. */
   skip(count: number, nowMs: number): { first: string; last: string } {
-    const first = this.#protocol.nextId(this.#last.id, nowMs);
-    let last = first;
+    const skipped = this.#protocol.nextId(this.#last.id, nowMs);
+    const first = this.#protocol.firstFill?.(skipped) ?? skipped;
+    let last = skipped;
     for (let i = 1; i < count; i++) last = this.#protocol.nextId(last, nowMs);
     this.#last = { ...this.#last, id: last };
     return { first, last };
