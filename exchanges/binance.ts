@@ -1,7 +1,7 @@
 import type { Ban, Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
-import { cutSuffix, type Markets } from '../src/core/market/markets.ts';
+import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   decimal,
@@ -59,10 +59,7 @@ export const binance: Exchange = {
       if (!Array.isArray(list)) throw new Error('exchangeInfo has no list of symbols');
       return list.flatMap((row: unknown) => {
         if (!isObject(row) || row.status !== 'TRADING' || row.isSpotTradingAllowed !== true) return [];
-        const { symbol, baseAsset: base, quoteAsset: quote } = row;
-        return typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string'
-          ? [{ symbol, base, quote }]
-          : [];
+        return listing(row.symbol, row.baseAsset, row.quoteAsset);
       });
     },
     split,

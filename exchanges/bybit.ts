@@ -1,7 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
 import type { Micros, Pair, RequestType } from '../src/core/market/market.ts';
-import { cutSuffix, type Markets } from '../src/core/market/markets.ts';
+import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   decimal,
@@ -58,10 +58,7 @@ export const bybit: Exchange = {
       if (!Array.isArray(list)) throw new Error('instruments-info has no list');
       return list.flatMap((row: unknown) => {
         if (!isObject(row) || row.status !== 'Trading') return [];
-        const { symbol, baseCoin: base, quoteCoin: quote } = row;
-        return typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string'
-          ? [{ symbol, base, quote }]
-          : [];
+        return listing(row.symbol, row.baseCoin, row.quoteCoin);
       });
     },
     split,

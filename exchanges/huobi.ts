@@ -1,7 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
-import { cutSuffix, type Markets } from '../src/core/market/markets.ts';
+import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   exactDigits,
@@ -56,10 +56,7 @@ export const huobi: Exchange = {
       if (!Array.isArray(list)) throw new Error('common/symbols has no data');
       return list.flatMap((row: unknown) => {
         if (!isObject(row) || row.state !== 'online' || row['api-trading'] !== 'enabled') return [];
-        const { symbol, 'base-currency': base, 'quote-currency': quote } = row;
-        return typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string'
-          ? [{ symbol, base, quote }]
-          : [];
+        return listing(row.symbol, row['base-currency'], row['quote-currency']);
       });
     },
     split,

@@ -1,7 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
-import { cut, type Markets } from '../src/core/market/markets.ts';
+import { cut, listing, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   decimal,
@@ -60,10 +60,7 @@ export const okx: Exchange = {
       if (!Array.isArray(list)) throw new Error('instruments has no data');
       return list.flatMap((row: unknown) => {
         if (!isObject(row) || row.state !== 'live') return [];
-        const { instId: symbol, baseCcy: base, quoteCcy: quote } = row;
-        return typeof symbol === 'string' && typeof base === 'string' && typeof quote === 'string'
-          ? [{ symbol, base, quote }]
-          : [];
+        return listing(row.instId, row.baseCcy, row.quoteCcy);
       });
     },
     split,

@@ -54,8 +54,9 @@ export class Markets {
     for (const { symbol, base, quote } of listings) {
       const old = before.get(symbol) ?? this.#learnt.get(symbol);
       const fresh = market(symbol, base, quote);
-      after.set(symbol, old?.code === fresh.code ? old : fresh);
-      if (!before.has(symbol)) joined.push(fresh);
+      const kept = old?.code === fresh.code ? old : fresh;
+      after.set(symbol, kept);
+      if (!before.has(symbol)) joined.push(kept);
     }
     this.#listed = after;
     return { joined, left: [...before.values()].filter(({ symbol }) => !after.has(symbol)) };
@@ -69,6 +70,16 @@ export class Markets {
     this.#learnt.set(symbol, learnt);
     return learnt;
   }
+}
+
+/** A row of a market list: none where one of its names is no text or empty. */
+export function listing(symbol: unknown, base: unknown, quote: unknown): Listed[] {
+  const named = isName(symbol) && isName(base) && isName(quote);
+  return named ? [{ symbol, base, quote }] : [];
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 /** Splits at the first separator: `KRW-BTC` → KRW, BTC. Null where a side is empty. */
