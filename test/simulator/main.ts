@@ -16,6 +16,8 @@ const { values } = parseArgs({
     ports: { type: 'string', default: 'shared' },
     port: { type: 'string', default: '0' },
     'control-port': { type: 'string', default: '0' },
+    flood: { type: 'boolean', default: false },
+    'flood-rows': { type: 'string', default: 'Infinity' },
     'no-rows': { type: 'boolean', default: false },
   },
 });
@@ -30,6 +32,7 @@ const simulator = await startSimulator({
   port: Number(values.port),
   controlPort: Number(values['control-port']),
   keepRows: !values['no-rows'],
+  ...(values.flood && { floodRows: Number(values['flood-rows']), rowsPerS: 0 }),
 });
 
 const exchanges = Object.fromEntries(

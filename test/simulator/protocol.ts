@@ -165,6 +165,8 @@ export interface Protocol {
   encode(text: string): string | Uint8Array;
   /** Trades that one frame may hold; above 1 the simulator sometimes puts several into one event. */
   readonly tradesPerFrame: number;
+  /** A frame of several trades has the newest first; so has the ledger. */
+  readonly newestFirst?: true;
   /** The first id of the nth code and the one after `previous`, for a trade at `timeMs`. */
   firstId(nth: number, timeMs: number): string;
   nextId(previous: string, timeMs: number): string;

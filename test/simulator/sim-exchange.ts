@@ -68,6 +68,11 @@ export class SimExchange implements Host {
     );
   }
 
+  /** The market of one code. */
+  walk(symbol: string): Walk {
+    return this.#code(symbol).walk;
+  }
+
   /** A new market joins the list. */
   list(base: string, quote: string, usd?: number): Listing {
     const { listing, price } = start(this.protocol, base, quote, usd);
@@ -182,9 +187,13 @@ export class SimExchange implements Host {
     if (!sent) return false;
     const { id } = this.protocol;
     if (type !== 'trade') this.ledger.state(id, socket.id, type, tick);
-    else for (const trade of tick.trades) this.ledger.trade(id, socket.id, tick, trade, fault);
+    else for (const trade of this.#asSent(tick)) this.ledger.trade(id, socket.id, tick, trade, fault);
     this.ledger.count(id, type, sent.frames, sent.bytes, type === 'trade' ? tick.trades.length : 1);
     return true;
+  }
+
+  #asSent({ trades }: Tick): readonly Trade[] {
+    return this.protocol.newestFirst ? trades.toReversed() : trades;
   }
 
   #add(listing: Listing, price: number): void {

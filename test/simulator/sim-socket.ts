@@ -1,4 +1,3 @@
-import type { ServerWebSocket } from 'bun';
 import type { Ledger } from './ledger.ts';
 import type { Conversation, DataType, Ending, Protocol, Reply, Tick } from './protocol.ts';
 import { type LagWatch, RateWindow } from './rate-window.ts';
@@ -13,6 +12,16 @@ export interface Host {
   gone(socket: SimSocket): void;
 }
 
+/** The connection below a socket; Bun's ServerWebSocket is one. */
+export interface Wire {
+  /** A string is a text frame, bytes are a binary one. @returns 0 where the connection is gone */
+  send(frame: string | Uint8Array): number;
+  ping(payload: string): number;
+  close(code: number, reason: string): void;
+  /** Cuts without a close frame. */
+  terminate(): void;
+}
+
 /** How often age, silence and missing pongs are looked at, at most, in milliseconds. */
 const WATCH_MS = 1000;
 
@@ -24,7 +33,7 @@ export class SimSocket {
   readonly #openedAt = performance.now();
   readonly #windows: readonly RateWindow[];
   readonly #timers: Timer[] = [];
-  #ws: ServerWebSocket<SimSocket> | null = null;
+  #ws: Wire | null = null;
   #ended: Ending | null = null;
   #subscribedOnce = false;
   #lastActive = performance.now();
@@ -43,7 +52,7 @@ export class SimSocket {
     return this.#ws !== null && this.#ended === null;
   }
 
-  opened(ws: ServerWebSocket<SimSocket>): void {
+  opened(ws: Wire): void {
     this.#ws = ws;
     const { ping, beatMs, idle, lifetime, subscribeWithin } = this.host.protocol.rules;
     this.perform(this.conversation.open());

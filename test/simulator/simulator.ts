@@ -1,6 +1,7 @@
 import type { Command } from './commands.ts';
 import { serveControl } from './control.ts';
 import { Door } from './door.ts';
+import { FloodDoor } from './flood/flood-door.ts';
 import { Ledger } from './ledger.ts';
 import { perform } from './perform.ts';
 import type { Protocol, Rules } from './protocol.ts';
@@ -30,6 +31,11 @@ export interface SimulatorOptions {
   readonly rules?: Readonly<Record<string, Partial<Rules>>>;
   /** Protocols beside those of `protocols/index.ts`. */
   readonly protocols?: readonly Protocol[];
+  /**
+   * Sockets get ready-made frames as fast as they read, this many rows each (Infinity: without end); no rate, no rows
+   * in the ledger, only counts. For measurements, from a process of its own.
+   */
+  readonly floodRows?: number;
   /** False for long runs: rows are counted and not kept. */
   readonly keepRows?: boolean;
 }
@@ -72,7 +78,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     if (!found) throw new Error(`the simulator does not run ${exchange}`);
     return found;
   };
-  const url = (exchange: string) => `ws://127.0.0.1:${door(exchange).port}/${exchange}`;
+  const flood = options.floodRows === undefined ? null : new FloodDoor(exchanges, options.floodRows);
+  const url = (exchange: string) => `ws://127.0.0.1:${(flood ?? door(exchange)).port}/${exchange}`;
   const restUrl = (exchange: string) => `http://127.0.0.1:${door(exchange).port}/${exchange}`;
   const run = (command: Command) => perform(command, { exchanges, ledger, pulse, door });
   const control = serveControl(options.controlPort ?? 0, ledger, run);
@@ -95,6 +102,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     async stop() {
       pulse.stop();
       lag.stop();
+      flood?.stop();
       await control.stop();
       for (const each of new Set(doors.values())) await each.stop();
     },

@@ -32,6 +32,7 @@ export const huobi: Protocol = {
   },
   encode: (text) => Bun.gzipSync(text),
   tradesPerFrame: 10,
+  newestFirst: true,
   // Rising with holes.
   firstId: (nth) => (103_627_281_663n + BigInt(nth) * 7919n).toString(),
   nextId: (previous, timeMs) => (BigInt(previous) + 1n + BigInt(timeMs % 2)).toString(),
@@ -146,7 +147,6 @@ function ticker(tick: Tick): string {
   );
 }
 
-/** Newest first. */
 function trade(tick: Tick): string {
   const { symbol } = tick.listing;
   const data = tick.trades.map(
