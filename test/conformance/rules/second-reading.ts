@@ -39,7 +39,7 @@ export function secondReadingRules({ exchange }: Subject): void {
             expect(row.market.base).toBe(listing.base);
             expect(row.market.quote).toBe(listing.quote);
           }
-          if (type === 'trade') expectTrades(rows, trades);
+          if (type === 'trade') expectTrades(rows, protocol.newestFirst ? trades.toReversed() : trades);
           else expectTicker(rows, tick);
         }
       }
@@ -47,7 +47,7 @@ export function secondReadingRules({ exchange }: Subject): void {
   });
 }
 
-function expectTrades(rows: readonly Row[], trades: Tick['trades']): void {
+function expectTrades(rows: readonly Row[], trades: readonly Tick['trades'][number][]): void {
   const read = rows.filter((row): row is Trade => row.kind === 'trade');
   expect(read.map(({ trade_id, price, volume, side }) => ({ trade_id, price, volume, side }))).toEqual(
     trades.map(({ id, price, size, takerBuys }) => ({
