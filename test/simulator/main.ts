@@ -4,7 +4,8 @@ import { startSimulator } from './simulator.ts';
 
 /**
  * The simulator as a process of its own. Standard output gets one JSON line when it listens: exchanges with their
- * urls, the environment for a collector, the control address. SIGTERM or SIGINT ends it.
+ * urls, the environment for a collector, the control address. SIGTERM or SIGINT ends it, with `--with-parent` also the
+ * end of standard input.
  */
 const { values } = parseArgs({
   options: {
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     'control-port': { type: 'string', default: '0' },
     flood: { type: 'boolean', default: false },
     'flood-rows': { type: 'string', default: 'Infinity' },
+    'with-parent': { type: 'boolean', default: false },
     'no-rows': { type: 'boolean', default: false },
   },
 });
@@ -43,9 +45,16 @@ const exchanges = Object.fromEntries(
 );
 console.log(JSON.stringify({ exchanges, env: simulator.env(), control: simulator.controlUrl }));
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, async () => {
-    await simulator.stop();
-    process.exit(0);
-  });
+async function end(): Promise<void> {
+  await simulator.stop();
+  process.exit(0);
+}
+
+process.once('SIGTERM', end);
+process.once('SIGINT', end);
+if (values['with-parent']) {
+  for await (const _ of Bun.stdin.stream()) {
+    // Nothing comes; the end of the stream is the end of the parent.
+  }
+  await end();
 }

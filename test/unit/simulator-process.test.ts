@@ -1,0 +1,46 @@
+import { expect, test } from 'bun:test';
+import { join } from 'node:path';
+import { PlainClient } from '../simulator/plain-client.ts';
+import { spawnSimulator } from '../simulator/process.ts';
+
+test('as a process of its own it serves, obeys and ends', async () => {
+  const flags = ['--exchanges', 'upbit,binance', '--symbols', '300', '--rate', '500'];
+  const simulator = await spawnSimulator(flags);
+  expect(Object.keys(simulator.env)).toHaveLength(4);
+  const { url, symbols } = simulator.exchanges.upbit ?? { url: '', symbols: [] };
+  expect(symbols).toHaveLength(300);
+  const client = await PlainClient.open(`${url}/websocket/v1`);
+  client.send([{ ticket: 'x' }, { type: 'trade', codes: symbols, is_only_realtime: true }]);
+  await client.until(({ texts }) => texts.length > 50);
+  expect(await simulator.do({ do: 'cut', exchange: 'upbit' })).toBe(1);
+  expect(await client.closed).toMatchObject({ code: 1006 });
+  expect(simulator.do({ do: 'cut', exchange: 'nope' })).rejects.toThrow('does not run nope');
+  await simulator.stop();
+  expect(() => process.kill(simulator.pid, 0)).toThrow();
+});
+
+test('it ends with its parent, also where that is killed', async () => {
+  const script = `
+    const { spawnSimulator } = await import(${JSON.stringify(join(import.meta.dir, '../simulator/process.ts'))});
+    console.log((await spawnSimulator(['--exchanges', 'upbit'])).pid);
+    await Bun.sleep(60_000);`;
+  const parent = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe' });
+  const { value } = await parent.stdout.getReader().read();
+  const pid = Number(new TextDecoder().decode(value));
+  expect(() => process.kill(pid, 0)).not.toThrow();
+  parent.kill('SIGKILL');
+  const deadline = performance.now() + 5000;
+  while (isAlive(pid)) {
+    if (performance.now() > deadline) throw new Error('the simulator outlived its parent');
+    await Bun.sleep(20);
+  }
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
