@@ -7,6 +7,13 @@ export interface Target {
   readonly request_type: RequestType;
 }
 
+/** A stream as a command names it, which need not be one that exists. */
+export interface TargetName {
+  readonly exchange: string;
+  readonly region: string;
+  readonly request_type: string;
+}
+
 export type StreamState = 'connecting' | 'live' | 'stale' | 'backoff' | 'blocked' | 'stopped';
 export type Outcome = 'accepted' | 'noop' | 'refused';
 
@@ -34,7 +41,7 @@ export interface Resolved {
 /** What happened to a stream, before it becomes a `ws.event` message. What does not apply is left out. */
 export interface StreamEvent {
   readonly kind: 'reply' | 'state' | 'gap';
-  readonly target: Target | null;
+  readonly target: TargetName | null;
   readonly correlationId?: string | null;
   readonly replyId?: string;
   readonly outcome?: Outcome;

@@ -1,0 +1,162 @@
+import type { Cancel } from '../common/clock.ts';
+import type { BreakerFigures, HostBreaker } from '../core/connection/host-breaker.ts';
+import type { DesiredStream, StreamKey } from '../core/desired/stream.ts';
+import type { Outcome, Resolved, Target, TargetName } from '../core/events.ts';
+import type { Listing } from '../core/exchange.ts';
+import type { Micros } from '../core/market/market.ts';
+
+/**
+ * What the collector remembers outside itself, in parts that can be used alone. Every call either answers within the
+ * store's timeout or fails with the Fault `redis_unavailable`; nothing hangs and nothing ends the process. Whoever
+ * calls decides whether to wait (commands), to go on with what is known (streams), or to let it be (actual state).
+ */
+export interface StateStore {
+  /** Tries to reach the store. @throws Fault redis_unavailable after `timeoutMs` without an answer */
+  start(timeoutMs: number): Promise<void>;
+  /** Ends the connection; running calls fail. */
+  stop(): Promise<void>;
+  /** False while the store cannot be reached. */
+  readonly available: boolean;
+  /** Calls back with every change of `available`. */
+  onAvailability(listener: (available: boolean) => void): Cancel;
+  /** Resolves when the store can be reached, at once where it can; never fails. */
+  whenAvailable(): Promise<void>;
+
+  readonly desired: DesiredStore;
+  readonly outcomes: OutcomeStore;
+  readonly actual: ActualStore;
+  readonly markets: MarketCache;
+  readonly leases: Leases;
+  readonly collectors: Collectors;
+  readonly breakers: BreakerStore;
+}
+
+/** Desired state. Writes are versioned: a writer that read an older version is told so and reads again. */
+export interface DesiredStore {
+  read(key: StreamKey): Promise<DesiredStream | null>;
+  /** Those of `keys` that exist, in one round trip. */
+  readAll(keys: readonly StreamKey[]): Promise<DesiredStream[]>;
+  /**
+   * Writes `after`, and with it in one step `outcome` where a command led to it, and nudges every collector.
+   * @param expected the version that was read; 0 where there was none
+   * @returns false where the stream has another version by now; nothing was written then
+   */
+  write(expected: number, after: DesiredStream, outcome?: StoredOutcome): Promise<boolean>;
+  /** Calls back with the key of a stream (`upbit|ticker`) that somebody wrote; may miss some, so also poll. */
+  onNudge(listener: (key: string) => void): Cancel;
+}
+
+/** Where a command came from. */
+export interface RecordPlace {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** The answer to a command, as it was first given. */
+export interface CommandReply {
+  readonly replyId: string;
+  readonly target: TargetName | null;
+  readonly correlationId: string | null;
+  readonly outcome: Outcome;
+  /** A stable word; null where the command was accepted. */
+  readonly reason: string | null;
+  readonly resolved: readonly Resolved[];
+  /** What is wrong with the command, each with the path of its field. */
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+  readonly detail: Readonly<Record<string, unknown>> | null;
+}
+
+export interface StoredOutcome {
+  readonly place: RecordPlace;
+  readonly reply: CommandReply;
+}
+
+/** The answers to the last commands of every partition, so that a record that comes again gets the same one. */
+export interface OutcomeStore {
+  read(place: RecordPlace): Promise<CommandReply | null>;
+  /** Remembers an answer that changed no desired state. */
+  write(outcome: StoredOutcome): Promise<void>;
+}
+
+export type ConnectionStatus = 'connecting' | 'connected' | 'disconnected';
+
+/** What runs of one stream in this collector, for others to see. */
+export interface ActualStream {
+  readonly target: Target;
+  readonly status: ConnectionStatus;
+  /** UUID; a newer owner of the stream has another. */
+  readonly connectionId: string;
+  /** When this owner took the stream. */
+  readonly createdAt: Micros;
+  /** When data arrived last. */
+  readonly lastActive: Micros;
+  readonly symbols: readonly string[];
+}
+
+/** `ws:connection:*`: the actual state, gone by itself when nobody refreshes it. */
+export interface ActualStore {
+  /**
+   * Writes state and symbols in one step and extends their life.
+   * @returns false where a newer owner (created later) holds the stream; nothing was written then
+   */
+  write(stream: ActualStream): Promise<boolean>;
+  read(target: Target): Promise<ActualStream | null>;
+  /** Deletes the stream if `connectionId` still holds it. @returns whether it did */
+  remove(target: Target, connectionId: string): Promise<boolean>;
+}
+
+/** The last market list of every exchange, for a start without its REST address. */
+export interface MarketCache {
+  read(exchange: string): Promise<{ readonly at: Micros; readonly listings: readonly Listing[] } | null>;
+  write(exchange: string, at: Micros, listings: readonly Listing[]): Promise<void>;
+}
+
+export interface ShardKey extends StreamKey {
+  readonly shard: number;
+}
+
+export interface Lease {
+  readonly shard: ShardKey;
+  readonly collector: string;
+  /** Rises with every lease that is taken; goes with every batch. */
+  readonly fence: number;
+}
+
+/** Who streams which shard. A lease that is not renewed ends by itself. */
+export interface Leases {
+  /** Null where another holds it. A collector that still holds it (after a restart under the same id) gets a new fence. */
+  acquire(shard: ShardKey, collector: string, ttlMs: number): Promise<Lease | null>;
+  /** @returns false where the lease was lost; whoever held it must stop at once */
+  renew(lease: Lease, ttlMs: number): Promise<boolean>;
+  release(lease: Lease): Promise<void>;
+  holder(shard: ShardKey): Promise<{ readonly collector: string; readonly fence: number } | null>;
+}
+
+/** The collectors that are alive. */
+export interface Collectors {
+  announce(id: string, info: Readonly<Record<string, unknown>>, ttlMs: number): Promise<void>;
+  /** Ids that were announced within their time. */
+  alive(): Promise<string[]>;
+  leave(id: string): Promise<void>;
+}
+
+export interface BreakerAnswer {
+  readonly breaker: HostBreaker;
+  /** Whether the attempt may be made. */
+  readonly allowed: boolean;
+  /** When to ask again, in ms; 0 where it is allowed. */
+  readonly retryInMs: number;
+  /** Whether this call changed the breaker's state: whoever is told so reports it, so that it is reported once. */
+  readonly changed: boolean;
+}
+
+/** Circuit breakers of the exchanges' hosts, shared by all collectors; every transition is one atomic step. */
+export interface BreakerStore {
+  allow(host: string, figures: BreakerFigures, nowMs: number): Promise<BreakerAnswer>;
+  report(host: string, good: boolean, figures: BreakerFigures, nowMs: number): Promise<BreakerAnswer>;
+  /** An operator's word: `open` stays open until `closed` is said. */
+  force(host: string, state: 'open' | 'closed', nowMs: number): Promise<BreakerAnswer>;
+  read(hosts: readonly string[]): Promise<HostBreaker[]>;
+}
