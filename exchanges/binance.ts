@@ -36,8 +36,11 @@ export const binance: Exchange = {
     codesPerFrame: 200,
     frameChars: null,
     codesPerSocket: 1024,
-    // 5 messages in a second end the socket, and our pongs count: this leaves room for a pong and for late delivery.
-    sends: [{ count: 1, perMs: 300 }],
+    // Over 5 messages a second, pongs counted, the socket is ended; spread out, so that late ones do not bunch up.
+    sends: [
+      { count: 5, perMs: 1000 },
+      { count: 1, perMs: 250 },
+    ],
     opens: [{ count: 300, perMs: 300_000 }],
     sockets: null,
     lifetimeMs: 86_400_000,
