@@ -85,6 +85,8 @@ export interface Rules {
   readonly messages: readonly Rate[];
   readonly messagesCount: readonly ('text' | 'ping' | 'pong')[];
   readonly messagesBeyond: { readonly ending: Ending } | { readonly frame: string };
+  /** Subscriptions on one socket; beyond, a further one is a violation and stays silent. Absent: no such limit. */
+  readonly subscriptions?: number | null;
   /** Largest text frame of the client in characters; beyond, the socket is ended. */
   readonly frameChars: { readonly count: number; readonly ending: Ending } | null;
   /**

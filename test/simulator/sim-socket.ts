@@ -151,6 +151,10 @@ export class SimSocket {
         return;
       case 'subscribe':
         this.#subscribedOnce = true;
+        if (this.subscriptions.size >= (rules.subscriptions ?? Number.POSITIVE_INFINITY)) {
+          this.#violation('subscriptions per socket', `${reply.symbol} is beyond ${rules.subscriptions}`);
+          return;
+        }
         this.host.subscribe(this, reply.type, reply.symbol, reply.snapshot === true);
         return;
       case 'unsubscribe':

@@ -84,6 +84,16 @@ test('sockets per address, characters per frame and a late first subscription ar
   expect(limits()).toEqual(['sockets per address', 'characters per frame', 'first subscription']);
 });
 
+test('subscriptions per socket are counted', async () => {
+  const client = await PlainClient.open(await start('upbit', { subscriptions: 2 }));
+  client.send([{ ticket: 'x' }, { type: 'trade', codes: ['KRW-BTC', 'KRW-ETH', 'KRW-XRP'] }]);
+  await client.until(({ texts }) => texts.length === 2);
+  // A replaced subscription starts from none.
+  client.send([{ ticket: 'x' }, { type: 'trade', codes: ['KRW-XRP'] }]);
+  await client.until(({ texts }) => texts.length === 3);
+  expect(limits()).toEqual(['subscriptions per socket']);
+});
+
 test('a client that answers no ping is cut', async () => {
   const url = await start('binance', { ping: { everyMs: 30, payload: '', deadMs: 120 } });
   // A bare TCP client: it upgrades and then never speaks again.
