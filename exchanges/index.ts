@@ -1,5 +1,6 @@
 import type { Exchange } from '../src/core/exchange.ts';
 import { binance } from './binance.ts';
+import { bitfinex } from './bitfinex.ts';
 import { bithumb } from './bithumb.ts';
 import { bybit } from './bybit.ts';
 import { coinbase } from './coinbase.ts';
@@ -22,4 +23,5 @@ export const EXCHANGES: readonly Exchange[] = [
   huobi,
   coinbase,
   kraken,
+  bitfinex,
 ];

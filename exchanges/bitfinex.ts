@@ -1,0 +1,372 @@
+import type { Emit, Exchange, Listing, Session } from '../src/core/exchange.ts';
+import { parseFrame } from '../src/core/frame.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import type { Markets } from '../src/core/market/markets.ts';
+import {
+  idOf,
+  isObject,
+  type JsonObject,
+  number,
+  optionalNumber,
+  timeOf,
+  words,
+} from '../src/core/market/read-values.ts';
+import type { StreamType } from '../src/core/market/rows.ts';
+
+/**
+ * Bitfinex, spot, Europe, public WebSocket API v2. https://docs.bitfinex.com/docs/ws-public
+ * Events are objects, data are arrays that name a channel id and no symbol: only the ack ties the two, for this socket.
+ * Arrays may grow at their end. One channel and symbol per request; a refused one leaves the socket as it was.
+ */
+export const bitfinex: Exchange = {
+  id: 'bitfinex',
+  name: 'Bitfinex',
+  region: 'eu',
+  docs: 'https://docs.bitfinex.com/docs/ws-public',
+  types: ['ticker', 'trade'],
+
+  endpoint: () => 'wss://api-pub.bitfinex.com/ws/2',
+  hosts: ['api-pub.bitfinex.com'],
+  encoding: 'text',
+
+  // https://docs.bitfinex.com/docs/requirements-and-limitations: 20 opens a minute, else 60 s without. Documents say 25
+  // or 30 channels per socket; 25 is the safe one. The rate of messages is not published: 10 a second is ours.
+  limits: {
+    codesPerFrame: 1,
+    frameChars: null,
+    codesPerSocket: 25,
+    sends: [{ count: 10, perMs: 1000 }],
+    opens: [{ count: 20, perMs: 60_000 }],
+    sockets: null,
+    lifetimeMs: null,
+  },
+
+  // The server beats every 15 s on every channel, busy or quiet.
+  heartbeat: { deadAfterMs: 35_000 },
+  confirms: 'ack',
+  subscribing: 'add',
+  // Nothing is said about their order, and a snapshot is newest first.
+  tradeIds: 'unordered',
+
+  markets: { urls: ['https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange'], parse, split },
+
+  session: (type, markets) => session(type, markets),
+};
+
+/** [["ADABTC","AAVE:USD","BTCUST",…]]: pairs without `t`, all tradable but for the exchange's own test pairs. */
+function parse(bodies: readonly unknown[]): Listing[] {
+  const [body] = bodies;
+  const list: unknown = Array.isArray(body) ? body[0] : undefined;
+  if (!Array.isArray(list)) throw new Error('pub:list:pair:exchange is not an array in an array');
+  return list.flatMap((name: unknown) => {
+    const symbol = `t${words(name)}`;
+    const pair = split(symbol);
+    const test = !pair || name === 'AAABBB' || pair.base.startsWith('TEST') || pair.quote.startsWith('TEST');
+    return test ? [] : [{ symbol, ...pair }];
+  });
+}
+
+const SYMBOL = /^t(?:([A-Z0-9]{3})([A-Z0-9]{3})|([A-Z0-9]+):([A-Z0-9]+))$/;
+
+/**
+ * `tBTCUSD`, `tDUSK:USD`; UST is USDT as a whole code only (`tTERRAUST` is none). `f…` is funding, `…F0` a derivative.
+ * https://docs.bitfinex.com/docs/ws-general: the exchange's map of currencies renames more; they stay as sent.
+ */
+function split(symbol: string): Pair | null {
+  const parts = SYMBOL.exec(symbol);
+  const base = parts?.[1] ?? parts?.[3];
+  const quote = parts?.[2] ?? parts?.[4];
+  if (!base || !quote || base.endsWith('F0') || quote.endsWith('F0')) return null;
+  return { base: base === 'UST' ? 'USDT' : base, quote: quote === 'UST' ? 'USDT' : quote };
+}
+
+const TIMESTAMP = 32_768;
+const SEQ_ALL = 65_536;
+
+interface Channel {
+  readonly market: Market;
+  readonly recent: RecentIds;
+}
+
+interface Socket {
+  readonly type: RequestType;
+  readonly channel: string;
+  readonly markets: Markets;
+  readonly wanted: Set<string>;
+  /** Dropped before their ack told a channel id: unsubscribed when it comes. */
+  readonly late: Set<string>;
+  readonly channels: Map<number, Channel>;
+  /** Channel ids of the symbols that are subscribed and shall stay so. */
+  readonly ids: Map<string, number>;
+  /** What the conf ack said; null before. */
+  flags: number | null;
+  seq: number | null;
+  /** An event was read. A live socket begins with one; a recording may begin anywhere. */
+  met: boolean;
+}
+
+function session(type: RequestType, markets: Markets): Session {
+  const socket: Socket = {
+    type,
+    channel: type === 'ticker' ? 'ticker' : 'trades',
+    markets,
+    wanted: new Set(),
+    late: new Set(),
+    channels: new Map(),
+    ids: new Map(),
+    flags: null,
+    seq: null,
+    met: false,
+  };
+  return {
+    open: () => [`{"event":"conf","flags":${TIMESTAMP + SEQ_ALL}}`],
+    change: (_want, add, drop) => [
+      ...drop.flatMap(({ symbol }) => unsubscribe(socket, symbol)),
+      ...add.map(({ symbol }) => subscribe(socket, symbol)),
+    ],
+    read(text, receivedAt, emit) {
+      const frame = parseFrame(text);
+      if (Array.isArray(frame)) return data(socket, frame, receivedAt, emit);
+      if (isObject(frame)) return control(socket, frame, emit);
+      emit({ kind: 'reject', reason: 'neither an array nor an object', row: null });
+    },
+  };
+}
+
+function subscribe(socket: Socket, symbol: string): string {
+  socket.wanted.add(symbol);
+  socket.late.delete(symbol);
+  return JSON.stringify({ event: 'subscribe', channel: socket.channel, symbol });
+}
+
+function unsubscribe(socket: Socket, symbol: string): string[] {
+  const id = socket.ids.get(symbol);
+  socket.wanted.delete(symbol);
+  socket.ids.delete(symbol);
+  if (id !== undefined) return [unsubscription(id)];
+  socket.late.add(symbol);
+  return [];
+}
+
+function unsubscription(id: number): string {
+  return JSON.stringify({ event: 'unsubscribe', chanId: id });
+}
+
+function control(socket: Socket, frame: JsonObject, emit: Emit): void {
+  const { event, code, chanId } = frame;
+  if (typeof event !== 'string') return emit({ kind: 'reject', reason: 'event is not a word', row: null });
+  socket.met = true;
+  if (event === 'subscribed') return confirm(socket, frame, emit);
+  if (event === 'unsubscribed') return forget(socket, chanId, emit);
+  if (event === 'error') return refusal(socket, frame, emit);
+  if (event === 'conf' && frame.status === 'OK' && Number.isInteger(frame.flags)) {
+    socket.flags = Number(frame.flags);
+  }
+  // 20051: the server restarts. 20061: maintenance is over, everything must be subscribed again.
+  if (event === 'info' && (code === 20051 || code === 20061)) {
+    return emit({ kind: 'restart', reason: `info ${code} ${words(frame.msg)}`.trim() });
+  }
+  emit({ kind: 'alive' });
+}
+
+/** {"event":"subscribed","channel":"ticker","chanId":232950,"symbol":"tDOGUSD","pair":"DOGUSD"} */
+function confirm(socket: Socket, { channel, symbol, chanId }: JsonObject, emit: Emit): void {
+  const market = typeof symbol === 'string' ? socket.markets.get(symbol) : undefined;
+  if (channel !== socket.channel || !market || !isId(chanId)) return emit({ kind: 'alive' });
+  if (socket.late.delete(market.symbol)) return emit({ kind: 'send', text: unsubscription(chanId) });
+  bind(socket, chanId, market);
+  emit({ kind: 'ack', symbols: [market.symbol] });
+}
+
+/** An id may have been another symbol's before: that one has none any more. */
+function bind(socket: Socket, id: number, market: Market): Channel {
+  const before = socket.channels.get(id)?.market.symbol;
+  if (before !== undefined && socket.ids.get(before) === id) socket.ids.delete(before);
+  const channel = { market, recent: new RecentIds() };
+  socket.channels.set(id, channel);
+  socket.ids.set(market.symbol, id);
+  return channel;
+}
+
+/** {"event":"unsubscribed","status":"OK","chanId":204928} */
+function forget(socket: Socket, id: unknown, emit: Emit): void {
+  const symbol = isId(id) ? socket.channels.get(id)?.market.symbol : undefined;
+  if (!isId(id) || symbol === undefined) return emit({ kind: 'alive' });
+  socket.channels.delete(id);
+  if (socket.ids.get(symbol) !== id) return emit({ kind: 'alive' });
+  // Nobody asked for it here.
+  socket.ids.delete(symbol);
+  emit({ kind: 'resync', symbol });
+}
+
+/**
+ * {"channel":"book","symbol":"tNOPEF0:USTF0","event":"error","msg":"symbol: invalid","code":10300,"pair":"NOPEF0:USTF0"}
+ * 10301 is a second subscription of what there is, whose id it names. 10400 is an unsubscription of what there is not.
+ */
+function refusal(socket: Socket, frame: JsonObject, emit: Emit): void {
+  if (frame.code === 10301) return confirm(socket, frame, emit);
+  const reason = `${words(frame.code)} ${words(frame.msg)}`.trim();
+  const own = typeof frame.symbol === 'string' && frame.channel === socket.channel;
+  emit({ kind: 'refused', symbols: own ? [String(frame.symbol)] : [], reason });
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+/**
+ * [chanId, payload, …], [chanId, "te" | "tu" | "cs", payload, …] or [chanId, "hb", …]; behind them, as the conf ack
+ * says, the number of the frame on this socket and the server's time. Data of an unknown channel is dropped: it may
+ * come before its ack, or after the channel's end.
+ */
+function data(socket: Socket, frame: readonly unknown[], receivedAt: Micros, emit: Emit): void {
+  const id = frame[0];
+  const body = frame[1];
+  if (!isId(id)) return emit({ kind: 'reject', reason: 'no channel id', row: null });
+  const extras = typeof body === 'string' && body !== 'hb' ? 3 : 2;
+  watch(socket, frame[extras], emit);
+  if (body === 'hb' || body === 'cs') return emit({ kind: 'alive' });
+  const channel = socket.channels.get(id) ?? unannounced(socket, id);
+  if (!channel) return emit({ kind: 'alive' });
+  if (typeof body === 'string') return execution(socket, channel, body, frame[2], receivedAt, emit);
+  if (!Array.isArray(body)) return emit({ kind: 'reject', reason: 'payload is not an array', row: null });
+  if (socket.type === 'trade') return trades(channel, body, receivedAt, emit);
+  ticker(body, channel.market, timeAt(socket, frame, extras, receivedAt), receivedAt, emit);
+}
+
+/**
+ * A hole in the socket's numbers is a lost frame of no telling which channel. A ticker mends itself; trades are
+ * subscribed again, whose snapshots bring back what was lost.
+ */
+function watch(socket: Socket, seq: unknown, emit: Emit): void {
+  if (socket.type !== 'trade' || socket.flags === null || !(socket.flags & SEQ_ALL) || !isId(seq)) return;
+  const hole = socket.seq !== null && seq > socket.seq + 1;
+  socket.seq = seq;
+  if (hole) for (const symbol of socket.ids.keys()) emit({ kind: 'resync', symbol });
+}
+
+/** Where a recording lacks every event, the subscription it was declared with names its channels, in their order. */
+function unannounced(socket: Socket, id: number): Channel | undefined {
+  if (socket.met) return undefined;
+  const [only, ...more] = socket.wanted;
+  const symbol = more.length === 0 ? only : [...socket.wanted].find((each) => !socket.ids.has(each));
+  const market = symbol === undefined ? undefined : socket.markets.get(symbol);
+  return market && bind(socket, id, market);
+}
+
+/** The server's time behind the payload; ours where there is none. Before a conf ack only its size tells it apart. */
+function timeAt({ flags }: Socket, frame: readonly unknown[], extras: number, receivedAt: Micros): Micros {
+  if (flags !== null && !(flags & TIMESTAMP)) return receivedAt;
+  const second = flags === null ? !isTime(frame[extras]) : (flags & SEQ_ALL) !== 0;
+  const value = frame[second ? extras + 1 : extras];
+  return value === undefined || (flags === null && !isTime(value)) ? receivedAt : timeOf(value);
+}
+
+function isTime(value: unknown): boolean {
+  return isId(value) && value > 1e12;
+}
+
+/**
+ * https://docs.bitfinex.com/reference/ws-public-ticker
+ * [232950,[278200,1.7023900800000002,282030,2.2626931299999997,-66440,-0.1903,282780,32.20946748,402510,231840],3]
+ * BID, sum of 25 bid sizes, ASK, sum of 25 ask sizes, change, change as a fraction, LAST, volume, HIGH, LOW. A market
+ * without a last price has no row.
+ */
+function ticker(row: readonly unknown[], market: Market, at: Micros, receivedAt: Micros, emit: Emit): void {
+  if (row.length < 10) return emit({ kind: 'reject', reason: 'a ticker has 10 elements', row: null });
+  if (row[6] === null) return emit({ kind: 'alive' });
+  emit({
+    kind: 'ticker',
+    market,
+    timestamp: at,
+    received_at: receivedAt,
+    stream_type: 'REALTIME',
+    open: null,
+    high: optionalNumber(row[8]),
+    low: optionalNumber(row[9]),
+    close: number(row[6]),
+    volume: optionalNumber(row[7]),
+    quote_volume: null,
+    prev_close: null,
+    change_price: optionalNumber(row[4]),
+    change_rate: optionalNumber(row[5]),
+    bid: optionalNumber(row[0]),
+    bid_size: null,
+    ask: optionalNumber(row[2]),
+    ask_size: null,
+  });
+}
+
+/** The snapshot: about 30 latest trades, newest first. */
+function trades(channel: Channel, rows: readonly unknown[], receivedAt: Micros, emit: Emit): void {
+  if (rows.length === 0) emit({ kind: 'alive' });
+  for (let i = 0; i < rows.length; i++) {
+    const row: unknown = rows[i];
+    if (Array.isArray(row)) trade(channel, row, 'SNAPSHOT', receivedAt, emit);
+    else emit({ kind: 'reject', reason: 'trade is not an array', row: i });
+  }
+}
+
+/** `te` is the execution, `tu` tells it again a moment later: a row only where its `te` was lost. */
+function execution(
+  socket: Socket,
+  channel: Channel,
+  word: string,
+  row: unknown,
+  at: Micros,
+  emit: Emit,
+): void {
+  if (socket.type !== 'trade' || (word !== 'te' && word !== 'tu')) return emit({ kind: 'alive' });
+  if (!Array.isArray(row)) return emit({ kind: 'reject', reason: 'trade is not an array', row: null });
+  if (word === 'tu' && channel.recent.has(row[0])) return emit({ kind: 'alive' });
+  trade(channel, row, 'REALTIME', at, emit);
+}
+
+/**
+ * https://docs.bitfinex.com/reference/ws-public-trades
+ * [6957,"tu",[382490248,1564617600489,0.43426,218.74],11,1564617600570]
+ * ID, time in ms, AMOUNT (above 0 the taker bought, below he sold), PRICE: the amount stands first.
+ */
+function trade(
+  channel: Channel,
+  row: readonly unknown[],
+  streamType: StreamType,
+  at: Micros,
+  emit: Emit,
+): void {
+  const amount = number(row[2]);
+  const price = number(row[3]);
+  const volume = Math.abs(amount);
+  if (price > 0 && volume > 0) channel.recent.add(row[0]);
+  emit({
+    kind: 'trade',
+    market: channel.market,
+    timestamp: timeOf(row[1]),
+    received_at: at,
+    stream_type: streamType,
+    trade_id: typeof row[0] === 'number' ? idOf(row[0]) : '',
+    fills: 1,
+    price,
+    volume,
+    amount: price * volume,
+    side: amount > 0 ? 'BUY' : amount < 0 ? 'SELL' : 'UNKNOWN',
+  });
+}
+
+/** The last few hundred trade ids of a channel, in two generations: a `tu` follows its `te` within a second. */
+class RecentIds {
+  #young = new Set<unknown>();
+  #old = new Set<unknown>();
+
+  has(id: unknown): boolean {
+    return this.#young.has(id) || this.#old.has(id);
+  }
+
+  add(id: unknown): void {
+    if (this.#young.size >= 500) {
+      this.#old = this.#young;
+      this.#young = new Set();
+    }
+    this.#young.add(id);
+  }
+}
