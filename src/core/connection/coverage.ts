@@ -38,12 +38,6 @@ export class Coverage {
     this.#close(market.symbol, this.#clock.micros());
   }
 
-  /** Codes whose open gap has this cause are received again. */
-  resume(cause: GapCause): void {
-    const now = this.#clock.micros();
-    for (const [symbol, group] of [...this.#open]) if (group.cause === cause) this.#close(symbol, now);
-  }
-
   /** These codes are not received since `from`. Codes that were never received, or are missing already, stay as they are. */
   lose(markets: Iterable<Market>, from: Micros, cause: GapCause, noticeMs: number = LASTING_MS): void {
     const group: Group = {

@@ -1,0 +1,457 @@
+import type { Cancel, Clock } from '../../common/clock.ts';
+import type { Gap, StreamState } from '../events.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Market, Micros, RequestType } from '../market/market.ts';
+import type { Markets } from '../market/markets.ts';
+import type { OpenSocket, SocketOptions } from '../ports.ts';
+import { Backoff } from './backoff.ts';
+import { Coverage } from './coverage.ts';
+import { Link, type LinkEnd, type LinkOwner } from './link.ts';
+import type { OpenGate, OpenOutcome } from './open-gate.ts';
+import type { Pipe } from './pipe.ts';
+import { Rotation } from './rotation.ts';
+import type { ConnectionSettings } from './settings.ts';
+import { type ConnectionSnapshot, codeSnapshot, microsOf, socketSnapshot } from './snapshot.ts';
+import { type Verdict, verdict } from './verdict.ts';
+import { type Silence, Watchdog } from './watchdog.ts';
+
+const TICK_MS = 1000;
+/** A tick this late means that the process stood still. */
+const STALL_MS = 5000;
+/** Connections that were sent away together do not come back together. */
+const SPREAD_MS = 500;
+/** Of codes that turn silent together, no more than this many are subscribed anew. */
+const REPAIRS = 20;
+/** A quiet stream brings no period of data: a socket that carried it for this many such periods is good as well. */
+const QUIET_FACTOR = 10;
+
+export interface ConnectionParts {
+  readonly exchange: Exchange;
+  readonly type: RequestType;
+  readonly markets: Markets;
+  /** Where to connect, after settings and commands had their say. */
+  readonly url: string;
+  readonly socket: SocketOptions;
+  readonly settings: ConnectionSettings;
+  readonly clock: Clock;
+  readonly openSocket: OpenSocket;
+  /** Shared by all connections to the same exchange from the same address. */
+  readonly gate: OpenGate;
+  readonly pipe: Pipe;
+  /** Numbers sockets; shared by all connections of the process. */
+  readonly nextSocketId: () => number;
+}
+
+export interface StateDetail {
+  readonly reason: string | null;
+  /** When the next attempt is due. */
+  readonly retryAt: Micros | null;
+  /** Failures in a row. */
+  readonly attempts: number;
+}
+
+/** What a connection tells the outside. None of these may throw. */
+export interface ConnectionEvents {
+  state(state: StreamState, detail: StateDetail): void;
+  /** Once per code and socket. */
+  confirmed(market: Market, socketId: number): void;
+  /** In the exchange's own words, once per code; with no markets where its words name none. */
+  refused(markets: readonly Market[], reason: string): void;
+  gap(gap: Gap): void;
+  /** A code of known rate has turned silent, or has come back. */
+  silent(market: Market, silent: boolean): void;
+  /** A socket was lost or never opened, against our will. */
+  failed(end: LinkEnd, next: Verdict, attempts: number): void;
+}
+
+/**
+ * The codes of one connection, kept flowing: one socket, or two while a successor takes over. Time and chance come
+ * through the clock. After `stop` a connection is not started again.
+ */
+export class Connection implements LinkOwner {
+  readonly #parts: ConnectionParts;
+  readonly #events: ConnectionEvents;
+  readonly #host: string;
+  readonly #backoff: Backoff;
+  readonly #coverage: Coverage;
+  readonly #watchdog: Watchdog;
+  readonly #rotation: Rotation;
+  /** The exchange's words about codes it refused. They outlive a socket: each refusal is reported once. */
+  readonly #refusals = new Map<string, string>();
+  readonly #leaving = new Set<Link>();
+  #wanted = new Map<string, Market>();
+  #primary: Link | null = null;
+  #successor: Link | null = null;
+  #running = false;
+  #asking = false;
+  #paused = false;
+  /** No code has brought data for too long: only data makes the stream live again. */
+  #dark = false;
+  #bans = 0;
+  #opens = 0;
+  #frames = 0;
+  #bytes = 0;
+  #state: StreamState = 'stopped';
+  #detail: StateDetail = { reason: null, retryAt: null, attempts: 0 };
+  #since: Micros;
+  #lastError: string | null = null;
+  #lastTickMs = Number.POSITIVE_INFINITY;
+  #cancelRetry: Cancel | null = null;
+  #cancelTick: Cancel = () => {};
+  #onGone: (() => void)[] = [];
+
+  constructor(parts: ConnectionParts, events: ConnectionEvents) {
+    const { clock, settings, exchange } = parts;
+    this.#parts = parts;
+    this.#events = events;
+    this.#host = new URL(parts.url).host;
+    this.#backoff = new Backoff(clock);
+    this.#coverage = new Coverage(clock, (gap) => events.gap(gap));
+    this.#watchdog = new Watchdog(settings.staleAfterMs);
+    this.#rotation = new Rotation(clock, exchange.limits.lifetimeMs, settings.staleAfterMs);
+    this.#since = clock.micros();
+  }
+
+  /** Begins to connect. */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#tick();
+    this.#connect();
+  }
+
+  /**
+   * Sets what is to be carried. Codes come and go on the open socket; without any the socket is closed.
+   * @throws RangeError above `codesPerSocket`: whoever spreads codes over connections must not get there
+   */
+  update(markets: readonly Market[]): void {
+    const { codesPerSocket } = this.#parts.exchange.limits;
+    if (markets.length > codesPerSocket) {
+      throw new RangeError(`${markets.length} codes on a socket that carries ${codesPerSocket}`);
+    }
+    const before = this.#wanted;
+    this.#wanted = new Map(markets.map((market) => [market.symbol, market]));
+    for (const symbol of before.keys()) if (!this.#wanted.has(symbol)) this.#forget(symbol);
+    for (const symbol of this.#wanted.keys()) this.#watchdog.watch(symbol, this.#parts.clock.now());
+    if (markets.length === 0) return this.#closeAll();
+    for (const link of this.#links()) link.want(this.#wanted.values());
+    this.#connect();
+  }
+
+  /** Stops reading, because what is read cannot be kept. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#coverage.lose(this.#wanted.values(), this.#parts.clock.micros(), 'pause');
+    for (const link of this.#links()) link.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#watchdog.restart(this.#parts.clock.now());
+    for (const link of this.#links()) link.resume();
+    for (const market of this.#wanted.values()) if (this.#carried(market)) this.#cover(market);
+    this.#connect();
+  }
+
+  /** Closes the sockets. Resolves when the last frame was handed over; gaps still open end here. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#cancelTick();
+    this.#coverage.end();
+    this.#closeAll();
+    if (this.#links().length > 0) await new Promise<void>((resolve) => this.#onGone.push(resolve));
+    this.#become('stopped', null, null);
+  }
+
+  snapshot(): ConnectionSnapshot {
+    const { clock } = this.#parts;
+    const sockets = this.#links().map((link) => socketSnapshot(link, clock));
+    return {
+      state: this.#state,
+      since: this.#since,
+      ...this.#detail,
+      attempts: this.#backoff.failures,
+      lastError: this.#lastError,
+      paused: this.#paused,
+      opens: this.#opens,
+      codes: Array.from(this.#wanted.values(), (market) => {
+        const refused = this.#refusals.get(market.symbol) ?? null;
+        return codeSnapshot(market, this.#carried(market), refused, this.#watchdog, this.#coverage, clock);
+      }),
+      sockets,
+      frames: sockets.reduce((sum, { frames }) => sum + frames, this.#frames),
+      bytes: sockets.reduce((sum, { bytes }) => sum + bytes, this.#bytes),
+    };
+  }
+
+  opened(link: Link): void {
+    if (link !== this.#primary) return;
+    this.#rotation.settle(0);
+    this.#watchdog.restart(this.#parts.clock.now());
+  }
+
+  confirmed(link: Link, market: Market): void {
+    this.#report(link, 'good');
+    this.#refusals.delete(market.symbol);
+    // What has turned silent is received again when data comes, whatever the exchange confirms.
+    if (!this.#watchdog.isStale(market.symbol)) this.#cover(market);
+    this.#events.confirmed(market, link.id);
+    if (link === this.#primary && !this.#dark) this.#become('live', null, null);
+    if (link === this.#successor && link.settled) this.#handOver(link);
+  }
+
+  refused(link: Link, markets: readonly Market[], reason: string): void {
+    const news = markets.filter(({ symbol }) => !this.#refusals.has(symbol));
+    for (const { symbol } of markets) {
+      this.#refusals.set(symbol, reason);
+      if (!link.asksFor(symbol)) this.#coverage.forget(symbol);
+    }
+    if (news.length > 0 || markets.length === 0) this.#events.refused(news, reason);
+    if (link === this.#successor && link.settled) this.#handOver(link);
+  }
+
+  resyncing(link: Link, market: Market): void {
+    if (link === this.#primary) this.#coverage.lose([market], link.coveredUntil(), 'cut');
+  }
+
+  data(link: Link, market: Market, atMs: number): void {
+    if (link !== this.#primary) return;
+    if (this.#watchdog.data(market.symbol, atMs)) {
+      this.#cover(market);
+      this.#events.silent(market, false);
+    }
+    if (this.#state === 'live') return;
+    this.#dark = false;
+    this.#rotation.light();
+    this.#become('live', null, null);
+  }
+
+  restart(link: Link, reason: string): void {
+    link.doomed = reason;
+    if (link !== this.#primary) return;
+    this.#rotation.ask(reason);
+    this.#rotate();
+  }
+
+  ended(link: Link, end: LinkEnd): void {
+    const { gate, clock } = this.#parts;
+    const ours = end.cause === 'replaced' || end.cause === 'stopped';
+    this.#report(link, ours ? 'unused' : 'failed');
+    gate.closed(this.#host);
+    this.#frames += link.frames;
+    this.#bytes += link.bytes;
+    const left = this.#leaving.delete(link);
+    const wasPrimary = link === this.#primary;
+    if (wasPrimary) {
+      this.#judge(link);
+      this.#primary = null;
+    } else if (link === this.#successor) this.#successor = null;
+    const lost = [...this.#wanted.values()].filter((market) => !this.#carried(market));
+    if (wasPrimary || left) this.#coverage.lose(lost, link.coveredUntil(), 'cut');
+    if (wasPrimary && this.#successor) this.#promote(this.#successor, clock.micros());
+    else if (this.#running && !ours && !left) this.#failed(end, wasPrimary);
+    else if (wasPrimary) this.#connect();
+    if (this.#links().length > 0) return;
+    if (this.#wanted.size === 0) this.#become('stopped', null, null);
+    for (const resolve of this.#onGone.splice(0)) resolve();
+  }
+
+  #connect(): void {
+    if (this.#cancelRetry === null && this.#vacancy() === 'primary') void this.#open();
+  }
+
+  #rotate(): void {
+    if (this.#vacancy() !== null && !this.#asking && this.#rotation.begin()) void this.#open();
+  }
+
+  /** Which socket is missing. */
+  #vacancy(): 'primary' | 'successor' | null {
+    if (!this.#running || this.#paused || this.#wanted.size === 0) return null;
+    if (!this.#primary) return this.#cancelRetry === null ? 'primary' : null;
+    return this.#primary.state === 'open' && !this.#successor ? 'successor' : null;
+  }
+
+  async #open(): Promise<void> {
+    if (this.#asking) return;
+    const { gate } = this.#parts;
+    this.#asking = true;
+    if (!this.#primary) this.#become(this.#dark ? 'stale' : 'connecting', null, null);
+    const decision = await gate.allow(this.#host);
+    this.#asking = false;
+    const vacancy = this.#vacancy();
+    if (!decision.allowed) {
+      const waitMs = decision.retryInMs + this.#parts.clock.random() * SPREAD_MS;
+      if (vacancy === 'primary') this.#retryIn(waitMs, 'backoff', decision.reason);
+      else this.#rotation.postpone(waitMs);
+    } else if (vacancy === null) {
+      gate.report(this.#host, 'unused');
+      gate.closed(this.#host);
+    } else this.#begin(vacancy);
+  }
+
+  #begin(role: 'primary' | 'successor'): void {
+    const { exchange, type, markets, nextSocketId, clock } = this.#parts;
+    this.#opens++;
+    const session = exchange.session(type, markets);
+    const suspects = new Set(this.#refusals.keys());
+    const link = new Link(nextSocketId(), { ...this.#parts, session }, this, this.#wanted.values(), suspects);
+    if (role === 'successor') this.#successor = link;
+    else {
+      this.#primary = link;
+      link.takeOver(clock.micros());
+    }
+  }
+
+  #failed(end: LinkEnd, wasPrimary: boolean): void {
+    const { exchange, gate } = this.#parts;
+    const next = verdict(end, exchange, wasPrimary ? this.#backoff.fail() : 0, this.#bans);
+    if (next.ban) gate.ban(this.#host, next.ban);
+    if (next.state === 'blocked') this.#bans++;
+    this.#lastError = next.reason;
+    this.#events.failed(end, next, this.#backoff.failures);
+    if (wasPrimary && this.#wanted.size > 0) this.#retryIn(next.waitMs, next.state, next.reason);
+    else if (!wasPrimary) this.#rotation.postpone(next.waitMs);
+  }
+
+  #retryIn(ms: number, state: 'backoff' | 'blocked', reason: string): void {
+    this.#become(state, reason, this.#parts.clock.micros() + Math.round(ms * 1000));
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#parts.clock.after(ms, () => {
+      this.#cancelRetry = null;
+      this.#connect();
+    });
+  }
+
+  /** The successor carries the codes from now on; the old socket stays a moment for what is on its way. */
+  #handOver(successor: Link): void {
+    const old = this.#primary;
+    const at = this.#parts.clock.micros();
+    old?.handOver(at);
+    this.#promote(successor, at);
+    if (!old) return;
+    this.#leaving.add(old);
+    this.#parts.clock.after(this.#parts.settings.lingerMs, () => old.close('replaced'));
+  }
+
+  #promote(successor: Link, at: Micros): void {
+    successor.takeOver(at);
+    this.#primary = successor;
+    this.#successor = null;
+    this.#rotation.settle(this.#parts.clock.now() - successor.openedMs);
+    if (successor.doomed !== null) this.#rotation.ask(successor.doomed);
+    if (successor.outcome === 'good' || this.#dark) return;
+    this.#become('connecting', null, null);
+  }
+
+  #tick(): void {
+    const { clock } = this.#parts;
+    const nowMs = clock.now();
+    this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
+    // The process stood still: frames that arrived meanwhile are not read yet, so nothing is known about silence.
+    if (nowMs - this.#lastTickMs > STALL_MS) {
+      this.#watchdog.restart(nowMs);
+      for (const link of this.#links()) link.excuse(nowMs);
+    }
+    this.#lastTickMs = nowMs;
+    for (const link of this.#links()) link.tick(nowMs);
+    if (this.#primary) this.#judge(this.#primary);
+    if (this.#paused) return;
+    this.#watch(nowMs);
+    this.#overlap(nowMs);
+    if (this.#primary) this.#rotate();
+  }
+
+  #watch(nowMs: number): void {
+    const primary = this.#primary;
+    if (primary?.state !== 'open') return;
+    const { silent, dark } = this.#watchdog.check(nowMs);
+    for (const symbols of together(silent)) this.#silenced(symbols);
+    if (dark) {
+      this.#dark = true;
+      this.#become('stale', 'no data', null);
+    } else if (silent.length <= REPAIRS) for (const { symbol } of silent) primary.resync(symbol);
+    const mute = primary.outcome === null && nowMs - primary.openedMs > this.#parts.settings.staleAfterMs;
+    if (dark || mute) this.#rotation.dark();
+  }
+
+  #silenced(silent: readonly Silence[]): void {
+    const markets = silent.flatMap(({ symbol }) => this.#wanted.get(symbol) ?? []);
+    const lastMs = Math.min(...silent.map((silence) => silence.lastMs));
+    this.#coverage.lose(markets, microsOf(lastMs, this.#parts.clock), 'stale', 0);
+    for (const market of markets) this.#events.silent(market, true);
+  }
+
+  /** A successor that takes too long takes over with what it has; one that has nothing goes. */
+  #overlap(nowMs: number): void {
+    const successor = this.#successor;
+    if (successor?.state !== 'open' || nowMs - successor.openedMs < this.#parts.settings.overlapMs) return;
+    if (successor.outcome === 'good') this.#handOver(successor);
+    else successor.close('mute');
+  }
+
+  /** After a period of good data failures count from zero again. */
+  #judge(link: Link): void {
+    const { goodAfterMs } = this.#parts.settings;
+    const ageMs = link.outcome === 'good' ? this.#parts.clock.now() - link.openedMs : 0;
+    if (link.dataSpanMs < goodAfterMs && ageMs < QUIET_FACTOR * goodAfterMs) return;
+    this.#backoff.reset();
+    this.#bans = 0;
+  }
+
+  #carried({ symbol }: Market): boolean {
+    return this.#links().some((link) => link.carries(symbol));
+  }
+
+  /** While reading is paused nothing is received, whatever is still on its way through the pipeline. */
+  #cover(market: Market): void {
+    if (!this.#paused) this.#coverage.confirm(market);
+  }
+
+  #forget(symbol: string): void {
+    this.#coverage.forget(symbol);
+    this.#watchdog.forget(symbol);
+    this.#refusals.delete(symbol);
+  }
+
+  #report(link: Link, outcome: OpenOutcome): void {
+    if (link.outcome !== null) return;
+    link.outcome = outcome;
+    this.#parts.gate.report(this.#host, outcome);
+  }
+
+  #links(): Link[] {
+    const links = [...this.#leaving];
+    if (this.#successor) links.push(this.#successor);
+    if (this.#primary) links.push(this.#primary);
+    return links;
+  }
+
+  #closeAll(): void {
+    for (const link of this.#links()) link.close('stopped');
+  }
+
+  #become(state: StreamState, reason: string | null, retryAt: Micros | null): void {
+    const same = state === this.#state && reason === this.#detail.reason;
+    this.#detail = { reason, retryAt, attempts: this.#backoff.failures };
+    if (same) return;
+    this.#state = state;
+    this.#since = this.#parts.clock.micros();
+    this.#events.state(state, this.#detail);
+  }
+}
+
+/** Codes that fell silent within the same second, so that they share a record. */
+function together(silent: readonly Silence[]): Silence[][] {
+  const groups = new Map<number, Silence[]>();
+  for (const silence of silent) {
+    const second = Math.floor(silence.lastMs / 1000);
+    const group = groups.get(second);
+    if (group) group.push(silence);
+    else groups.set(second, [silence]);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,348 @@
+import type { Cancel, Clock } from '../../common/clock.ts';
+import type { Exchange, Session } from '../exchange.ts';
+import type { Market, Micros } from '../market/market.ts';
+import type { OpenSocket, Socket, SocketEnd, SocketOptions } from '../ports.ts';
+import { type Beat, Pulse } from './heartbeat.ts';
+import type { OpenOutcome } from './open-gate.ts';
+import type { ControlEvent, FrameSink, Pipe, SocketHandle } from './pipe.ts';
+import { RateBudget } from './rate-budget.ts';
+import type { ConnectionSettings } from './settings.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+/** A row's time tells how far a code was covered only while it is this close to its arrival. */
+const EVENT_TIME_SPAN = 60_000_000;
+/** Rows of different codes do not leave an exchange in the strict order of their times. */
+const ORDER_SLACK = 250_000;
+/** Without a row to go by: what may have been on its way. */
+const TRAVEL_SLACK = 1_000_000;
+/** A code that keeps asking to be subscribed anew waits this long, twice as long each time, until it was calm. */
+const RESYNC_MS = 1000;
+const RESYNC_MAX_MS = 60_000;
+const CALM_MS = 300_000;
+
+/** Why a socket is no more. `remote`: the exchange or the network ended it; the others were our decision. */
+export type EndCause = 'remote' | 'open_timeout' | 'dead' | 'mute' | 'replaced' | 'stopped';
+
+export interface LinkEnd extends SocketEnd {
+  readonly cause: EndCause;
+}
+
+export interface LinkParts {
+  readonly exchange: Exchange;
+  readonly session: Session;
+  readonly url: string;
+  readonly socket: SocketOptions;
+  readonly settings: ConnectionSettings;
+  readonly clock: Clock;
+  readonly openSocket: OpenSocket;
+  readonly pipe: Pipe;
+}
+
+/** What a connection wants to know of its sockets. */
+export interface LinkOwner {
+  opened(link: Link): void;
+  confirmed(link: Link, market: Market): void;
+  /** With no markets where the exchange's words name none. */
+  refused(link: Link, markets: readonly Market[], reason: string): void;
+  resyncing(link: Link, market: Market): void;
+  data(link: Link, market: Market, atMs: number): void;
+  restart(link: Link, reason: string): void;
+  ended(link: Link, end: LinkEnd): void;
+}
+
+/** One socket from the attempt to open it to its end: what is sent over it, and what it has heard. */
+export class Link implements SocketHandle {
+  readonly id: number;
+  readonly session: Session;
+  /** `Clock.now()` of the opening, of the attempt before that. */
+  openedMs: number;
+  readonly #parts: LinkParts;
+  readonly #owner: LinkOwner;
+  readonly #subscriptions: Subscriptions;
+  readonly #budget: RateBudget;
+  readonly #sink: FrameSink;
+  readonly #socket: Socket;
+  readonly #resyncs = new Map<string, { waitMs: number; atMs: number }>();
+  #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
+  #pulse: Pulse;
+  #urgent: Beat[] = [];
+  #frames: string[] = [];
+  #cancelPump: Cancel = () => {};
+  #cancelOpen: Cancel;
+  #cause: EndCause = 'remote';
+  #primaryFrom: Micros | null = null;
+  #primaryTo: Micros | null = null;
+  #lastFrameAt: Micros;
+  #lastEventAt: Micros = 0;
+  #lastEventMs = 0;
+  #firstDataMs = Number.NaN;
+  #lastDataMs = Number.NaN;
+  #lastRefusal: string | null = null;
+  #paused = false;
+  frames = 0;
+  bytes = 0;
+  /** What the gate was told about the attempt; null until it is known. */
+  outcome: OpenOutcome | null = null;
+  /** Why the exchange will end this socket; null where it has not said so. */
+  doomed: string | null = null;
+
+  constructor(
+    id: number,
+    parts: LinkParts,
+    owner: LinkOwner,
+    markets: Iterable<Market>,
+    suspects: ReadonlySet<string>,
+  ) {
+    const { clock, exchange } = parts;
+    this.id = id;
+    this.session = parts.session;
+    this.#parts = parts;
+    this.#owner = owner;
+    this.#subscriptions = new Subscriptions(exchange, markets, suspects);
+    this.#budget = new RateBudget(exchange.limits.sends, { reserve: 1 });
+    this.#pulse = new Pulse(exchange.heartbeat, clock.now());
+    this.openedMs = clock.now();
+    this.#lastFrameAt = clock.micros();
+    this.#sink = parts.pipe(this);
+    this.#cancelOpen = clock.after(parts.settings.openTimeoutMs, () => this.#giveUp('open_timeout'));
+    this.#socket = parts.openSocket(parts.url, parts.socket, {
+      opened: () => this.#opened(),
+      frame: (data) => this.#frame(data),
+      alive: () => this.#alive(),
+      ended: (end) => this.#ended(end),
+    });
+  }
+
+  get state(): 'opening' | 'open' | 'closing' | 'ended' {
+    return this.#state;
+  }
+
+  get primary(): boolean {
+    return this.#primaryFrom !== null && this.#primaryTo === null;
+  }
+
+  primaryAt(receivedAt: Micros): boolean {
+    if (this.#primaryFrom === null || receivedAt < this.#primaryFrom) return false;
+    return this.#primaryTo === null || receivedAt < this.#primaryTo;
+  }
+
+  /** From then on the tickers of this socket count. */
+  takeOver(at: Micros): void {
+    this.#primaryFrom ??= at;
+  }
+
+  /** From then on those of another do. */
+  handOver(at: Micros): void {
+    this.#primaryTo ??= at;
+  }
+
+  /** Whether every code has been confirmed, refused, or asked for in vain. */
+  get settled(): boolean {
+    return this.#state === 'open' && this.#subscriptions.settled;
+  }
+
+  /** Milliseconds between its first and its last rows; 0 before there were any. */
+  get dataSpanMs(): number {
+    return this.#lastDataMs - this.#firstDataMs || 0;
+  }
+
+  /** Whether this socket receives that code. */
+  carries(symbol: string): boolean {
+    return this.#state !== 'ended' && this.#subscriptions.confirmed(symbol);
+  }
+
+  /**
+   * The last moment at which everything the exchange had sent until then has certainly arrived. Rows carry the
+   * exchange's own time, which is earlier than their arrival; the earlier of the two counts.
+   */
+  coveredUntil(): Micros {
+    const recent = this.#lastFrameAt - this.#lastEventAt < EVENT_TIME_SPAN;
+    return recent
+      ? Math.min(this.#lastFrameAt, this.#lastEventAt) - ORDER_SLACK
+      : this.#lastFrameAt - TRAVEL_SLACK;
+  }
+
+  /** Whether this code is part of its subscription, confirmed or not. */
+  asksFor(symbol: string): boolean {
+    return this.#subscriptions.subscribed(symbol) !== null;
+  }
+
+  /** Silence until now is no fault of the socket. */
+  excuse(nowMs: number): void {
+    this.#pulse.restart(nowMs);
+  }
+
+  want(markets: Iterable<Market>): void {
+    this.#subscriptions.want(markets);
+    this.#pump();
+  }
+
+  /** To be called about once a second while the socket lives. */
+  tick(nowMs: number): void {
+    if (this.#state !== 'open') return;
+    if (this.#paused) this.#pulse.restart(nowMs);
+    const pulse = this.#pulse.check(nowMs);
+    if (pulse === 'dead') return this.#giveUp('dead');
+    if (pulse.beat) this.#urgent.push(pulse.beat);
+    const given = this.#paused ? [] : this.#subscriptions.overdue(nowMs, this.#parts.settings.confirmAfterMs);
+    if (given.length > 0) {
+      const words = this.#lastRefusal === null ? '' : `; the exchange last said: ${this.#lastRefusal}`;
+      this.#owner.refused(this, given, `never confirmed${words}`);
+    }
+    this.#pump();
+  }
+
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    if (this.#state === 'open') this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#pulse.restart(this.#parts.clock.now());
+    if (this.#state === 'open') this.#socket.resume();
+  }
+
+  /** Says goodbye; `ended` follows. */
+  close(cause: EndCause): void {
+    if (this.#state === 'closing' || this.#state === 'ended') return;
+    this.#cause = cause;
+    this.#state = 'closing';
+    this.#cancelPump();
+    this.#socket.close();
+  }
+
+  control(event: ControlEvent): void {
+    if (this.#state !== 'open') return;
+    switch (event.kind) {
+      case 'ack':
+        for (const market of this.#subscriptions.ack(event.symbols)) this.#owner.confirmed(this, market);
+        return;
+      case 'refused':
+        return this.#refused(event.symbols, event.reason);
+      case 'send':
+        this.#urgent.push(event);
+        return this.#pump();
+      case 'resync':
+        return this.resync(event.symbol);
+      case 'restart':
+        return this.#owner.restart(this, event.reason);
+      case 'alive':
+    }
+  }
+
+  data(market: Market, atMs: number, _rows: number, lastEventTime: Micros): void {
+    // Calls of one chunk share `atMs`; the earliest of its codes counts.
+    if (atMs !== this.#lastEventMs || lastEventTime < this.#lastEventAt) this.#lastEventAt = lastEventTime;
+    this.#lastEventMs = atMs;
+    if (Number.isNaN(this.#firstDataMs)) this.#firstDataMs = atMs;
+    this.#lastDataMs = atMs;
+    if (this.#state === 'ended') return;
+    const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol) : null;
+    if (news) this.#owner.confirmed(this, news);
+    this.#owner.data(this, market, atMs);
+  }
+
+  /** Subscribes a code anew: at once, then later and later for as long as it does not help. */
+  resync(symbol: string): void {
+    const { clock } = this.#parts;
+    const nowMs = clock.now();
+    const before = this.#resyncs.get(symbol);
+    if (this.#state !== 'open' || (before && nowMs < before.atMs)) return;
+    const market = this.#subscriptions.subscribed(symbol);
+    if (!market) return;
+    this.#owner.resyncing(this, market);
+    const calm = !before || nowMs - before.atMs > CALM_MS;
+    const waitMs = calm ? 0 : Math.min(Math.max(RESYNC_MS, 2 * before.waitMs), RESYNC_MAX_MS);
+    this.#resyncs.set(symbol, { waitMs, atMs: nowMs + waitMs });
+    if (waitMs === 0) return this.#resubscribe(symbol);
+    clock.after(waitMs, () => this.#resubscribe(symbol));
+  }
+
+  #resubscribe(symbol: string): void {
+    if (this.#state !== 'open') return;
+    this.#subscriptions.resync(symbol);
+    this.#pump();
+  }
+
+  #refused(symbols: readonly string[], reason: string): void {
+    this.#lastRefusal = reason;
+    const final = this.#subscriptions.refused(symbols);
+    if (final.length > 0 || symbols.length === 0) this.#owner.refused(this, final, reason);
+    this.#pump();
+  }
+
+  #opened(): void {
+    if (this.#state !== 'opening') return;
+    this.#cancelOpen();
+    this.#state = 'open';
+    this.openedMs = this.#parts.clock.now();
+    this.#lastFrameAt = this.#parts.clock.micros();
+    this.#pulse = new Pulse(this.#parts.exchange.heartbeat, this.openedMs);
+    if (this.#paused) this.#socket.pause();
+    for (const text of this.session.open()) this.#urgent.push({ text });
+    this.#owner.opened(this);
+    this.#pump();
+  }
+
+  #frame(data: string | Uint8Array): void {
+    if (this.#state === 'ended') return;
+    const at = this.#parts.clock.micros();
+    this.#lastFrameAt = at;
+    this.#pulse.hear();
+    this.frames++;
+    this.bytes += data.length;
+    this.#sink.push(data, at);
+  }
+
+  #alive(): void {
+    this.#pulse.hear();
+    this.#lastFrameAt = this.#parts.clock.micros();
+  }
+
+  /** Sends what is due, answers and heartbeats first, as fast as the exchange allows. */
+  #pump(): void {
+    this.#cancelPump();
+    while (this.#state === 'open' && this.#hasWork()) {
+      const nowMs = this.#parts.clock.now();
+      const wait = this.#budget.delay(nowMs);
+      if (wait > 0) {
+        this.#cancelPump = this.#parts.clock.after(wait, () => this.#pump());
+        return;
+      }
+      const next = this.#urgent.shift() ?? this.#nextFrame(nowMs);
+      if (next === undefined) continue;
+      this.#budget.take(nowMs);
+      if (next === 'ping') this.#socket.ping();
+      else this.#socket.send(next.text);
+    }
+  }
+
+  #hasWork(): boolean {
+    return this.#urgent.length > 0 || this.#frames.length > 0 || this.#subscriptions.pending;
+  }
+
+  #nextFrame(nowMs: number): { readonly text: string } | undefined {
+    if (this.#frames.length === 0) this.#frames = this.#subscriptions.next(this.session, nowMs);
+    const text = this.#frames.shift();
+    return text === undefined ? undefined : { text };
+  }
+
+  #giveUp(cause: EndCause): void {
+    if (this.#state === 'ended') return;
+    this.#cause = cause;
+    this.#state = 'closing';
+    this.#socket.terminate();
+  }
+
+  #ended(end: SocketEnd): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#cancelOpen();
+    this.#cancelPump();
+    this.#sink.end();
+    this.#owner.ended(this, { ...end, cause: this.#cause });
+  }
+}

@@ -1,0 +1,78 @@
+import type { Clock } from '../../common/clock.ts';
+import type { StreamState } from '../events.ts';
+import type { Market, Micros } from '../market/market.ts';
+import type { Coverage } from './coverage.ts';
+import type { Link } from './link.ts';
+import type { Watchdog } from './watchdog.ts';
+
+export interface CodeSnapshot {
+  readonly symbol: string;
+  readonly code: string;
+  readonly confirmed: boolean;
+  /** Why the exchange refused it; null where it did not. */
+  readonly refused: string | null;
+  readonly stale: boolean;
+  /** Whether a gap is open. */
+  readonly missing: boolean;
+  readonly lastDataAt: Micros | null;
+}
+
+export interface SocketSnapshot {
+  readonly id: number;
+  readonly primary: boolean;
+  readonly state: 'opening' | 'open' | 'closing' | 'ended';
+  readonly ageMs: number;
+  readonly frames: number;
+  /** Bytes of binary frames, characters of text frames, uncompressed. */
+  readonly bytes: number;
+}
+
+/** A connection as /status shows it. */
+export interface ConnectionSnapshot {
+  readonly state: StreamState;
+  readonly since: Micros;
+  /** Why it is in that state, where there is something to say. */
+  readonly reason: string | null;
+  readonly retryAt: Micros | null;
+  /** Failures in a row. */
+  readonly attempts: number;
+  readonly lastError: string | null;
+  readonly paused: boolean;
+  /** Sockets opened or tried since the start. */
+  readonly opens: number;
+  readonly codes: readonly CodeSnapshot[];
+  /** The live ones; frames and bytes of sockets that ended are in `frames` and `bytes` below. */
+  readonly sockets: readonly SocketSnapshot[];
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export function codeSnapshot(
+  { symbol, code }: Market,
+  confirmed: boolean,
+  refused: string | null,
+  watchdog: Watchdog,
+  coverage: Coverage,
+  clock: Clock,
+): CodeSnapshot {
+  const lastMs = watchdog.lastMs(symbol);
+  return {
+    symbol,
+    code,
+    confirmed,
+    refused,
+    stale: watchdog.isStale(symbol),
+    missing: coverage.missing(symbol),
+    lastDataAt: lastMs === null ? null : microsOf(lastMs, clock),
+  };
+}
+
+export function socketSnapshot(link: Link, clock: Clock): SocketSnapshot {
+  const { id, primary, state, frames, bytes } = link;
+  return { id, primary, state, frames, bytes, ageMs: clock.now() - link.openedMs };
+}
+
+/** The wall clock time of a monotonic reading. */
+export function microsOf(ms: number, clock: Clock): Micros {
+  return clock.micros() - Math.round((clock.now() - ms) * 1000);
+}
