@@ -3,7 +3,7 @@ import { ERRORS, type Fault } from '../common/errors.ts';
 import { Fold } from '../common/fold.ts';
 import { isoMicros } from '../common/iso-time.ts';
 import type { Log } from '../common/log.ts';
-import type { StreamEvent, Target } from '../core/events.ts';
+import type { StreamEvent, Target, TargetName } from '../core/events.ts';
 import type { Market } from '../core/market/market.ts';
 import type { Message, Outbox } from '../core/ports.ts';
 
@@ -247,7 +247,7 @@ export class Reporter {
   }
 }
 
-function streamKey({ exchange, region, request_type }: Target): string {
+function streamKey({ exchange, region, request_type }: TargetName): string {
   return `${exchange}|${region}|${request_type}`;
 }
 

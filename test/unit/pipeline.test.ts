@@ -219,7 +219,8 @@ describe('the way of the data', () => {
     sink.push(tradeFrame('KRW-BTC', 1), 1);
     sink.push(tradeFrame('KRW-BTC', 3), 1);
     sink.end();
-    await pipeline.drain();
+    await pipeline.finish();
+    await pipeline.settled();
     expect(ids(batches)).toEqual(['1', '3']);
     expect(missing).toEqual([['KRW-BTC', 2, 2]]);
     expect(budget.used).toBe(0);

@@ -138,6 +138,15 @@ export class Connection implements LinkOwner {
     this.#connect();
   }
 
+  /** Nobody received these codes since `from`, before this connection was there; the gap ends as any other. */
+  missedSince(markets: readonly Market[], from: Micros): void {
+    this.#coverage.lose(
+      markets.filter((market) => !this.#carried(market)),
+      from,
+      'restart',
+    );
+  }
+
   /** Stops reading, because what is read cannot be kept. */
   pause(): void {
     if (this.#paused) return;

@@ -74,12 +74,16 @@ export class StreamPipeline {
     return sink;
   }
 
-  /** Ends the stream once its sockets have: resolves when every row is acknowledged (or given up on). */
-  async drain(): Promise<void> {
+  /** Ends the stream once its sockets have: resolves when the writer has every row. */
+  async finish(): Promise<void> {
     await Promise.all(this.#sockets);
     await this.#merged.close();
     await this.#written;
-    await this.#settled();
+  }
+
+  /** Resolves when every row that the writer has is acknowledged, or given up on at the stop of the program. */
+  settled(): Promise<void> {
+    return this.#settled();
   }
 
   #envelope({ lane, rows }: LaneBatch): Batch {
