@@ -140,11 +140,8 @@ export class Connection implements LinkOwner {
 
   /** Nobody received these codes since `from`, before this connection was there; the gap ends as any other. */
   missedSince(markets: readonly Market[], from: Micros): void {
-    this.#coverage.lose(
-      markets.filter((market) => !this.#carried(market)),
-      from,
-      'restart',
-    );
+    const missed = markets.filter((market) => !this.#carried(market));
+    this.#coverage.inherit(missed, from, 'restart');
   }
 
   /** Stops reading, because what is read cannot be kept. */

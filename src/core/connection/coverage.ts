@@ -58,6 +58,12 @@ export class Coverage {
     if (group.missing.size > 0) group.cancelNotice = this.#clock.after(noticeMs, () => this.#notice(group));
   }
 
+  /** These codes were received by somebody else until `from`: their gap starts there, as if it had been here. */
+  inherit(markets: readonly Market[], from: Micros, cause: GapCause): void {
+    for (const market of markets) this.#known.set(market.symbol, market);
+    this.lose(markets, from, cause);
+  }
+
   /** The code is no longer subscribed: its gap ends, and it counts as never received. */
   forget(symbol: string): void {
     this.#close(symbol, this.#clock.micros());
