@@ -110,3 +110,18 @@ test('the server pings; a rotation is announced before the socket ends', async (
   expect(client.socket.readyState).toBe(WebSocket.OPEN);
   expect(await client.closed).toMatchObject({ code: 1001 });
 });
+
+test('a partial book holds the best levels, crossed nowhere, and names no symbol', async () => {
+  const client = await PlainClient.open(`${url}/stream?streams=btcusdt@depth5@100ms`);
+  await simulator.do({ do: 'event', exchange: 'binance', type: 'orderbook', symbol: 'BTCUSDT' });
+  await client.until(({ texts }) => texts.length === 1);
+  const [frame] = client.frames<{ stream: string; data: { bids: string[][]; asks: string[][] } }>();
+  expect(frame?.stream).toBe('btcusdt@depth5@100ms');
+  const prices = (side: string[][] = []) => side.map(([price]) => Number(price));
+  const [bids, asks] = [prices(frame?.data.bids), prices(frame?.data.asks)];
+  expect(bids).toEqual(bids.toSorted((a, b) => b - a));
+  expect(asks).toEqual(asks.toSorted((a, b) => a - b));
+  expect([bids.length, asks.length]).toEqual([5, 5]);
+  expect(bids[0]).toBeLessThan(asks[0] ?? 0);
+  await client.close();
+});

@@ -1,5 +1,5 @@
 import { consecutiveIds } from '../ids.ts';
-import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
+import type { Conversation, DataType, Level, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 
 const STREAMS_PER_SOCKET = 1024;
@@ -143,7 +143,7 @@ function read(name: string, venue: Venue): { type: DataType; symbol: string } | 
   const symbol = lower.toUpperCase();
   if (lower === symbol || !venue.find(symbol)) return undefined;
   if (channel === 'ticker' || channel === 'trade') return { type: channel, symbol };
-  return /^depth(5|10|20)?(@100ms)?$/.test(channel) ? { type: 'orderbook', symbol } : undefined;
+  return /^depth(5|10|20)(@100ms)?$/.test(channel) ? { type: 'orderbook', symbol } : undefined;
 }
 
 function validId(id: unknown): boolean {
@@ -187,16 +187,10 @@ function trade(tick: Tick): string {
   );
 }
 
-/** `depthN` is the best N levels, plain `depth` the changed ones: here the best five, set anew. */
+/** `depthN`: the best N levels, without symbol and time. The incremental stream is not simulated. */
 function orderbook(tick: Tick, stream: string): string {
-  const levels = (side: readonly { price: number; size: number }[]) =>
+  const levels = (side: readonly Level[]) =>
     JSON.stringify(side.map(({ price, size }) => [price.toFixed(8), size.toFixed(8)]));
-  const depth = Number(/@depth(\d+)/.exec(stream)?.[1] ?? 0);
-  if (depth > 0) {
-    return `{"lastUpdateId":${tick.sequence},"bids":${levels(tick.bids(depth))},"asks":${levels(tick.asks(depth))}}`;
-  }
-  return (
-    `{"e":"depthUpdate","E":${tick.timeMs},"s":"${tick.listing.symbol}","U":${tick.sequence},"u":${tick.sequence},` +
-    `"b":${levels(tick.bids(5))},"a":${levels(tick.asks(5))}}`
-  );
+  const depth = Number(/@depth(\d+)/.exec(stream)?.[1]);
+  return `{"lastUpdateId":${tick.sequence},"bids":${levels(tick.bids(depth))},"asks":${levels(tick.asks(depth))}}`;
 }
