@@ -1,0 +1,63 @@
+import type { MarketLists } from '../application/market-lists.ts';
+import type { ExchangeDeps } from '../application/stream.ts';
+import type { Clock } from '../common/clock.ts';
+import { rewriteAddress } from '../core/address.ts';
+import { LimitedGate, type OpenBreaker } from '../core/connection/open-gate.ts';
+import type { Exchange } from '../core/exchange.ts';
+import { fetchJson } from '../infra/rest/fetch-json.ts';
+import { readPem } from './pem.ts';
+import { exchangeSettings, type Settings } from './settings.ts';
+
+/** The exchanges that the settings leave enabled, with the settings' own limits in place of larger ones. */
+export function enabledExchanges(exchanges: readonly Exchange[], settings: Settings): Exchange[] {
+  return exchanges.flatMap((exchange) => {
+    const { enabled, codes_per_socket } = exchangeSettings(settings, exchange.id);
+    if (!enabled) return [];
+    if (codes_per_socket === null || codes_per_socket >= exchange.limits.codesPerSocket) return [exchange];
+    return [{ ...exchange, limits: { ...exchange.limits, codesPerSocket: codes_per_socket } }];
+  });
+}
+
+/** GETs a market list document of an exchange, by the address, proxy and authority that the settings give it. */
+export function listFetcher(settings: Settings): (exchange: Exchange, url: string) => Promise<unknown> {
+  return ({ id }, url) => {
+    const { rest_url, proxy, ca_file } = exchangeSettings(settings, id);
+    const ca = readPem(`exchanges.${id}.ca_file`, ca_file);
+    return fetchJson(rewriteAddress(url, rest_url), { timeoutMs: settings.markets.timeout_ms, proxy, ca });
+  };
+}
+
+/**
+ * What the streams of each exchange share, made when first asked for.
+ * @throws Fault config_unreadable where a certificate file cannot be read
+ */
+export function exchangeParts(
+  exchanges: readonly Exchange[],
+  settings: Settings,
+  lists: MarketLists,
+  clock: Clock,
+  breaker: OpenBreaker,
+): (id: string) => Promise<ExchangeDeps> {
+  const parts = new Map<string, ExchangeDeps>(
+    exchanges.map((exchange) => {
+      const { url, proxy, ca_file, local_address } = exchangeSettings(settings, exchange.id);
+      const ca = readPem(`exchanges.${exchange.id}.ca_file`, ca_file);
+      return [
+        exchange.id,
+        {
+          exchange,
+          markets: lists.of(exchange.id),
+          gate: new LimitedGate(clock, exchange.limits, breaker),
+          socket: { proxy, ca, localAddress: local_address },
+          url,
+        },
+      ];
+    }),
+  );
+  return async (id) => {
+    await lists.ensure(id);
+    const part = parts.get(id);
+    if (!part) throw new Error(`${id} is not enabled`);
+    return part;
+  };
+}
