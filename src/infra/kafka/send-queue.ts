@@ -23,11 +23,8 @@ export interface Outgoing {
   split(): readonly Outgoing[] | null;
 }
 
-/** What the queue needs of a producer. */
-export interface Produce {
-  /** Returns librdkafka's code; 0 where it was taken and a report with this id will follow. */
-  (message: Outgoing, id: number): number;
-}
+/** Hands a message to the client: returns librdkafka's code; 0 where a report with this id will follow. */
+export type Produce = (message: Outgoing, id: number) => number;
 
 interface Entry {
   readonly seq: number;
@@ -105,9 +102,10 @@ export class SendQueue {
     if (this.#waiting.length > 0 || !this.#open()) {
       this.#waiting.push(entry);
       this.#schedule();
-    } else if (this.#hand(entry) && this.#waiting.length > 0) {
-      this.#schedule();
+      return;
     }
+    const more = this.#hand(entry);
+    if (more && this.#waiting.length > 0) this.#schedule();
   }
 
   /** A delivery report. @param code 0 where it was acknowledged */

@@ -1,0 +1,135 @@
+import type { Clock } from '../../common/clock.ts';
+import { Fault } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
+import { avroFamilies, subjectOf, type TopicFamily } from '../kafka/topics.ts';
+import { parseSchema } from './codec.ts';
+import type { Registered, Registry } from './registry.ts';
+import { SCHEMA_FILES, type SchemaFile } from './schemas.ts';
+
+/** One Avro family, its subject, and what the registry makes of its schema. */
+export interface SchemaStatus {
+  readonly family: TopicFamily;
+  readonly subject: string;
+  readonly file: SchemaFile;
+  /** Null where this very schema is not registered. */
+  readonly registered: Registered | null;
+  /** Whether the subject has any version. */
+  readonly subjectExists: boolean;
+  /** Why it cannot follow the versions that are there; empty where it can, or is one of them. */
+  readonly problems: readonly string[];
+}
+
+/** What every subject that we create is held to: a new reader reads everything ever written. */
+export const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
+const RETRY_MS = 500;
+
+/**
+ * How every schema of the topic table stands in the registry. Parses all of them first.
+ * @throws {Fault} schema_invalid, registry_unavailable
+ */
+export async function schemaStatus(registry: Registry): Promise<SchemaStatus[]> {
+  const families = avroFamilies();
+  for (const { schema } of families) parseSchema(SCHEMA_FILES[schema], schema);
+  return Promise.all(
+    families.map(async ({ family, schema }) => {
+      const subject = subjectOf(family);
+      const text = SCHEMA_FILES[schema];
+      const registered = await registry.lookup(subject, text);
+      const subjectExists = registered !== null || (await registry.latest(subject)) !== null;
+      const problems =
+        registered === null && subjectExists ? await registry.incompatibilities(subject, text) : [];
+      return { family, subject, file: schema, registered, subjectExists, problems };
+    }),
+  );
+}
+
+/**
+ * Registers what is not registered yet; the compatibility level is set only on subjects that are new.
+ * @throws {Fault} schema_incompatible, naming subject and file, before anything is registered
+ */
+export async function registerSchemas(registry: Registry): Promise<Map<TopicFamily, Registered>> {
+  const all = await schemaStatus(registry);
+  for (const status of all) if (status.problems.length > 0) throw incompatible(status);
+  const registered = new Map<TopicFamily, Registered>();
+  for (const status of all) registered.set(status.family, await ensure(registry, status));
+  return registered;
+}
+
+/**
+ * The registered schemas, looked up only.
+ * @throws {Fault} schema_missing or schema_incompatible, naming subject and file
+ */
+export async function lookUpSchemas(registry: Registry): Promise<Map<TopicFamily, Registered>> {
+  const all = await schemaStatus(registry);
+  const registered = new Map<TopicFamily, Registered>();
+  for (const status of all) {
+    if (status.problems.length > 0) throw incompatible(status);
+    if (status.registered === null) throw missing(status, all);
+    registered.set(status.family, status.registered);
+  }
+  return registered;
+}
+
+export interface PreflightOptions {
+  /** `schema_registry.register`. */
+  readonly register: boolean;
+  /** How long an absent registry is waited for, milliseconds. */
+  readonly startupTimeoutMs: number;
+}
+
+/**
+ * Before any socket opens: every schema the topic table needs parses and is registered, or can be.
+ * @throws {Fault} schema_invalid, schema_missing, schema_incompatible; registry_unavailable after the timeout
+ */
+export async function preflight(
+  registry: Registry,
+  options: PreflightOptions,
+  clock: Clock,
+  log: Log,
+): Promise<Map<TopicFamily, Registered>> {
+  const until = clock.now() + options.startupTimeoutMs;
+  for (;;) {
+    try {
+      const found = options.register ? await registerSchemas(registry) : await lookUpSchemas(registry);
+      log.debug({ phase: 'preflight', schemas: Object.fromEntries(found) }, 'every schema is registered');
+      return found;
+    } catch (error) {
+      const waits = error instanceof Fault && error.code === 'registry_unavailable';
+      if (!waits || clock.now() + RETRY_MS > until) throw error;
+      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+    }
+  }
+}
+
+async function ensure(registry: Registry, status: SchemaStatus): Promise<Registered> {
+  if (status.registered !== null) return status.registered;
+  try {
+    const registered = await registry.register(status.subject, SCHEMA_FILES[status.file]);
+    if (!status.subjectExists) await registry.setCompatibility(status.subject, COMPATIBILITY);
+    return registered;
+  } catch (error) {
+    // Another version may have come in between the check and the registration.
+    if (error instanceof Fault && error.code === 'schema_incompatible')
+      throw incompatible({ ...status, problems: [error.message] });
+    throw error;
+  }
+}
+
+function incompatible(status: SchemaStatus): Fault {
+  return new Fault(
+    'schema_incompatible',
+    `${status.subject} (schemas/${status.file})`,
+    `The schema cannot follow what is in the registry: ${status.problems.join('; ')}.`,
+    'Change the schema compatibly, or move the old subject out of the way.',
+  );
+}
+
+function missing(status: SchemaStatus, all: readonly SchemaStatus[]): Fault {
+  const others = all.filter((other) => other.registered === null).length - 1;
+  return new Fault(
+    'schema_missing',
+    `${status.subject} (schemas/${status.file})`,
+    `The schema is not in the registry${others > 0 ? `, nor are ${others} others` : ''}, and schema_registry.register is false.`,
+    'Run: kor-coin-stream schemas register',
+  );
+}

@@ -1,0 +1,50 @@
+import type { Outbox, Writer } from '../core/ports.ts';
+import type { BreakerState } from './kafka/breaker.ts';
+import type { ClientStatistics } from './kafka/statistics.ts';
+
+export type MessagingDriver = 'kafka' | 'embedded' | 'stdout';
+
+/** How the way out stands. All counts are since the start. */
+export interface MessagingState {
+  readonly driver: MessagingDriver;
+  /** The circuit breaker before the producer; null where there is none. */
+  readonly breaker: {
+    readonly state: BreakerState;
+    /** Epoch microseconds. */
+    readonly since: number;
+    readonly opened: number;
+  } | null;
+  /** Encoded messages that wait for the breaker or the producer. */
+  readonly waiting: { readonly messages: number; readonly bytes: number };
+  /** Messages that the producer has and no broker acknowledged yet. */
+  readonly inFlight: { readonly messages: number; readonly bytes: number };
+  readonly delivered: { readonly messages: number; readonly bytes: number };
+  /** Messages sent again, and messages that nobody will ever take, with their rows. */
+  readonly retried: number;
+  readonly refused: { readonly messages: number; readonly rows: number };
+  /** Producers replaced after a fatal error. */
+  readonly renewed: number;
+  /** librdkafka's own figures, a few seconds old; null before the first and where there is none. */
+  readonly client: ClientStatistics | null;
+}
+
+/** What a flush could not get rid of. */
+export interface Leftover {
+  /** Rows that were not acknowledged. */
+  readonly undelivered: number;
+  /** Messages that were not acknowledged, those without rows included. */
+  readonly messages: number;
+}
+
+/** The way out of the program: one shape for every driver. */
+export interface Messaging {
+  readonly driver: MessagingDriver;
+  readonly writer: Writer;
+  readonly outbox: Outbox;
+  /** Address of the brokers; null where there are none. */
+  readonly bootstrap: string | null;
+  state(): MessagingState;
+  /** Sends and waits; what is left at the deadline fails with `undelivered`. */
+  flush(deadlineMs: number): Promise<Leftover>;
+  close(): Promise<void>;
+}
