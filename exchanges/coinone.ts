@@ -1,4 +1,4 @@
-import type { Emit, Event, Exchange, Session } from '../src/core/exchange.ts';
+import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
@@ -14,6 +14,11 @@ import {
   timeOf,
   words,
 } from '../src/core/market/read-values.ts';
+
+const PING = '{"request_type":"PING"}';
+/** An error comes 0 to 10 ms after the ack it takes back; microseconds. */
+const TAKEN_BACK_WITHIN = 25_000;
+const INVALID_TOPIC = 160012;
 
 /**
  * Coinone, spot, Korea, KRW markets. https://docs.coinone.co.kr/
@@ -32,19 +37,20 @@ export const coinone: Exchange = {
   encoding: 'text',
 
   // 20 sockets an address, the next is closed with 4290. Nothing is published about messages, opens and topics: 363
-  // requests within 4 ms were all acked and served on one socket.
+  // requests within 4 ms were all acked and served on one socket. Requests are spaced so that an error, which names no
+  // market, has come before the next ack.
   limits: {
     codesPerFrame: 1,
     frameChars: null,
     codesPerSocket: 300,
-    sends: [{ count: 50, perMs: 1000 }],
+    sends: [{ count: 1, perMs: 40 }],
     opens: [{ count: 2, perMs: 1000 }],
     sockets: 20,
     lifetimeMs: null,
   },
 
   // Only this text counts against the idle rule, protocol pings do not.
-  heartbeat: { send: { text: '{"request_type":"PING"}' }, everyMs: 20_000, deadAfterMs: 60_000 },
+  heartbeat: { send: { text: PING }, everyMs: 20_000, deadAfterMs: 60_000 },
   confirms: 'ack',
   subscribing: 'add',
   // Milliseconds and a counter: rising, with holes.
@@ -98,13 +104,21 @@ function split(symbol: string): Pair | null {
 
 function session(type: RequestType, markets: Markets): Session {
   const channel = type.toUpperCase();
+  const acks = new Acks();
   return {
     open: () => [],
     change: (_want, add, drop) => [
       ...drop.map((market) => request('UNSUBSCRIBE', channel, market)),
       ...add.map((market) => request('SUBSCRIBE', channel, market)),
     ],
-    read: (text, receivedAt, emit) => read(text, receivedAt, channel, markets, emit),
+    read(text, receivedAt, emit) {
+      const frame = parseObject(text);
+      if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
+      if (frame.response_type === 'DATA' && frame.channel === channel) {
+        return read(frame.data, receivedAt, channel, markets, emit);
+      }
+      control(frame, receivedAt, channel, markets, acks, emit);
+    },
   };
 }
 
@@ -117,35 +131,81 @@ function request(
   return JSON.stringify({ request_type, channel, topic });
 }
 
-function read(text: string, receivedAt: Micros, channel: string, markets: Markets, emit: Emit): void {
-  const frame = parseObject(text);
-  if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
-  if (frame.response_type !== 'DATA' || frame.channel !== channel) return emit(control(frame, channel));
-  const { data } = frame;
-  const market = isTopic(data) ? markets.get(symbolOf(data.quote_currency, data.target_currency)) : undefined;
-  if (!isObject(data) || !market) return emit({ kind: 'reject', reason: 'data names no market', row: null });
-  return channel === 'TICKER'
-    ? ticker(data, market, receivedAt, emit)
-    : trade(data, market, receivedAt, emit);
+/** Acks that an error may still take back. */
+class Acks {
+  /** Acked symbols and when. */
+  readonly #open = new Map<string, Micros>();
+  /** Those acked before the PING that is not answered yet: the errors of all of them come before its PONG. */
+  #pinged: string[] = [];
+
+  acked(symbol: string, at: Micros, emit: Emit): void {
+    this.#open.set(symbol, at);
+    if (this.#pinged.length === 0) return this.#ping(emit);
+    emit({ kind: 'alive' });
+  }
+
+  pong(emit: Emit): void {
+    const symbols = this.#pinged.filter((symbol) => this.#open.delete(symbol));
+    this.#pinged = [];
+    emit(symbols.length > 0 ? { kind: 'ack', symbols } : { kind: 'alive' });
+    if (this.#open.size > 0) this.#ping(emit);
+  }
+
+  /** One suspect is the culprit; several are asked for again, which brings the error again for one of them. */
+  takenBack(at: Micros, reason: string, emit: Emit): void {
+    const suspects = [...this.#open].filter(([, ackedAt]) => at - ackedAt <= TAKEN_BACK_WITHIN);
+    const symbols = suspects.map(([symbol]) => symbol);
+    for (const symbol of symbols) this.#open.delete(symbol);
+    emit({ kind: 'refused', symbols: symbols.length === 1 ? symbols : [], reason });
+    if (symbols.length > 1) for (const symbol of symbols) emit({ kind: 'resync', symbol });
+  }
+
+  #ping(emit: Emit): void {
+    this.#pinged = [...this.#open.keys()];
+    emit({ kind: 'send', text: PING });
+  }
 }
 
 /**
  * {"response_type":"SUBSCRIBED","channel":"TICKER","data":{"quote_currency":"KRW","target_currency":"BTC"}}
  * {"response_type":"ERROR","error_code":160012,"message":"Invalid Topic"}
- * An error names no market. CONNECTED, PONG, UNSUBSCRIBED and other channels are signs of life.
+ * CONNECTED, UNSUBSCRIBED and other channels are signs of life.
  */
-function control(frame: JsonObject, channel: string): Event {
-  const { response_type: kind, data } = frame;
-  if (kind === 'SUBSCRIBED' && frame.channel === channel && isTopic(data)) {
-    return { kind: 'ack', symbols: [symbolOf(data.quote_currency, data.target_currency)] };
-  }
+function control(
+  frame: JsonObject,
+  receivedAt: Micros,
+  channel: string,
+  markets: Markets,
+  acks: Acks,
+  emit: Emit,
+): void {
+  const { response_type: kind, error_code: code } = frame;
+  if (kind === 'PONG') return acks.pong(emit);
   if (kind === 'ERROR') {
-    return { kind: 'refused', symbols: [], reason: `${words(frame.error_code)}: ${words(frame.message)}` };
+    const reason = `${words(code)}: ${words(frame.message)}`;
+    return code === INVALID_TOPIC
+      ? acks.takenBack(receivedAt, reason, emit)
+      : emit({ kind: 'refused', symbols: [], reason });
   }
   if (typeof kind !== 'string' || (kind === 'DATA' && typeof frame.channel !== 'string')) {
-    return { kind: 'reject', reason: 'response_type and channel are not words', row: null };
+    return emit({ kind: 'reject', reason: 'response_type and channel are not words', row: null });
   }
-  return { kind: 'alive' };
+  const ours = kind === 'SUBSCRIBED' && frame.channel === channel;
+  const market = ours ? marketOf(frame.data, markets) : undefined;
+  if (market) return acks.acked(market.symbol, receivedAt, emit);
+  emit({ kind: 'alive' });
+}
+
+function marketOf(topic: unknown, markets: Markets): Market | undefined {
+  return isTopic(topic) ? markets.get(symbolOf(topic.quote_currency, topic.target_currency)) : undefined;
+}
+
+function read(data: unknown, receivedAt: Micros, channel: string, markets: Markets, emit: Emit): void {
+  const market = marketOf(data, markets);
+  if (!isObject(data) || !market) return emit({ kind: 'reject', reason: 'data names no market', row: null });
+  return channel === 'TICKER'
+    ? ticker(data, market, receivedAt, emit)
+    : trade(data, market, receivedAt, emit);
 }
 
 /**

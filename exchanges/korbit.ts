@@ -112,7 +112,7 @@ function unsubscribe(type: RequestType, drop: readonly Market[]): string {
  * {"status":"success","requestId":1}
  * {"status":"fail","code":"INVALID_SYMBOL","message":"The symbol does not exist (nope_krw)","requestId":2}
  * Whether one bad symbol spoils its whole request is unknown; subscribing twice does no harm, so the others are asked
- * for again.
+ * for again. A failure that names no symbol is one of the whole request.
  */
 function answer(frame: JsonObject, asked: Map<number, readonly string[]>, emit: Emit): void {
   const id = typeof frame.requestId === 'number' ? frame.requestId : 0;
@@ -123,8 +123,8 @@ function answer(frame: JsonObject, asked: Map<number, readonly string[]>, emit: 
   const message = words(frame.message);
   const reason = frame.code === undefined ? message : `${words(frame.code)}: ${message}`;
   const named = symbols.filter((symbol) => message.includes(`(${symbol})`));
+  if (named.length === 0) return emit({ kind: 'refused', symbols, reason });
   emit({ kind: 'refused', symbols: named, reason });
-  if (named.length === 0) return;
   for (const symbol of symbols) if (!named.includes(symbol)) emit({ kind: 'resync', symbol });
 }
 

@@ -53,7 +53,8 @@ export function fixtureRules({ exchange, fixtures }: Subject): void {
     });
 
     test('a frame of one type is neither row nor reject for a session of another', () => {
-      for (const fixture of fixtures.filter((one) => one.expect.length > 0)) {
+      // Where a session was told its symbols, they may stand for the channel that its frames do not name.
+      for (const fixture of fixtures.filter((one) => one.expect.length > 0 && !one.symbols)) {
         for (const type of exchange.types.filter((one) => one !== fixture.type)) {
           const { rows, rejects } = read(fixture, type);
           expect({ frame: titleOf(fixture), rows, rejects }).toEqual({
