@@ -26,3 +26,101 @@ export interface HostBreaker {
   /** An operator opened it; it stays open until one closes it. */
   readonly forced: boolean;
 }
+
+/** What happens to a breaker. */
+export type BreakerEvent =
+  | { readonly kind: 'allow' }
+  | { readonly kind: 'report'; readonly good: boolean }
+  | { readonly kind: 'force'; readonly state: 'open' | 'closed' };
+
+export interface BreakerStep {
+  /** The very object that was given where nothing changes. */
+  readonly breaker: HostBreaker;
+  /** Whether an attempt may be made; false for an event that asks for none. */
+  readonly allowed: boolean;
+  /** When to ask again, in ms; 0 where it is allowed. */
+  readonly retryInMs: number;
+}
+
+/** While all trials are under way, how soon to ask again. */
+const TRIALS_UNDER_WAY_MS = 1000;
+
+/** A breaker before anything happened to its host. */
+export function closedBreaker(host: string): HostBreaker {
+  return { host, state: 'closed', since: 0, failures: [], trials: 0, successes: 0, forced: false };
+}
+
+/**
+ * One transition of a breaker; pure, so that every store can make it in one atomic step.
+ * @param nowMs epoch ms
+ */
+export function stepBreaker(
+  breaker: HostBreaker,
+  event: BreakerEvent,
+  figures: BreakerFigures,
+  nowMs: number,
+): BreakerStep {
+  switch (event.kind) {
+    case 'allow':
+      return ask(breaker, figures, nowMs);
+    case 'report':
+      return told(event.good ? succeed(breaker, figures, nowMs) : fail(breaker, figures, nowMs));
+    case 'force':
+      return told(force(breaker, event.state, nowMs));
+  }
+}
+
+function ask(breaker: HostBreaker, figures: BreakerFigures, nowMs: number): BreakerStep {
+  const { state, forced, since, trials, successes } = breaker;
+  if (state === 'closed') return { breaker, allowed: true, retryInMs: 0 };
+  if (forced) return { breaker, allowed: false, retryInMs: figures.openMs };
+  const remaining = since + figures.openMs - nowMs;
+  if (state === 'open') {
+    return remaining > 0 ? { breaker, allowed: false, retryInMs: remaining } : firstTrial(breaker, nowMs);
+  }
+  if (remaining <= 0) {
+    // Those let through were good, or were never reported because their collector is gone.
+    return successes > 0
+      ? { breaker: { ...closedBreaker(breaker.host), since: nowMs }, allowed: true, retryInMs: 0 }
+      : firstTrial(breaker, nowMs);
+  }
+  if (trials < figures.halfOpenMaxCalls) {
+    return { breaker: { ...breaker, trials: trials + 1 }, allowed: true, retryInMs: 0 };
+  }
+  return { breaker, allowed: false, retryInMs: Math.min(remaining, TRIALS_UNDER_WAY_MS) };
+}
+
+function firstTrial(breaker: HostBreaker, nowMs: number): BreakerStep {
+  const halfOpen: HostBreaker = { ...breaker, state: 'half_open', since: nowMs, trials: 1, successes: 0 };
+  return { breaker: halfOpen, allowed: true, retryInMs: 0 };
+}
+
+function succeed(breaker: HostBreaker, figures: BreakerFigures, nowMs: number): HostBreaker {
+  if (breaker.state === 'closed')
+    return breaker.failures.length === 0 ? breaker : { ...breaker, failures: [] };
+  if (breaker.state === 'open') return breaker;
+  const successes = breaker.successes + 1;
+  return successes >= figures.successThreshold
+    ? { ...closedBreaker(breaker.host), since: nowMs }
+    : { ...breaker, successes };
+}
+
+function fail(breaker: HostBreaker, figures: BreakerFigures, nowMs: number): HostBreaker {
+  if (breaker.state === 'open') return breaker;
+  const failures = [...breaker.failures.filter((at) => at > nowMs - figures.windowMs), nowMs];
+  if (breaker.state === 'closed' && failures.length < figures.failureThreshold)
+    return { ...breaker, failures };
+  return { ...breaker, state: 'open', since: nowMs, failures, trials: 0, successes: 0 };
+}
+
+function force(breaker: HostBreaker, state: 'open' | 'closed', nowMs: number): HostBreaker {
+  if (state === 'open') {
+    if (breaker.forced) return breaker;
+    return { ...breaker, state: 'open', since: nowMs, trials: 0, successes: 0, forced: true };
+  }
+  return breaker.state === 'closed' ? breaker : { ...closedBreaker(breaker.host), since: nowMs };
+}
+
+function told(breaker: HostBreaker): BreakerStep {
+  return { breaker, allowed: false, retryInMs: 0 };
+}

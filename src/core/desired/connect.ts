@@ -1,0 +1,144 @@
+import type { FieldError } from '../commands/command.ts';
+import type { Resolved } from '../events.ts';
+import type { Markets } from '../market/markets.ts';
+import { type Applied, answer, type Checked, refuse, resolvedAs } from './answer.ts';
+import { resolver } from './resolve.ts';
+import { maxCodes } from './rules.ts';
+import { sameSet } from './same-set.ts';
+import { assignShards } from './shards.ts';
+import type { DesiredStream } from './stream.ts';
+
+/** `connect_and_subscribe`: what is named runs, beside what ran before. */
+export function connect(desired: DesiredStream, checked: Checked): Applied {
+  const { command, markets, origin } = checked;
+  if (command.symbols.length === 0) return noSymbols(desired);
+  const named = resolveAll(command.symbols, checked);
+  if ('refusal' in named) return refuse(desired, named.refusal, named.errors);
+  if (named.all && !markets.known) {
+    return refuse(desired, 'market_list_unavailable', [
+      { path: 'symbols.0', message: '"*" needs the market list of the exchange' },
+    ]);
+  }
+  const next = added(desired, named.resolved, named.all, markets);
+  return settle(
+    desired,
+    {
+      ...next,
+      origin: origin === undefined ? desired.origin : origin,
+      correlation_id: command.correlationId,
+    },
+    checked,
+    named.resolved,
+  );
+}
+
+/**
+ * The configuration's word: what it names runs and is out of reach of commands. What it no longer names goes on as
+ * an ordinary subscription until a command ends it. `*` is taken without a market list, which then fills it.
+ */
+export function pin(desired: DesiredStream, checked: Checked): Applied {
+  const { command, markets } = checked;
+  const named = resolveAll(command.symbols, checked);
+  if ('refusal' in named) return refuse(desired, named.refusal, named.errors);
+  const pinned = named.all ? ['*'] : [...new Set(named.resolved.map(({ symbol }) => symbol))];
+  const next = added(desired, named.resolved, named.all, markets);
+  return settle(desired, { ...next, pinned }, checked, named.resolved);
+}
+
+/** Refusal of a command that names nothing where it must. */
+export function noSymbols(desired: DesiredStream): Applied {
+  return refuse(desired, 'empty_symbols', [
+    { path: 'symbols', message: 'must name at least one symbol, or "*"' },
+  ]);
+}
+
+type Named =
+  | { readonly all: boolean; readonly resolved: readonly Resolved[] }
+  | {
+      readonly refusal: 'unknown_symbols' | 'market_list_unavailable';
+      readonly errors: readonly FieldError[];
+    };
+
+/** All symbols of a command, or every one that means nothing. For `*` nothing is resolved one by one. */
+function resolveAll(symbols: readonly string[], { rules, markets }: Checked): Named {
+  if (symbols[0] === '*') return { all: true, resolved: [] };
+  const resolve = resolver(markets, rules.region);
+  const resolved: Resolved[] = [];
+  const errors: FieldError[] = [];
+  symbols.forEach((asked, at) => {
+    const market = resolve(asked);
+    if (market) resolved.push(resolvedAs(asked, market));
+    else errors.push({ path: `symbols.${at}`, message: `${asked} is not a market of ${rules.exchange}` });
+  });
+  if (errors.length === 0) return { all: false, resolved };
+  return { refusal: markets.known ? 'unknown_symbols' : 'market_list_unavailable', errors };
+}
+
+function added(
+  desired: DesiredStream,
+  resolved: readonly Resolved[],
+  all: boolean,
+  markets: Markets,
+): DesiredStream {
+  if (all) {
+    const listed = markets.known ? markets.all().map(({ symbol }) => symbol) : desired.codes;
+    return { ...desired, selector: '*', exceptions: [], codes: inOrder(desired, listed, desired.pinned) };
+  }
+  const symbols = resolved.map(({ symbol }) => symbol);
+  const wanted = new Set(symbols);
+  return {
+    ...desired,
+    exceptions: desired.exceptions.filter((symbol) => !wanted.has(symbol)),
+    codes: [...new Set([...desired.codes, ...symbols])],
+  };
+}
+
+/** The symbols of `wanted` and `pinned`: first those that are subscribed, in their order, then the others. */
+function inOrder(
+  { codes }: DesiredStream,
+  wanted: readonly string[],
+  pinned: readonly string[],
+): readonly string[] {
+  const all = new Set([...wanted, ...pinned.filter((symbol) => symbol !== '*')]);
+  const kept = codes.filter((symbol) => all.delete(symbol));
+  return [...kept, ...all];
+}
+
+/** The next version, a noop where nothing differs, a refusal of the whole where the limits do not allow it. */
+function settle(
+  before: DesiredStream,
+  next: DesiredStream,
+  checked: Checked,
+  resolved: readonly Resolved[],
+): Applied {
+  const { rules } = checked;
+  if (sameWish(before, next))
+    return { desired: before, reply: answer('noop', 'already_subscribed', resolved) };
+  const allowed = maxCodes(rules);
+  if (allowed !== null && next.codes.length > allowed && next.codes.length > before.codes.length) {
+    const { sockets, codesPerSocket } = rules;
+    const message = `${next.codes.length} codes wanted, ${allowed} allowed (${sockets} sockets of ${codesPerSocket} codes)`;
+    return refuse(before, 'too_many_codes', [{ path: 'symbols', message }], {
+      wanted: next.codes.length,
+      allowed,
+      sockets,
+      codes_per_socket: codesPerSocket,
+    });
+  }
+  const shards = assignShards(before.shards, next.codes, rules.codesPerSocket);
+  const grown = next.codes.length - before.codes.length;
+  return {
+    desired: { ...next, shards, version: before.version + 1 },
+    reply: answer('accepted', null, resolved, { codes: next.codes.length, added: grown }),
+  };
+}
+
+function sameWish(a: DesiredStream, b: DesiredStream): boolean {
+  return (
+    a.selector === b.selector &&
+    a.origin === b.origin &&
+    sameSet(a.exceptions, b.exceptions) &&
+    sameSet(a.codes, b.codes) &&
+    sameSet(a.pinned, b.pinned)
+  );
+}
