@@ -16,8 +16,9 @@ import type { BatchLimits } from '../core/pipeline/batch.ts';
 import type { Account, ByteBudget } from '../core/pipeline/budget.ts';
 import type { Lane } from '../core/pipeline/lane.ts';
 import { StreamPipeline } from '../core/pipeline/stream-pipeline.ts';
-import { StreamStats } from '../core/pipeline/stream-stats.ts';
+import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { OpenSocket, SocketOptions, Writer } from '../core/ports.ts';
+import type { StreamFigures } from './metrics/figures.ts';
 import { rejectSampler } from './rejects.ts';
 import type { Reporter } from './reporter.ts';
 import { streamStateOf } from './stream-state.ts';
@@ -30,6 +31,7 @@ export interface StreamDeps {
   readonly batch: BatchLimits;
   readonly connection: ConnectionSettings;
   readonly reporter: Reporter;
+  readonly figures: StreamFigures;
   readonly openSocket: OpenSocket;
   readonly nextSocketId: () => number;
 }
@@ -47,7 +49,8 @@ export interface ExchangeDeps {
 /** A stream that runs: one pipeline, and a connection for each shard of its codes. */
 export class RunningStream {
   readonly target: Target;
-  readonly stats = new StreamStats();
+  /** Over this run and the ones before it. */
+  readonly stats: StreamStats;
   /** Tells this run of the stream from earlier and later ones. */
   readonly connectionId = crypto.randomUUID();
   readonly startedAt: Micros;
@@ -70,6 +73,7 @@ export class RunningStream {
     this.#type = desired.request_type;
     this.startedAt = deps.clock.micros();
     this.target = { exchange: exchange.id, region: exchange.region, request_type: this.#type };
+    this.stats = deps.figures.begin(this.target, this.startedAt);
     this.#rejects = rejectSampler(this.target, deps.reporter, deps.clock);
     this.#account = deps.budget.open(this.#type === 'ticker' ? 'first' : 'last', (stop) =>
       this.#pressure(stop),
@@ -137,6 +141,7 @@ export class RunningStream {
     for (const shard of [...this.#connections.keys()]) this.#drop(shard);
     await Promise.all(this.#closing);
     await this.#pipeline.finish();
+    this.stats.runTo = this.#deps.clock.micros();
     this.#rejects.flush();
   }
 

@@ -5,7 +5,7 @@ import type { Lane } from './lane.ts';
 
 /** Streams carry arrays: a stage costs microseconds a call, so it is called once for all frames of one moment. */
 
-/** Frames of one socket as they came. */
+/** Frames of one socket as they came, all of them within one minute. */
 export interface FrameChunk {
   readonly socket: SocketHandle;
   readonly frames: (string | Uint8Array)[];
@@ -20,6 +20,8 @@ export interface FrameChunk {
 export interface TextChunk {
   readonly socket: SocketHandle;
   readonly texts: string[];
+  /** When the first frame of the chunk arrived, whether it is text or not. */
+  readonly at: Micros;
   readonly receivedAt: Micros[];
   /** Running number of each text on its socket. */
   readonly numbers: number[];
@@ -46,6 +48,7 @@ export interface Rejected {
   readonly reason: string;
   readonly row: number | null;
   readonly frame: string | Uint8Array;
+  readonly receivedAt: Micros;
   /** Running number of the frame on its socket. */
   readonly number: number;
 }

@@ -38,6 +38,7 @@ function decodeChunk(chunk: FrameChunk, encoding: Exchange['encoding'], rejected
         reason: `cannot be decoded: ${messageOf(error)}`,
         row: null,
         frame,
+        receivedAt: chunk.receivedAt[i] as number,
         number,
       });
     }
@@ -45,6 +46,7 @@ function decodeChunk(chunk: FrameChunk, encoding: Exchange['encoding'], rejected
   return {
     socket: chunk.socket,
     texts,
+    at: chunk.receivedAt[0] ?? 0,
     receivedAt,
     numbers,
     failed: frames.length - texts.length,

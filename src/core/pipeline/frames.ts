@@ -2,6 +2,7 @@ import type { FrameSink, SocketHandle } from '../connection/pipe.ts';
 import type { Micros } from '../market/market.ts';
 import type { Account } from './budget.ts';
 import type { FrameChunk } from './chunks.ts';
+import { MINUTE } from './minute-stats.ts';
 import type { StreamStats } from './stream-stats.ts';
 
 const MAX_FRAMES = 512;
@@ -15,7 +16,7 @@ const MAX_BYTES = 1024 * 1024;
 export function frameSource(
   socket: SocketHandle,
   account: Account,
-  stats: Pick<StreamStats, 'frames' | 'bytes'>,
+  stats: Pick<StreamStats, 'frames' | 'bytes' | 'minute'>,
 ): { sink: FrameSink; frames: ReadableStream<FrameChunk> } {
   let controller: ReadableStreamDefaultController<FrameChunk>;
   const frames = new ReadableStream<FrameChunk>({
@@ -27,6 +28,8 @@ export function frameSource(
   let pending: (string | Uint8Array)[] = [];
   let times: Micros[] = [];
   let bytes = 0;
+  /** When the minute of the pending frames ends. */
+  let minuteEnd = 0;
   let handedOver = 0;
   let scheduled = false;
   let ended = false;
@@ -34,6 +37,9 @@ export function frameSource(
   function handOver(): void {
     scheduled = false;
     if (pending.length === 0 || ended) return;
+    const minute = stats.minute(times[0] as Micros);
+    minute.frames += pending.length;
+    minute.bytes += bytes;
     controller.enqueue({ socket, frames: pending, receivedAt: times, bytes, first: handedOver });
     handedOver += pending.length;
     pending = [];
@@ -46,6 +52,10 @@ export function frameSource(
     sink: {
       push(data, receivedAt) {
         if (ended) return;
+        if (receivedAt >= minuteEnd) {
+          handOver();
+          minuteEnd = receivedAt - (receivedAt % MINUTE) + MINUTE;
+        }
         pending.push(data);
         times.push(receivedAt);
         const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;

@@ -1,6 +1,7 @@
 import type { Market, Micros } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import { IdWatch } from './id-watch.ts';
+import type { CodeCount, MinuteStats } from './minute-stats.ts';
 import { SeenIds } from './seen-ids.ts';
 import type { Timed } from './timer-wheel.ts';
 
@@ -31,10 +32,24 @@ export class Lane implements Timed {
 
   /** Rows of the current chunk; merge's. */
   inChunk = 0;
+  #minute: MinuteStats | null = null;
+  #count: CodeCount;
 
   constructor(market: Market, dedupes: boolean, watches: boolean) {
     this.market = market;
+    this.#count = { market, rows: 0 };
     this.seen = dedupes ? new SeenIds() : null;
     this.watch = watches ? new IdWatch() : null;
+  }
+
+  /** Counts the rows of the current chunk, all of which arrived in `minute`. */
+  count(minute: MinuteStats): void {
+    if (this.#minute !== minute) {
+      this.#minute = minute;
+      this.#count = { market: this.market, rows: 0 };
+      minute.codes.push(this.#count);
+    }
+    this.#count.rows += this.inChunk;
+    this.received += this.inChunk;
   }
 }

@@ -5,6 +5,7 @@ import type { LaneChunk, RowChunk } from './chunks.ts';
 import { HoleReport, type OnMissing } from './hole-report.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
+import type { StreamStats } from './stream-stats.ts';
 
 /**
  * All sockets of a stream → one sequence per code. Trades are deduplicated by id over reconnects and overlapping
@@ -18,6 +19,7 @@ export function merge(
   clock: Clock,
   missing: OnMissing,
   dropped: (row: Row) => void,
+  stats: Pick<StreamStats, 'minute'>,
 ): TransformStream<RowChunk, LaneChunk> {
   const holes = new HoleReport(clock, missing);
   const touched: Lane[] = [];
@@ -48,8 +50,9 @@ export function merge(
         kept.push(row);
         keptLanes.push(lane);
       }
+      const minute = stats.minute(rows[0]?.received_at ?? 0);
       for (const lane of touched) {
-        lane.received += lane.inChunk;
+        lane.count(minute);
         socket.data(lane.market, nowMs, lane.inChunk, lane.lastEventAt);
         lane.inChunk = 0;
       }

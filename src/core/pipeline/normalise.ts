@@ -4,8 +4,8 @@ import type { Row } from '../market/rows.ts';
 import { flaw } from '../market/validate.ts';
 import type { OnRejected, RowChunk, TextChunk } from './chunks.ts';
 
-/** Frames read without fault, frames with something unreadable in them, the bytes of both and the rows they gave. */
-export type ChunkDone = (parsed: number, failed: number, bytes: number, rows: readonly Row[]) => void;
+/** Frames read without fault, frames with something unreadable in them, and the rows that both gave. */
+export type ChunkDone = (chunk: TextChunk, parsed: number, failed: number, rows: readonly Row[]) => void;
 
 /**
  * Text → sound rows, through the session of the socket the text came from. What a frame says about the connection
@@ -28,12 +28,13 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   let failed = chunk.failed;
   let text = '';
   let number = 0;
+  let arrivedAt = chunk.at;
   let rowInFrame = 0;
   let sound = true;
 
   function reject(reason: string, row: number | null): void {
     sound = false;
-    rejected({ socket, reason, row, frame: text, number });
+    rejected({ socket, reason, row, frame: text, receivedAt: arrivedAt, number });
   }
 
   function emit(event: Event): void {
@@ -58,16 +59,17 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   for (let i = 0; i < texts.length; i++) {
     text = texts[i] as string;
     number = numbers[i] as number;
+    arrivedAt = receivedAt[i] as number;
     rowInFrame = 0;
     sound = true;
     try {
-      session.read(text, receivedAt[i] as number, emit);
+      session.read(text, arrivedAt, emit);
     } catch (error) {
       // A plug-in must not throw; if one does, one frame is lost to ws.dlq and the socket lives on.
       reject(`plug-in failed: ${messageOf(error)}`, null);
     }
     if (!sound) failed++;
   }
-  done(texts.length + chunk.failed - failed, failed, chunk.bytes, rows);
+  done(chunk, texts.length + chunk.failed - failed, failed, rows);
   return rows;
 }

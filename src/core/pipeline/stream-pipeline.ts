@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { FrameSink, SocketHandle } from '../connection/pipe.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Market, RequestType } from '../market/market.ts';
+import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
 import { type BatchLimits, batch, type LaneBatch } from './batch.ts';
 import { type Account, costOf, ROW_COST } from './budget.ts';
@@ -45,7 +46,12 @@ export class StreamPipeline {
     const { exchange, type, limits, clock, account, stats, writer } = options;
     this.#options = options;
     this.lanes = new Lanes(type, exchange.tradeIds);
-    const stage = merge(this.lanes, clock, options.onMissing, (row) => account.release(ROW_COST[row.kind]));
+    const repeated = (row: Row): void => {
+      stats.repeats++;
+      stats.minute(row.received_at).repeats++;
+      account.release(ROW_COST[row.kind]);
+    };
+    const stage = merge(this.lanes, clock, options.onMissing, repeated, stats);
     const sink = write(writer, (one) => this.#envelope(one), stats, account);
     this.#merged = stage.writable.getWriter();
     this.#written = stage.readable.pipeThrough(batch(limits, clock)).pipeTo(sink);
@@ -58,11 +64,17 @@ export class StreamPipeline {
     const { sink, frames } = frameSource(socket, account, stats);
     const rejected: OnRejected = (one) => {
       stats.rejected++;
+      stats.minute(one.receivedAt).rejected++;
       onRejected(one);
     };
-    const done: ChunkDone = (parsed, failed, bytes, rows) => {
+    const done: ChunkDone = ({ at, bytes }, parsed, failed, rows) => {
+      const minute = stats.minute(at);
       stats.parsed += parsed;
+      minute.parsed += parsed;
       stats.failed += failed;
+      minute.failed += failed;
+      stats.rows += rows.length;
+      minute.rows += rows.length;
       account.reserve(costOf(rows) - bytes);
     };
     const piped = frames

@@ -1,6 +1,9 @@
 import { Histogram } from '../../common/histogram.ts';
+import { SignedHistogram } from '../../common/signed-histogram.ts';
+import type { Micros } from '../market/market.ts';
+import { MINUTE, MinuteStats } from './minute-stats.ts';
 
-/** Running figures of one stream since the program started; readers take differences. */
+/** Figures of one stream since the program started, over all of its runs: totals, and the minutes still open. */
 export class StreamStats {
   /** Frames that arrived. */
   frames = 0;
@@ -12,6 +15,10 @@ export class StreamStats {
   failed = 0;
   /** Frames, or elements of them, that did not become a row. */
   rejected = 0;
+  /** Rows made out of frames. */
+  rows = 0;
+  /** Of those, rows that had come before. */
+  repeats = 0;
   /** Rows handed to the writer. */
   written = 0;
   /** Rows that Kafka acknowledged. */
@@ -21,9 +28,76 @@ export class StreamStats {
   ackedBytes = 0;
   /** Rows the writer gave up on at the stop deadline. */
   undelivered = 0;
+  /** When the present run began, and when the last one ended; epoch µs. */
+  runFrom: Micros | null = null;
+  runTo: Micros | null = null;
 
-  /** Exchange event → received, µs. */
-  readonly network = new Histogram();
-  /** Received → acknowledged, µs. */
-  readonly delivery = new Histogram();
+  /** Minutes that were not closed, oldest first. */
+  readonly #open: MinuteStats[] = [];
+  readonly #network = new SignedHistogram();
+  readonly #delivery = new Histogram();
+  #closedUntil: Micros = 0;
+  #latest = NEVER;
+  /** What comes back after its minute was closed; it counts in the totals alone. */
+  #late = new MinuteStats(0);
+
+  /** The minute that what arrived at `at` counts in. */
+  minute(at: Micros): MinuteStats {
+    const latest = this.#latest;
+    return at >= latest.start && at < latest.end ? latest : this.#find(at);
+  }
+
+  /** The minutes that ended by `until` and were not closed, oldest first. */
+  ended(until: Micros): MinuteStats[] {
+    return this.#open.filter(({ end }) => end <= until);
+  }
+
+  /** The minutes that are still open, oldest first. */
+  get open(): readonly MinuteStats[] {
+    return this.#open;
+  }
+
+  /** Takes everything before `until` out of the open minutes; what still comes of it counts in the totals alone. */
+  close(until: Micros): void {
+    this.#closedUntil = Math.max(this.#closedUntil, until);
+    while (this.#open[0] && this.#open[0].start < until) this.#keep(this.#open.shift() as MinuteStats);
+    if (this.#latest.start < until) this.#latest = NEVER;
+    this.#keep(this.#late);
+    this.#late = new MinuteStats(0);
+  }
+
+  /** Exchange event → received, µs, of all acknowledged rows. */
+  network(): SignedHistogram {
+    const all = new SignedHistogram();
+    for (const part of [this.#network, this.#late.network]) all.merge(part);
+    for (const { network } of this.#open) all.merge(network);
+    return all;
+  }
+
+  /** Received → acknowledged, µs, of all acknowledged rows. */
+  delivery(): Histogram {
+    const all = new Histogram();
+    for (const part of [this.#delivery, this.#late.delivery]) all.merge(part);
+    for (const { delivery } of this.#open) all.merge(delivery);
+    return all;
+  }
+
+  #keep({ network, delivery }: MinuteStats): void {
+    this.#network.merge(network);
+    this.#delivery.merge(delivery);
+  }
+
+  #find(at: Micros): MinuteStats {
+    if (at < this.#closedUntil) return this.#late;
+    const start = at - (at % MINUTE);
+    const known = this.#open.find((minute) => minute.start === start);
+    if (known) return known;
+    const made = new MinuteStats(start);
+    this.#open.push(made);
+    this.#open.sort((a, b) => a.start - b.start);
+    this.#latest = this.#open.at(-1) ?? made;
+    return made;
+  }
 }
+
+const NEVER = new MinuteStats(Number.NEGATIVE_INFINITY);

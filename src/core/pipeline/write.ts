@@ -1,4 +1,3 @@
-import type { Row } from '../market/rows.ts';
 import type { Ack, Batch, Writer } from '../ports.ts';
 import type { LaneBatch } from './batch.ts';
 import type { Account } from './budget.ts';
@@ -29,12 +28,20 @@ export function write(
     stats.batches++;
     stats.ackedBytes += ack.bytes;
     lane.acked += rows.length;
-    for (const row of rows) recordLatency(stats, row, ack.at);
+    let minute = stats.minute(rows[0]?.received_at ?? 0);
+    for (const row of rows) {
+      const { received_at } = row;
+      if (received_at < minute.start || received_at >= minute.end) minute = stats.minute(received_at);
+      minute.acked++;
+      minute.network.record(received_at - row.timestamp);
+      minute.delivery.record(ack.at - received_at);
+    }
     settle(batch);
   }
 
   function failed(batch: LaneBatch): void {
     stats.undelivered += batch.rows.length;
+    for (const { received_at } of batch.rows) stats.minute(received_at).undelivered++;
     settle(batch);
   }
 
@@ -58,9 +65,4 @@ export function write(
             wake = resolve;
           }),
   });
-}
-
-function recordLatency(stats: StreamStats, row: Row, ackedAt: number): void {
-  stats.network.record(row.received_at - row.timestamp);
-  stats.delivery.record(ackedAt - row.received_at);
 }
