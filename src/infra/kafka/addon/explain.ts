@@ -6,7 +6,7 @@ export class AddonError extends Error {
   readonly remedy: string;
 
   constructor(message: string, remedy: string, cause: unknown) {
-    super(`${message} ${remedy}`, { cause });
+    super(message, { cause });
     this.remedy = remedy;
   }
 }
