@@ -1,0 +1,116 @@
+import type { Cancel, Clock } from '../../common/clock.ts';
+import type { OpenSocket, Socket, SocketEnd, SocketHandlers, SocketOptions } from '../../core/ports.ts';
+import { type Refusal, refusalOf } from './refusal.ts';
+import { tunnel } from './source-address.ts';
+
+/** A peer that does not answer our closing frame is cut after this time. */
+const GRACE_MS = 2000;
+/** Close code of a connection that ended without a closing frame. */
+const CUT = 1006;
+const NORMAL = 1000;
+
+/**
+ * WebSockets by Bun's built-in client. What it does by itself: it answers protocol pings, inflates, sends no `Origin`
+ * (some exchanges limit requests that carry one) and refuses messages above 128 MiB, which ends the socket.
+ * Handlers are never called before the call returns, and `ended` comes exactly once and last.
+ */
+export function bunSockets(clock: Clock): OpenSocket {
+  return (url, options, handlers) => new BunSocket(clock, url, options, handlers);
+}
+
+class BunSocket implements Socket {
+  readonly #clock: Clock;
+  readonly #handlers: SocketHandlers;
+  #ws: WebSocket | null = null;
+  #refusal: Refusal = { status: null, retryAfterMs: null, reason: '' };
+  #cancelGrace: Cancel = () => {};
+  #ended = false;
+
+  constructor(clock: Clock, url: string, options: SocketOptions, handlers: SocketHandlers) {
+    this.#clock = clock;
+    this.#handlers = handlers;
+    // An unusable address or proxy makes the constructor throw; to the caller that is a socket that did not open.
+    void Promise.resolve()
+      .then(() => proxyFor(options))
+      .then((proxy) => this.#open(url, options, proxy))
+      .catch((error: unknown) => {
+        this.#refusal = { ...this.#refusal, reason: error instanceof Error ? error.message : String(error) };
+        this.#end(CUT, '');
+      });
+  }
+
+  send(text: string): void {
+    if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.send(text);
+  }
+
+  ping(): void {
+    if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.ping();
+  }
+
+  pause(): void {
+    this.#ws?.pause();
+  }
+
+  resume(): void {
+    this.#ws?.resume();
+  }
+
+  close(): void {
+    if (this.#ws?.readyState !== WebSocket.OPEN) return this.terminate();
+    // A paused socket would never see the answer.
+    if (this.#ws.isPaused) this.#ws.resume();
+    this.#ws.close(NORMAL);
+    this.#cancelGrace = this.#clock.after(GRACE_MS, () => this.terminate());
+  }
+
+  terminate(): void {
+    this.#ws?.terminate();
+    queueMicrotask(() => this.#end(CUT, ''));
+  }
+
+  #open(url: string, options: SocketOptions, proxy: string | null): void {
+    if (this.#ended) return;
+    const ws = new WebSocket(url, {
+      ...(proxy === null ? {} : { proxy }),
+      ...(options.ca === null ? {} : { tls: { ca: options.ca } }),
+    });
+    this.#ws = ws;
+    // Bun's own kind of binary message: a view of the received bytes, not a copy.
+    ws.binaryType = 'nodebuffer';
+    ws.addEventListener('open', () => {
+      if (!this.#ended) this.#handlers.opened();
+    });
+    ws.addEventListener('message', ({ data }) => {
+      if (!this.#ended) this.#handlers.frame(data);
+    });
+    const alive = () => {
+      if (!this.#ended) this.#handlers.alive();
+    };
+    ws.addEventListener('ping', alive);
+    ws.addEventListener('pong', alive);
+    // The answer to the upgrade with its headers, while the standard events tell only that it failed.
+    ws.addEventListener('handshake', (event) => {
+      this.#refusal = refusalOf(event, this.#clock.micros() / 1000);
+    });
+    ws.addEventListener('error', (event) => {
+      const reason = 'message' in event && typeof event.message === 'string' ? event.message : '';
+      if (this.#refusal.reason === '') this.#refusal = { ...this.#refusal, reason };
+    });
+    ws.addEventListener('close', ({ code, reason }) => this.#end(code, reason));
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancelGrace();
+    const { status, retryAfterMs, reason: failure } = this.#refusal;
+    const end: SocketEnd = { code, reason: reason || failure, status, retryAfterMs };
+    this.#handlers.ended(end);
+  }
+}
+
+async function proxyFor({ proxy, localAddress }: SocketOptions): Promise<string | null> {
+  if (localAddress === null) return proxy;
+  if (proxy !== null) throw new Error('a source address and a proxy exclude each other: set one of them');
+  return await tunnel(localAddress);
+}
