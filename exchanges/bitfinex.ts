@@ -1,5 +1,6 @@
 import type { Emit, Exchange, Listing, Session } from '../src/core/exchange.ts';
 import { parseFrame } from '../src/core/frame.ts';
+import { ChannelIds } from '../src/core/market/channel-ids.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import type { Markets } from '../src/core/market/markets.ts';
 import {
@@ -11,7 +12,8 @@ import {
   timeOf,
   words,
 } from '../src/core/market/read-values.ts';
-import type { StreamType } from '../src/core/market/rows.ts';
+import { RecentIds } from '../src/core/market/recent-ids.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
 
 /**
  * Bitfinex, spot, Europe, public WebSocket API v2. https://docs.bitfinex.com/docs/ws-public
@@ -83,46 +85,31 @@ function split(symbol: string): Pair | null {
 const TIMESTAMP = 32_768;
 const SEQ_ALL = 65_536;
 
-interface Channel {
-  readonly market: Market;
-  readonly recent: RecentIds;
-}
+type Values = readonly unknown[];
 
 interface Socket {
   readonly type: RequestType;
   readonly channel: string;
   readonly markets: Markets;
-  readonly wanted: Set<string>;
-  /** Dropped before their ack told a channel id: unsubscribed when it comes. */
-  readonly late: Set<string>;
-  readonly channels: Map<number, Channel>;
-  /** Channel ids of the symbols that are subscribed and shall stay so. */
-  readonly ids: Map<string, number>;
+  readonly channels: ChannelIds;
+  /** Trades whose `tu` brings nothing new; it follows its `te` within a second. */
+  readonly told: RecentIds;
   /** What the conf ack said; null before. */
   flags: number | null;
   seq: number | null;
-  /** An event was read. A live socket begins with one; a recording may begin anywhere. */
+  /** An event was read. A live socket begins with one; a recording may lack them all, and then has no ack. */
   met: boolean;
 }
 
 function session(type: RequestType, markets: Markets): Session {
-  const socket: Socket = {
-    type,
-    channel: type === 'ticker' ? 'ticker' : 'trades',
-    markets,
-    wanted: new Set(),
-    late: new Set(),
-    channels: new Map(),
-    ids: new Map(),
-    flags: null,
-    seq: null,
-    met: false,
-  };
+  const state = { channels: new ChannelIds(), told: new RecentIds(2000), flags: null, seq: null, met: false };
+  const channel = type === 'ticker' ? 'ticker' : 'trades';
+  const socket: Socket = { type, channel, markets, ...state };
   return {
     open: () => [`{"event":"conf","flags":${TIMESTAMP + SEQ_ALL}}`],
     change: (_want, add, drop) => [
-      ...drop.flatMap(({ symbol }) => unsubscribe(socket, symbol)),
-      ...add.map(({ symbol }) => subscribe(socket, symbol)),
+      ...drop.flatMap((market) => unsubscribe(socket, market)),
+      ...add.map((market) => subscribe(socket, market)),
     ],
     read(text, receivedAt, emit) {
       const frame = parseFrame(text);
@@ -133,19 +120,14 @@ function session(type: RequestType, markets: Markets): Session {
   };
 }
 
-function subscribe(socket: Socket, symbol: string): string {
-  socket.wanted.add(symbol);
-  socket.late.delete(symbol);
-  return JSON.stringify({ event: 'subscribe', channel: socket.channel, symbol });
+function subscribe({ channels, channel }: Socket, market: Market): string {
+  channels.want(market);
+  return JSON.stringify({ event: 'subscribe', channel, symbol: market.symbol });
 }
 
-function unsubscribe(socket: Socket, symbol: string): string[] {
-  const id = socket.ids.get(symbol);
-  socket.wanted.delete(symbol);
-  socket.ids.delete(symbol);
-  if (id !== undefined) return [unsubscription(id)];
-  socket.late.add(symbol);
-  return [];
+function unsubscribe({ channels }: Socket, { symbol }: Market): string[] {
+  const id = channels.drop(symbol);
+  return id === undefined ? [] : [unsubscription(id)];
 }
 
 function unsubscription(id: number): string {
@@ -153,15 +135,13 @@ function unsubscription(id: number): string {
 }
 
 function control(socket: Socket, frame: JsonObject, emit: Emit): void {
-  const { event, code, chanId } = frame;
+  const { event, code } = frame;
   if (typeof event !== 'string') return emit({ kind: 'reject', reason: 'event is not a word', row: null });
   socket.met = true;
   if (event === 'subscribed') return confirm(socket, frame, emit);
-  if (event === 'unsubscribed') return forget(socket, chanId, emit);
+  if (event === 'unsubscribed') return end(socket, frame, emit);
   if (event === 'error') return refusal(socket, frame, emit);
-  if (event === 'conf' && frame.status === 'OK' && Number.isInteger(frame.flags)) {
-    socket.flags = Number(frame.flags);
-  }
+  if (event === 'conf' && frame.status === 'OK' && isId(frame.flags)) socket.flags = frame.flags;
   // 20051: the server restarts. 20061: maintenance is over, everything must be subscribed again.
   if (event === 'info' && (code === 20051 || code === 20061)) {
     return emit({ kind: 'restart', reason: `info ${code} ${words(frame.msg)}`.trim() });
@@ -173,30 +153,14 @@ function control(socket: Socket, frame: JsonObject, emit: Emit): void {
 function confirm(socket: Socket, { channel, symbol, chanId }: JsonObject, emit: Emit): void {
   const market = typeof symbol === 'string' ? socket.markets.get(symbol) : undefined;
   if (channel !== socket.channel || !market || !isId(chanId)) return emit({ kind: 'alive' });
-  if (socket.late.delete(market.symbol)) return emit({ kind: 'send', text: unsubscription(chanId) });
-  bind(socket, chanId, market);
+  if (!socket.channels.bind(chanId, market)) return emit({ kind: 'send', text: unsubscription(chanId) });
   emit({ kind: 'ack', symbols: [market.symbol] });
 }
 
-/** An id may have been another symbol's before: that one has none any more. */
-function bind(socket: Socket, id: number, market: Market): Channel {
-  const before = socket.channels.get(id)?.market.symbol;
-  if (before !== undefined && socket.ids.get(before) === id) socket.ids.delete(before);
-  const channel = { market, recent: new RecentIds() };
-  socket.channels.set(id, channel);
-  socket.ids.set(market.symbol, id);
-  return channel;
-}
-
-/** {"event":"unsubscribed","status":"OK","chanId":204928} */
-function forget(socket: Socket, id: unknown, emit: Emit): void {
-  const symbol = isId(id) ? socket.channels.get(id)?.market.symbol : undefined;
-  if (!isId(id) || symbol === undefined) return emit({ kind: 'alive' });
-  socket.channels.delete(id);
-  if (socket.ids.get(symbol) !== id) return emit({ kind: 'alive' });
-  // Nobody asked for it here.
-  socket.ids.delete(symbol);
-  emit({ kind: 'resync', symbol });
+/** {"event":"unsubscribed","status":"OK","chanId":204928}; a channel that nobody had dropped is missed. */
+function end({ channels }: Socket, { chanId }: JsonObject, emit: Emit): void {
+  const symbol = isId(chanId) ? channels.end(chanId) : undefined;
+  emit(symbol === undefined ? { kind: 'alive' } : { kind: 'resync', symbol });
 }
 
 /**
@@ -219,19 +183,19 @@ function isId(value: unknown): value is number {
  * says, the number of the frame on this socket and the server's time. Data of an unknown channel is dropped: it may
  * come before its ack, or after the channel's end.
  */
-function data(socket: Socket, frame: readonly unknown[], receivedAt: Micros, emit: Emit): void {
+function data(socket: Socket, frame: Values, receivedAt: Micros, emit: Emit): void {
   const id = frame[0];
   const body = frame[1];
   if (!isId(id)) return emit({ kind: 'reject', reason: 'no channel id', row: null });
   const extras = typeof body === 'string' && body !== 'hb' ? 3 : 2;
   watch(socket, frame[extras], emit);
   if (body === 'hb' || body === 'cs') return emit({ kind: 'alive' });
-  const channel = socket.channels.get(id) ?? unannounced(socket, id);
-  if (!channel) return emit({ kind: 'alive' });
-  if (typeof body === 'string') return execution(socket, channel, body, frame[2], receivedAt, emit);
+  const market = socket.channels.market(id) ?? (socket.met ? undefined : socket.channels.adopt(id));
+  if (!market) return emit({ kind: 'alive' });
+  if (typeof body === 'string') return execution(socket, market, frame, receivedAt, emit);
   if (!Array.isArray(body)) return emit({ kind: 'reject', reason: 'payload is not an array', row: null });
-  if (socket.type === 'trade') return trades(channel, body, receivedAt, emit);
-  ticker(body, channel.market, timeAt(socket, frame, extras, receivedAt), receivedAt, emit);
+  if (socket.type === 'trade') return trades(socket.told, market, body, receivedAt, emit);
+  ticker(body, market, timeAt(socket, frame, extras, receivedAt), receivedAt, emit);
 }
 
 /**
@@ -242,28 +206,17 @@ function watch(socket: Socket, seq: unknown, emit: Emit): void {
   if (socket.type !== 'trade' || socket.flags === null || !(socket.flags & SEQ_ALL) || !isId(seq)) return;
   const hole = socket.seq !== null && seq > socket.seq + 1;
   socket.seq = seq;
-  if (hole) for (const symbol of socket.ids.keys()) emit({ kind: 'resync', symbol });
-}
-
-/** Where a recording lacks every event, the subscription it was declared with names its channels, in their order. */
-function unannounced(socket: Socket, id: number): Channel | undefined {
-  if (socket.met) return undefined;
-  const [only, ...more] = socket.wanted;
-  const symbol = more.length === 0 ? only : [...socket.wanted].find((each) => !socket.ids.has(each));
-  const market = symbol === undefined ? undefined : socket.markets.get(symbol);
-  return market && bind(socket, id, market);
+  if (hole) for (const symbol of socket.channels.symbols()) emit({ kind: 'resync', symbol });
 }
 
 /** The server's time behind the payload; ours where there is none. Before a conf ack only its size tells it apart. */
-function timeAt({ flags }: Socket, frame: readonly unknown[], extras: number, receivedAt: Micros): Micros {
-  if (flags !== null && !(flags & TIMESTAMP)) return receivedAt;
-  const second = flags === null ? !isTime(frame[extras]) : (flags & SEQ_ALL) !== 0;
-  const value = frame[second ? extras + 1 : extras];
-  return value === undefined || (flags === null && !isTime(value)) ? receivedAt : timeOf(value);
-}
-
-function isTime(value: unknown): boolean {
-  return isId(value) && value > 1e12;
+function timeAt({ flags }: Socket, frame: Values, extras: number, receivedAt: Micros): Micros {
+  if (flags === null) {
+    const time = [frame[extras], frame[extras + 1]].find((value) => isId(value) && value > 1e12);
+    return time === undefined ? receivedAt : timeOf(time);
+  }
+  const value = flags & TIMESTAMP ? frame[flags & SEQ_ALL ? extras + 1 : extras] : undefined;
+  return value === undefined ? receivedAt : timeOf(value);
 }
 
 /**
@@ -272,7 +225,7 @@ function isTime(value: unknown): boolean {
  * BID, sum of 25 bid sizes, ASK, sum of 25 ask sizes, change, change as a fraction, LAST, volume, HIGH, LOW. A market
  * without a last price has no row.
  */
-function ticker(row: readonly unknown[], market: Market, at: Micros, receivedAt: Micros, emit: Emit): void {
+function ticker(row: Values, market: Market, at: Micros, receivedAt: Micros, emit: Emit): void {
   if (row.length < 10) return emit({ kind: 'reject', reason: 'a ticker has 10 elements', row: null });
   if (row[6] === null) return emit({ kind: 'alive' });
   emit({
@@ -298,28 +251,27 @@ function ticker(row: readonly unknown[], market: Market, at: Micros, receivedAt:
 }
 
 /** The snapshot: about 30 latest trades, newest first. */
-function trades(channel: Channel, rows: readonly unknown[], receivedAt: Micros, emit: Emit): void {
+function trades(told: RecentIds, market: Market, rows: Values, at: Micros, emit: Emit): void {
   if (rows.length === 0) emit({ kind: 'alive' });
   for (let i = 0; i < rows.length; i++) {
     const row: unknown = rows[i];
-    if (Array.isArray(row)) trade(channel, row, 'SNAPSHOT', receivedAt, emit);
+    if (Array.isArray(row)) tell(told, row, trade(row, market, 'SNAPSHOT', at), emit);
     else emit({ kind: 'reject', reason: 'trade is not an array', row: i });
   }
 }
 
 /** `te` is the execution, `tu` tells it again a moment later: a row only where its `te` was lost. */
-function execution(
-  socket: Socket,
-  channel: Channel,
-  word: string,
-  row: unknown,
-  at: Micros,
-  emit: Emit,
-): void {
-  if (socket.type !== 'trade' || (word !== 'te' && word !== 'tu')) return emit({ kind: 'alive' });
+function execution({ type, told }: Socket, market: Market, frame: Values, at: Micros, emit: Emit): void {
+  const [, word, row] = frame;
+  if (type !== 'trade' || (word !== 'te' && word !== 'tu')) return emit({ kind: 'alive' });
   if (!Array.isArray(row)) return emit({ kind: 'reject', reason: 'trade is not an array', row: null });
-  if (word === 'tu' && channel.recent.has(row[0])) return emit({ kind: 'alive' });
-  trade(channel, row, 'REALTIME', at, emit);
+  if (word === 'tu' && told.has(row[0])) return emit({ kind: 'alive' });
+  tell(told, row, trade(row, market, 'REALTIME', at), emit);
+}
+
+function tell(told: RecentIds, row: Values, deal: Trade, emit: Emit): void {
+  if (deal.price > 0 && deal.volume > 0) told.add(row[0]);
+  emit(deal);
 }
 
 /**
@@ -327,22 +279,15 @@ function execution(
  * [6957,"tu",[382490248,1564617600489,0.43426,218.74],11,1564617600570]
  * ID, time in ms, AMOUNT (above 0 the taker bought, below he sold), PRICE: the amount stands first.
  */
-function trade(
-  channel: Channel,
-  row: readonly unknown[],
-  streamType: StreamType,
-  at: Micros,
-  emit: Emit,
-): void {
+function trade(row: Values, market: Market, streamType: StreamType, receivedAt: Micros): Trade {
   const amount = number(row[2]);
   const price = number(row[3]);
   const volume = Math.abs(amount);
-  if (price > 0 && volume > 0) channel.recent.add(row[0]);
-  emit({
+  return {
     kind: 'trade',
-    market: channel.market,
+    market,
     timestamp: timeOf(row[1]),
-    received_at: at,
+    received_at: receivedAt,
     stream_type: streamType,
     trade_id: typeof row[0] === 'number' ? idOf(row[0]) : '',
     fills: 1,
@@ -350,23 +295,5 @@ function trade(
     volume,
     amount: price * volume,
     side: amount > 0 ? 'BUY' : amount < 0 ? 'SELL' : 'UNKNOWN',
-  });
-}
-
-/** The last few hundred trade ids of a channel, in two generations: a `tu` follows its `te` within a second. */
-class RecentIds {
-  #young = new Set<unknown>();
-  #old = new Set<unknown>();
-
-  has(id: unknown): boolean {
-    return this.#young.has(id) || this.#old.has(id);
-  }
-
-  add(id: unknown): void {
-    if (this.#young.size >= 500) {
-      this.#old = this.#young;
-      this.#young = new Set();
-    }
-    this.#young.add(id);
-  }
+  };
 }
