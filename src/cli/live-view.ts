@@ -1,0 +1,111 @@
+import type { RunningStream } from '../application/stream.ts';
+import type { Cancel } from '../common/clock.ts';
+import type { Collector } from '../config/container.ts';
+import { table } from './table.ts';
+
+const TABLE_EVERY_MS = 1000;
+const LINES_EVERY_MS = 10_000;
+/** The first line comes early, so that it is seen that rows arrive. */
+const FIRST_LINES_MS = 2000;
+const ERASE_BELOW = '\u001b[0J';
+
+/**
+ * What a person sees of a running collector: on a terminal a table that renews itself below the log lines, else a log
+ * line per stream now and then.
+ */
+export class LiveView {
+  readonly interactive: boolean;
+  readonly #out: NodeJS.WriteStream;
+  readonly #acked = new Map<string, number>();
+  #drawn: string[] = [];
+  #cancel: Cancel = () => {};
+  #lastMs = 0;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+    this.interactive = out.isTTY === true;
+  }
+
+  /** A log line: it goes above the table. */
+  write(line: string): void {
+    this.#erase();
+    this.#out.write(line);
+    this.#draw();
+  }
+
+  start(collector: Collector): void {
+    const { messaging, clock } = collector;
+    this.#lastMs = clock.now();
+    if (messaging.bootstrap !== null && messaging.driver === 'embedded')
+      this.#hint(collector, messaging.bootstrap);
+    this.#next(collector, this.interactive ? TABLE_EVERY_MS : FIRST_LINES_MS);
+  }
+
+  stop(): void {
+    this.#cancel();
+    this.#erase();
+    this.#drawn = [];
+  }
+
+  #hint({ log }: Collector, bootstrap: string): void {
+    log.info(
+      { phase: 'start', bootstrap },
+      `embedded broker (a trial, not durable) at ${bootstrap}; read along: kcat -C -b ${bootstrap} -t trade-data.korea -o beginning -f '%k %s\\n'`,
+    );
+  }
+
+  #next(collector: Collector, ms: number): void {
+    this.#cancel = collector.clock.after(ms, () => {
+      this.#show(collector);
+      this.#next(collector, this.interactive ? TABLE_EVERY_MS : LINES_EVERY_MS);
+    });
+  }
+
+  #show(collector: Collector): void {
+    const { clock, orchestrator, log } = collector;
+    const nowMs = clock.now();
+    const rows = orchestrator
+      .streams()
+      .map((stream) => this.#row(stream, clock.micros(), (nowMs - this.#lastMs) / 1000));
+    this.#lastMs = nowMs;
+    if (this.interactive) {
+      this.#erase();
+      this.#drawn = table(rows);
+      this.#draw();
+      return;
+    }
+    for (const row of rows) log.info({ phase: 'metrics', ...row }, Object.values(row).join('  '));
+  }
+
+  #row(stream: RunningStream, now: number, seconds: number): Record<string, string> {
+    const { exchange, request_type } = stream.target;
+    const name = `${exchange} ${request_type}`;
+    const { acked, ackedBytes } = stream.stats;
+    const rate = (acked - (this.#acked.get(name) ?? 0)) / seconds;
+    this.#acked.set(name, acked);
+    const newest = [...stream.lanes].reduce<{ at: number; text: string }>(
+      (best, lane) =>
+        lane.lastReceivedAt > best.at
+          ? { at: lane.lastReceivedAt, text: `${lane.market.code} ${lane.lastPrice}` }
+          : best,
+      { at: 0, text: '-' },
+    );
+    return {
+      stream: name,
+      state: stream.state,
+      'rows/s': rate.toFixed(1),
+      last: newest.text,
+      fresh: newest.at === 0 ? '-' : `${((now - newest.at) / 1e6).toFixed(1)} s`,
+      acknowledged: String(acked),
+      bytes: String(ackedBytes),
+    };
+  }
+
+  #erase(): void {
+    if (this.#drawn.length > 0) this.#out.write(`\u001b[${this.#drawn.length}A\r${ERASE_BELOW}`);
+  }
+
+  #draw(): void {
+    if (this.#drawn.length > 0) this.#out.write(`${this.#drawn.join('\n')}\n`);
+  }
+}

@@ -1,0 +1,87 @@
+import { describe, EXIT, type ExitCode, Fault } from '../common/errors.ts';
+import { createLog, type Log } from '../common/log.ts';
+import { type Collector, startCollector } from '../config/container.ts';
+import type { Settings } from '../config/settings.ts';
+import { readArgs } from './args.ts';
+import type { Command } from './command.ts';
+import { LiveView } from './live-view.ts';
+import { streamGroups } from './run-flags.ts';
+import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
+
+/** `run` */
+export const run: Command = {
+  name: 'run',
+  summary: 'collect: exchanges → Kafka, steered by ws.command',
+  usage: `kor-coin-stream run [--config DIR] [--set PATH=VALUE]…
+                    [--exchange ID --type ticker,trade --symbols A,B]…
+
+Runs the collector until SIGTERM or SIGINT; a second signal ends it at once.
+
+--exchange ID …    a stream that needs no command; each --exchange opens a group. --symbols "*" is every market
+${SETTINGS_USAGE}`,
+  async run(args) {
+    const read = readArgs('run', args, {
+      ...SETTINGS_FLAGS,
+      exchange: 'string',
+      type: 'string',
+      symbols: 'string',
+    });
+    const groups = streamGroups(read.flags);
+    const settings = settingsOf(read, groups.length > 0 ? { streams: groups } : {});
+    return collect(settings);
+  },
+};
+
+async function collect(settings: Settings): Promise<ExitCode> {
+  const view = new LiveView(process.stderr);
+  const pretty = settings.log.format === 'text' || (settings.log.format === 'auto' && view.interactive);
+  const log = createLog(settings.log.level, pretty, pretty ? view : undefined);
+  const signal = firstSignal(log);
+  const collector = await startOrSignal(settings, log, signal);
+  if (collector === null) return EXIT.ok;
+  view.start(collector);
+  const name = await signal;
+  view.stop();
+  log.info({ phase: 'stop', signal: name }, 'stopping: sockets close, rows in hand are delivered');
+  const { undelivered, messages } = await collector.stop();
+  if (messages === 0) {
+    log.info({ phase: 'stop' }, 'stopped, everything received is acknowledged');
+    return EXIT.ok;
+  }
+  throw new Fault(
+    'undelivered',
+    `${undelivered} rows`,
+    `${undelivered} rows (${messages} messages in all) were not acknowledged within ${settings.shutdown.timeout_ms} ms.`,
+    'Look after the broker; a longer shutdown.timeout_ms waits longer.',
+  );
+}
+
+/** A signal while services are still being waited for ends the wait. */
+async function startOrSignal(
+  settings: Settings,
+  log: Log,
+  signal: Promise<string>,
+): Promise<Collector | null> {
+  const started = startCollector(settings, log);
+  const first = await Promise.race([started, signal.then(() => null)]);
+  if (first === null) started.catch(() => {});
+  return first;
+}
+
+/** Resolves with the first signal; the second one ends the process at once. */
+function firstSignal(log: Log): Promise<string> {
+  return new Promise((resolve) => {
+    let seen = false;
+    for (const name of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(name, () => {
+        if (seen) process.exit(EXIT.unavailable);
+        seen = true;
+        resolve(name);
+      });
+    }
+    process.on('unhandledRejection', (error) => {
+      log.fatal({ phase: 'stop', err: error }, describe(error));
+      process.exit(EXIT.software);
+    });
+  });
+}

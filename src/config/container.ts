@@ -1,0 +1,148 @@
+import { EXCHANGES } from '../../exchanges/index.ts';
+import { MarketLists } from '../application/market-lists.ts';
+import { StreamFigures } from '../application/metrics/figures.ts';
+import { Orchestrator } from '../application/orchestrator.ts';
+import { Reporter } from '../application/reporter.ts';
+import { type Clock, systemClock } from '../common/clock.ts';
+import type { Log } from '../common/log.ts';
+import type { StreamKey } from '../core/desired/stream.ts';
+import type { Exchange } from '../core/exchange.ts';
+import { REGIONS } from '../core/market/market.ts';
+import { ByteBudget } from '../core/pipeline/budget.ts';
+import type { Leftover, Messaging } from '../infra/messaging.ts';
+import { bunSockets } from '../infra/websocket/open-socket.ts';
+import { connectionSettings } from './connection-settings.ts';
+import { chooseDrivers, type Drivers } from './drivers.ts';
+import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
+import { openMessaging } from './messaging.ts';
+import { pinnedStreams } from './pinned.ts';
+import type { Settings } from './settings.ts';
+import { openStore } from './state.ts';
+
+/** A running collector. */
+export interface Collector {
+  readonly id: string;
+  readonly settings: Settings;
+  readonly drivers: Drivers;
+  readonly exchanges: readonly Exchange[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly messaging: Messaging;
+  readonly orchestrator: Orchestrator;
+  readonly lists: MarketLists;
+  readonly budget: ByteBudget;
+  readonly reporter: Reporter;
+  /** Stops in the reverse order of the start. Resolves with what could not be delivered by the deadline. */
+  stop(): Promise<Leftover>;
+}
+
+/** Time that is kept for the last flush after streams were given up, in ms. */
+const LAST_FLUSH_MS = 1500;
+
+/**
+ * The composition root: everything is made here, handed what it needs, and started in order.
+ * @throws Fault with the exit code of whatever is not as it must be; what was started by then is stopped
+ */
+export async function startCollector(settings: Settings, log: Log): Promise<Collector> {
+  const clock = systemClock;
+  const drivers = chooseDrivers(settings);
+  const exchanges = enabledExchanges(EXCHANGES, settings);
+  const id = settings.collector_id ?? `${hostName()}-${crypto.randomUUID().slice(0, 8)}`;
+  log.info(
+    {
+      phase: 'start',
+      collector_id: id,
+      messaging: drivers.messaging,
+      state: drivers.state,
+      use_avro: drivers.useAvro,
+    },
+    `messaging: ${drivers.messaging} (${drivers.messagingReason}); state: ${drivers.state} (${drivers.stateReason})`,
+  );
+
+  const regions = REGIONS.filter((region) => exchanges.some((exchange) => exchange.region === region));
+  const messaging = await openMessaging(settings, drivers, {
+    clock,
+    log,
+    regions,
+    onBreaker: (state, reason) =>
+      log.warn({ phase: 'breaker', state, reason }, `Kafka circuit breaker: ${state}`),
+  });
+  const store = openStore();
+  const reporter = new Reporter(messaging.outbox, clock, log, id);
+  const lists = new MarketLists(exchanges, {
+    clock,
+    refreshMs: settings.markets.refresh_ms,
+    fetchJson: listFetcher(settings),
+    loadCached: async () => null,
+    saveCached: async () => {},
+    onChange: () => {},
+    onFailure: (exchange, fault) =>
+      reporter.error(fault, { target: null, context: { exchange: exchange.id, region: exchange.region } }),
+  });
+  const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
+  let sockets = 0;
+  const orchestrator = new Orchestrator({
+    clock,
+    log,
+    writer: messaging.writer,
+    budget,
+    batch: {
+      windowMs: settings.batch.window_ms,
+      maxRows: settings.batch.max_rows,
+      maxBytes: settings.batch.max_bytes,
+    },
+    connection: connectionSettings(settings),
+    reporter,
+    figures: new StreamFigures(),
+    openSocket: bunSockets(clock),
+    nextSocketId: () => ++sockets,
+    desired: store.desired,
+    actual: store.actual,
+    pollMs: settings.state.poll_ms,
+    keys: streamKeys(exchanges),
+    exchange: exchangeParts(exchanges, settings, lists, clock, {
+      allow: async () => ({ allowed: true }),
+      report() {},
+    }),
+  });
+  await orchestrator.start();
+  for (const stream of await pinnedStreams(settings, exchanges, lists)) void orchestrator.want(stream);
+
+  async function stop(): Promise<Leftover> {
+    const deadline = clock.now() + settings.shutdown.timeout_ms;
+    lists.stop();
+    const stopped = orchestrator.stop();
+    await Promise.race([stopped, sleep(clock, settings.shutdown.timeout_ms - LAST_FLUSH_MS)]);
+    reporter.flush();
+    const left = await messaging.flush(Math.max(0, deadline - clock.now() - LAST_FLUSH_MS / 3));
+    await messaging.close();
+    return left;
+  }
+
+  return {
+    id,
+    settings,
+    drivers,
+    exchanges,
+    clock,
+    log,
+    messaging,
+    orchestrator,
+    lists,
+    budget,
+    reporter,
+    stop,
+  };
+}
+
+function streamKeys(exchanges: readonly Exchange[]): StreamKey[] {
+  return exchanges.flatMap(({ id, types }) => types.map((type) => ({ exchange: id, request_type: type })));
+}
+
+function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(Math.max(0, ms), resolve));
+}
+
+function hostName(): string {
+  return process.env.HOSTNAME ?? 'collector';
+}
