@@ -1,7 +1,8 @@
 import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
 import { rewriteAddress } from '../core/address.ts';
-import { Connection, type ConnectionEvents } from '../core/connection/connection.ts';
+import { Connection } from '../core/connection/connection.ts';
+import type { ConnectionEvents } from '../core/connection/connection-parts.ts';
 import type { LinkEnd } from '../core/connection/link.ts';
 import type { OpenGate } from '../core/connection/open-gate.ts';
 import type { ConnectionSettings } from '../core/connection/settings.ts';

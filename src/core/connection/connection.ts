@@ -1,19 +1,15 @@
-import type { Cancel, Clock } from '../../common/clock.ts';
-import type { Gap, StreamState } from '../events.ts';
-import type { Exchange } from '../exchange.ts';
-import type { Market, Micros, RequestType } from '../market/market.ts';
-import type { Markets } from '../market/markets.ts';
-import type { OpenSocket, SocketOptions } from '../ports.ts';
+import type { Cancel } from '../../common/clock.ts';
+import type { StreamState } from '../events.ts';
+import type { Market, Micros } from '../market/market.ts';
 import { Backoff } from './backoff.ts';
+import type { ConnectionEvents, ConnectionParts, StateDetail } from './connection-parts.ts';
 import { Coverage } from './coverage.ts';
 import { Link, type LinkEnd, type LinkOwner } from './link.ts';
-import type { OpenGate, OpenOutcome } from './open-gate.ts';
-import type { Pipe } from './pipe.ts';
+import type { OpenOutcome } from './open-gate.ts';
 import { Rotation } from './rotation.ts';
-import type { ConnectionSettings } from './settings.ts';
 import { type ConnectionSnapshot, codeSnapshot, microsOf, socketSnapshot } from './snapshot.ts';
-import { type Verdict, verdict } from './verdict.ts';
-import { type Silence, Watchdog } from './watchdog.ts';
+import { verdict } from './verdict.ts';
+import { type Silence, together, Watchdog } from './watchdog.ts';
 
 const TICK_MS = 1000;
 /** A tick this late means that the process stood still. */
@@ -24,45 +20,6 @@ const SPREAD_MS = 500;
 const REPAIRS = 20;
 /** A quiet stream brings no period of data: a socket that carried it for this many such periods is good as well. */
 const QUIET_FACTOR = 10;
-
-export interface ConnectionParts {
-  readonly exchange: Exchange;
-  readonly type: RequestType;
-  readonly markets: Markets;
-  /** Where to connect, after settings and commands had their say. */
-  readonly url: string;
-  readonly socket: SocketOptions;
-  readonly settings: ConnectionSettings;
-  readonly clock: Clock;
-  readonly openSocket: OpenSocket;
-  /** Shared by all connections to the same exchange from the same address. */
-  readonly gate: OpenGate;
-  readonly pipe: Pipe;
-  /** Numbers sockets; shared by all connections of the process. */
-  readonly nextSocketId: () => number;
-}
-
-export interface StateDetail {
-  readonly reason: string | null;
-  /** When the next attempt is due. */
-  readonly retryAt: Micros | null;
-  /** Failures in a row. */
-  readonly attempts: number;
-}
-
-/** What a connection tells the outside. None of these may throw. */
-export interface ConnectionEvents {
-  state(state: StreamState, detail: StateDetail): void;
-  /** Once per code and socket. */
-  confirmed(market: Market, socketId: number): void;
-  /** In the exchange's own words, once per code; with no markets where its words name none. */
-  refused(markets: readonly Market[], reason: string): void;
-  gap(gap: Gap): void;
-  /** A code of known rate has turned silent, or has come back. */
-  silent(market: Market, silent: boolean): void;
-  /** A socket was lost or never opened, against our will. */
-  failed(end: LinkEnd, next: Verdict, attempts: number): void;
-}
 
 /**
  * The codes of one connection, kept flowing: one socket, or two while a successor takes over. Time and chance come
@@ -448,16 +405,4 @@ export class Connection implements LinkOwner {
     this.#since = this.#parts.clock.micros();
     this.#events.state(state, this.#detail);
   }
-}
-
-/** Codes that fell silent within the same second, so that they share a record. */
-function together(silent: readonly Silence[]): Silence[][] {
-  const groups = new Map<number, Silence[]>();
-  for (const silence of silent) {
-    const second = Math.floor(silence.lastMs / 1000);
-    const group = groups.get(second);
-    if (group) group.push(silence);
-    else groups.set(second, [silence]);
-  }
-  return [...groups.values()];
 }

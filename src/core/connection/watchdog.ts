@@ -121,3 +121,15 @@ export class Watchdog {
     return Math.max(this.#settingMs, FACTOR * (sorted[known >> 1] ?? 0));
   }
 }
+
+/** Codes that fell silent within the same second, so that they share a record. */
+export function together(silent: readonly Silence[]): Silence[][] {
+  const groups = new Map<number, Silence[]>();
+  for (const silence of silent) {
+    const second = Math.floor(silence.lastMs / 1000);
+    const group = groups.get(second);
+    if (group) group.push(silence);
+    else groups.set(second, [silence]);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,50 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Gap, StreamState } from '../events.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Market, Micros, RequestType } from '../market/market.ts';
+import type { Markets } from '../market/markets.ts';
+import type { OpenSocket, SocketOptions } from '../ports.ts';
+import type { LinkEnd } from './link.ts';
+import type { OpenGate } from './open-gate.ts';
+import type { Pipe } from './pipe.ts';
+import type { ConnectionSettings } from './settings.ts';
+import type { Verdict } from './verdict.ts';
+
+export interface ConnectionParts {
+  readonly exchange: Exchange;
+  readonly type: RequestType;
+  readonly markets: Markets;
+  /** Where to connect, after settings and commands had their say. */
+  readonly url: string;
+  readonly socket: SocketOptions;
+  readonly settings: ConnectionSettings;
+  readonly clock: Clock;
+  readonly openSocket: OpenSocket;
+  /** Shared by all connections to the same exchange from the same address. */
+  readonly gate: OpenGate;
+  readonly pipe: Pipe;
+  /** Numbers sockets; shared by all connections of the process. */
+  readonly nextSocketId: () => number;
+}
+
+export interface StateDetail {
+  readonly reason: string | null;
+  /** When the next attempt is due. */
+  readonly retryAt: Micros | null;
+  /** Failures in a row. */
+  readonly attempts: number;
+}
+
+/** What a connection tells the outside. None of these may throw. */
+export interface ConnectionEvents {
+  state(state: StreamState, detail: StateDetail): void;
+  /** Once per code and socket. */
+  confirmed(market: Market, socketId: number): void;
+  /** In the exchange's own words, once per code; with no markets where its words name none. */
+  refused(markets: readonly Market[], reason: string): void;
+  gap(gap: Gap): void;
+  /** A code of known rate has turned silent, or has come back. */
+  silent(market: Market, silent: boolean): void;
+  /** A socket was lost or never opened, against our will. */
+  failed(end: LinkEnd, next: Verdict, attempts: number): void;
+}
