@@ -1,6 +1,11 @@
 import type { ActualStore, DesiredStore } from '../application/state-store.ts';
 
-export function openStore(): { desired: DesiredStore; actual: ActualStore } {
+export function openStore(..._parts: unknown[]): {
+  desired: DesiredStore;
+  actual: ActualStore;
+  start(ms: number): Promise<void>;
+  stop(): Promise<void>;
+} {
   return {
     desired: {
       read: async () => null,
@@ -9,5 +14,7 @@ export function openStore(): { desired: DesiredStore; actual: ActualStore } {
       onNudge: () => () => {},
     },
     actual: { write: async () => true, read: async () => null, remove: async () => true },
+    start: async () => {},
+    stop: async () => {},
   };
 }
