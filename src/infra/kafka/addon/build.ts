@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { cached } from './cache.ts';
 import { run } from './run.ts';
 
 const CONFIGURE = [
@@ -78,26 +79,6 @@ export function recipe(root: string): Recipe {
     librdkafkaCache: join(cache, `librdkafka-${librdkafka}-${librdkafkaKey}`),
     addonCache: join(cache, `kafka-addon-${version}-bun-${Bun.version}-${key}`),
   };
-}
-
-/**
- * Fills a folder of the cache in a temporary one beside it, then renames that. A build that is killed leaves
- * nothing under the final name, and of two builds at once the first to end wins.
- */
-async function cached(folder: string, fill: (temporary: string) => Promise<void>): Promise<string> {
-  if (existsSync(folder)) return folder;
-  const temporary = `${folder}.tmp-${process.pid}`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
-  try {
-    await fill(temporary);
-    renameSync(temporary, folder);
-  } catch (error) {
-    if (!existsSync(folder)) throw error;
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
-  }
-  return folder;
 }
 
 async function buildLibrdkafka(plan: Recipe): Promise<string> {

@@ -26,7 +26,7 @@ export function missingPackages(wanted: readonly string[]): string[] | undefined
  * Installs the missing packages, and only those, when run by root.
  * Anyone else gets the command to run, as a SetupError.
  */
-export async function ensureDebianPackages(): Promise<void> {
+export async function ensureDebianPackages(user = process.getuid?.()): Promise<void> {
   const missing = missingPackages(DEBIAN_PACKAGES);
   if (missing === undefined) {
     console.log(
@@ -36,13 +36,15 @@ export async function ensureDebianPackages(): Promise<void> {
   }
   if (missing.length === 0) return;
   const install = ['install', '-y', '--no-install-recommends', ...missing];
-  if (process.getuid?.() !== 0)
+  if (user !== 0)
     throw new SetupError(
       `The build of the Kafka addon needs ${missing.join(', ')}. Install by:\n` +
         `  sudo apt-get update && sudo apt-get ${install.join(' ')}`,
     );
   console.log(`setup: apt-get install ${missing.join(' ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update', '-q'], { env });
-  await run('apt-get', [...install, '-q'], { env });
+  // A machine that just started may be updating itself.
+  const wait = ['-q', '-o', 'DPkg::Lock::Timeout=300'];
+  await run('apt-get', [...wait, 'update'], { env });
+  await run('apt-get', [...wait, ...install], { env });
 }

@@ -18,6 +18,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { buildAddon, recipe } from './build.ts';
 import { ensureDebianPackages } from './debian.ts';
+import { explain } from './explain.ts';
 import { run, SetupError } from './run.ts';
 
 const root = join(import.meta.dir, '../../../..');
@@ -83,9 +84,18 @@ async function ensureAddon(): Promise<void> {
   mkdirSync(home, { recursive: true });
   rmSync(stamp, { force: true });
   replace(addon, (path) => copyFileSync(built, path));
-  const loaded = createRequire(import.meta.url)(addon);
+  const { librdkafkaVersion } = load();
   replace(stamp, (path) => writeFileSync(path, plan.key));
-  console.log(`setup: Kafka addon ready, librdkafka ${loaded.librdkafkaVersion}`);
+  console.log(`setup: Kafka addon ready, librdkafka ${librdkafkaVersion}`);
+}
+
+function load(): { librdkafkaVersion: string } {
+  try {
+    return createRequire(import.meta.url)(addon);
+  } catch (error) {
+    const { message, remedy } = explain(error);
+    throw new SetupError(`${message} ${remedy}`);
+  }
 }
 
 try {
