@@ -164,17 +164,18 @@ export class Connection implements LinkOwner {
     if (!this.#watchdog.isStale(market.symbol)) this.#cover(market);
     this.#events.confirmed(market, link.id);
     if (link === this.#primary && !this.#dark) this.#become('live', null, null);
-    if (link === this.#successor && link.settled) this.#handOver(link);
+    this.#settle(link);
   }
 
   refused(link: Link, markets: readonly Market[], reason: string): void {
-    const news = markets.filter(({ symbol }) => !this.#refusals.has(symbol));
-    for (const { symbol } of markets) {
-      this.#refusals.set(symbol, reason);
-      if (!link.asksFor(symbol)) this.#coverage.forget(symbol);
-    }
+    const final = markets.filter(({ symbol }) => !link.asksFor(symbol));
+    // What a successor waits for in vain still comes over the old socket.
+    const told = link === this.#successor ? final : markets;
+    const news = told.filter(({ symbol }) => !this.#refusals.has(symbol));
+    for (const { symbol } of told) this.#refusals.set(symbol, reason);
+    for (const { symbol } of final) this.#coverage.forget(symbol);
     if (news.length > 0 || markets.length === 0) this.#events.refused(news, reason);
-    if (link === this.#successor && link.settled) this.#handOver(link);
+    this.#settle(link);
   }
 
   resyncing(link: Link, market: Market): void {
@@ -287,6 +288,10 @@ export class Connection implements LinkOwner {
       this.#cancelRetry = null;
       this.#connect();
     });
+  }
+
+  #settle(link: Link): void {
+    if (link === this.#successor && link.settled && link.outcome === 'good') this.#handOver(link);
   }
 
   /** The successor carries the codes from now on; the old socket stays a moment for what is on its way. */

@@ -52,22 +52,19 @@ export function closedBreaker(host: string): HostBreaker {
 
 /**
  * One transition of a breaker; pure, so that every store can make it in one atomic step.
+ * @param figures not needed for an operator's word
  * @param nowMs epoch ms
  */
 export function stepBreaker(
   breaker: HostBreaker,
   event: BreakerEvent,
-  figures: BreakerFigures,
+  figures: BreakerFigures | null,
   nowMs: number,
 ): BreakerStep {
-  switch (event.kind) {
-    case 'allow':
-      return ask(breaker, figures, nowMs);
-    case 'report':
-      return told(event.good ? succeed(breaker, figures, nowMs) : fail(breaker, figures, nowMs));
-    case 'force':
-      return told(force(breaker, event.state, nowMs));
-  }
+  if (event.kind === 'force') return told(force(breaker, event.state, nowMs));
+  if (figures === null) return told(breaker);
+  if (event.kind === 'allow') return ask(breaker, figures, nowMs);
+  return told(event.good ? succeed(breaker, figures, nowMs) : fail(breaker, figures, nowMs));
 }
 
 function ask(breaker: HostBreaker, figures: BreakerFigures, nowMs: number): BreakerStep {
