@@ -4,6 +4,7 @@ import type { Log } from '../../common/log.ts';
 import type { Kafka } from './addon/load.ts';
 import { Breaker, type BreakerListener, type BreakerOptions } from './breaker.ts';
 import type { LibrdkafkaOptions } from './client-options.ts';
+import type { Verdict } from './delivery-errors.ts';
 import { Folded } from './folded.ts';
 import { type Broker, Producer } from './producer.ts';
 import { type Outgoing, SendQueue } from './send-queue.ts';
@@ -63,7 +64,7 @@ export class BrokerLink {
       (message, id) => this.#producer.produce(message, id),
       this.breaker,
       clock,
-      (code) => void this.#renew(`librdkafka's code ${code}`),
+      (verdict, code) => this.#cameBack(verdict, code),
     );
     this.#producer = this.#newProducer();
   }
@@ -128,6 +129,15 @@ export class BrokerLink {
     this.#errors.say(text);
     if (FATAL.test(text)) void this.#renew(text);
     else if (ALL_DOWN.test(text)) this.breaker.failure(text);
+  }
+
+  #cameBack(verdict: Verdict, code: number): void {
+    if (verdict === 'fatal') void this.#renew(`librdkafka's code ${code}`);
+    else
+      this.#errors.say(
+        `a broker refuses requests (code ${code}), so messages go out one by one, slowly; if it takes only small ` +
+          'requests, set batch.size in kafka.options below its max.message.bytes',
+      );
   }
 
   async #connectWithin(timeoutMs: number): Promise<readonly Broker[]> {

@@ -39,7 +39,7 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
       inFlight: { messages: queue.underWayMessages, bytes: queue.underWayBytes },
       delivered: { messages: queue.delivered, bytes: queue.deliveredBytes },
       retried: queue.retried,
-      refused: { messages: queue.refused, rows: rejects.rows },
+      refused: { messages: rejects.messages, rows: rejects.rows },
       renewed: link.renewed,
       client: link.statistics === null ? null : readStatistics(link.statistics),
     }),

@@ -1,12 +1,13 @@
 import type { Clock } from '../../common/clock.ts';
-import { messageOf } from '../../common/errors.ts';
+import { Fault, messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
-import type { Batch, Outbox } from '../../core/ports.ts';
+import type { Batch, Message, Outbox } from '../../core/ports.ts';
 
 /** Dead letters of refused messages per second; more are counted and said with the next one. */
 const LETTERS_PER_SECOND = 10;
 /** How much of a refused value a dead letter carries. */
 const MAX_VALUE_BYTES = 64 * 1024;
+const MICROS_PER_MS = 1000;
 
 /** Where messages go that the broker, or their schema, will never take: `ws.dlq`, sampled under flood, and counts. */
 export class Rejects {
@@ -43,50 +44,63 @@ export class Rejects {
     this.#suppressed = 0;
     const fields = { phase: 'produce', topic, rows, code: batch.market.code, suppressed } as const;
     this.#log.error({ ...fields, exchange: batch.exchange }, `message refused for good: ${reason}`);
-    this.#publish(batch, topic, rows, value, reason, suppressed);
+    this.#publish(deadLetter(batch, rows, topic, value, reason, suppressed, this.#clock)).catch(
+      (error: unknown) => this.#log.error({ phase: 'produce' }, `dlq_publish_failed: ${messageOf(error)}`),
+    );
   }
 
-  #publish(
-    batch: Batch,
-    topic: string,
-    rows: number,
-    value: Buffer | null,
-    reason: string,
-    suppressed: number,
-  ): void {
-    const { exchange, region, requestType, market, correlationId } = batch;
-    const cut = value?.subarray(0, MAX_VALUE_BYTES);
-    this.#outbox
-      .publish({
-        family: 'ws.dlq',
-        region: null,
-        key: `${exchange}|${region}|${requestType}`,
-        correlationId,
-        value: {
-          ticket_id: crypto.randomUUID(),
-          timestamp_utc: new Date(this.#clock.micros() / 1000).toISOString(),
-          action: 'dlq',
-          reason: `message_rejected: ${reason}`,
-          target: { exchange, region, request_type: requestType },
-          meta: {
-            ticket_id: crypto.randomUUID(),
-            schema_version: '1.0',
-            correlation_id: correlationId,
-            observed_key: `${exchange}/${region}/${requestType}`,
-            raw_context: {
-              topic,
-              code: market.code,
-              rows,
-              value_base64: cut?.toString('base64') ?? null,
-              truncated: (value?.length ?? 0) > MAX_VALUE_BYTES,
-              suppressed,
-            },
-          },
-          detail_error: { kind: 'kafka', exception_message: reason },
-        },
-      })
-      .catch((error: unknown) =>
-        this.#log.error({ phase: 'produce' }, `dlq_publish_failed: ${messageOf(error)}`),
-      );
+  /** A letter that is itself too large is sent once more without the value. */
+  async #publish(letter: (withValue: boolean) => Message): Promise<void> {
+    try {
+      await this.#outbox.publish(letter(true));
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'message_rejected') throw error;
+      await this.#outbox.publish(letter(false));
+    }
   }
+}
+
+function deadLetter(
+  batch: Batch,
+  rows: number,
+  topic: string,
+  value: Buffer | null,
+  reason: string,
+  suppressed: number,
+  clock: Clock,
+): (withValue: boolean) => Message {
+  const { exchange, region, requestType, market, correlationId } = batch;
+  const target = { exchange, region, request_type: requestType };
+  const at = new Date(clock.micros() / MICROS_PER_MS).toISOString();
+  return (withValue) => {
+    const carried = withValue ? (value?.subarray(0, MAX_VALUE_BYTES) ?? null) : null;
+    return {
+      family: 'ws.dlq',
+      region: null,
+      key: `${exchange}|${region}|${requestType}`,
+      correlationId,
+      value: {
+        ticket_id: crypto.randomUUID(),
+        timestamp_utc: at,
+        action: 'dlq',
+        reason: `message_rejected: ${reason}`,
+        target,
+        meta: {
+          ticket_id: crypto.randomUUID(),
+          schema_version: '1.0',
+          correlation_id: correlationId,
+          observed_key: `${exchange}/${region}/${requestType}`,
+          raw_context: {
+            topic,
+            code: market.code,
+            rows,
+            value_base64: carried?.toString('base64') ?? null,
+            truncated: (value?.length ?? 0) > (carried?.length ?? 0),
+            suppressed,
+          },
+        },
+        detail_error: { kind: 'kafka', exception_message: reason },
+      },
+    };
+  };
 }

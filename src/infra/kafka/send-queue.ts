@@ -26,6 +26,9 @@ export interface Outgoing {
 /** Hands a message to the client: returns librdkafka's code; 0 where a report with this id will follow. */
 export type Produce = (message: Outgoing, id: number) => number;
 
+/** Told when messages come back for a reason that somebody has to look at. */
+export type Trouble = (verdict: Verdict, code: number) => void;
+
 interface Entry {
   readonly seq: number;
   readonly bytes: number;
@@ -51,7 +54,7 @@ export class SendQueue {
   readonly #produce: Produce;
   readonly #breaker: Breaker;
   readonly #clock: Clock;
-  readonly #onFatal: (code: number) => void;
+  readonly #onTrouble: Trouble;
   readonly #waiting = new Waiting<Entry>();
   readonly #underWay = new Map<number, Entry>();
   #underWayBytes = 0;
@@ -66,13 +69,12 @@ export class SendQueue {
   delivered = 0;
   deliveredBytes = 0;
   retried = 0;
-  refused = 0;
 
-  constructor(produce: Produce, breaker: Breaker, clock: Clock, onFatal: (code: number) => void) {
+  constructor(produce: Produce, breaker: Breaker, clock: Clock, onTrouble: Trouble) {
     this.#produce = produce;
     this.#breaker = breaker;
     this.#clock = clock;
-    this.#onFatal = onFatal;
+    this.#onTrouble = onTrouble;
   }
 
   get waitingMessages(): number {
@@ -203,13 +205,12 @@ export class SendQueue {
       for (const message of parts)
         this.#waiting.insert({ ...entry, bytes: message.value.length, message, alone: false });
     } else if (verdict === 'too_large' || verdict === 'refused') {
-      this.refused++;
       entry.message.refused(code);
     } else {
       this.retried++;
       entry.alone = verdict === 'alone';
       this.#waiting.insert(entry);
-      if (verdict === 'fatal') this.#onFatal(code);
+      if (verdict !== 'retry') this.#onTrouble(verdict, code);
     }
     return verdict;
   }

@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'bun:test';
+import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
+import { type Outgoing, SendQueue } from '../../src/infra/kafka/send-queue.ts';
+import { ManualClock, settle } from './manual-clock.ts';
+
+const TOO_LARGE = 10;
+const QUEUE_FULL = -184;
+const NOT_ALLOWED = 29;
+const FATAL = -150;
+
+/** A message that knows what became of it. */
+class Letter implements Outgoing {
+  readonly topic = 't';
+  readonly key = 'k';
+  readonly headers = [];
+  readonly rows: number;
+  readonly value: Buffer;
+  fate = '';
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+    this.rows = text.length;
+    this.value = Buffer.from(text);
+  }
+
+  delivered(): void {
+    this.fate += 'delivered';
+  }
+  refused(code: number): void {
+    this.fate += `refused ${code}`;
+  }
+  undelivered(): void {
+    this.fate += 'undelivered';
+  }
+  split(): Letter[] | null {
+    const middle = this.text.length >> 1;
+    return middle === 0
+      ? null
+      : [new Letter(this.text.slice(0, middle)), new Letter(this.text.slice(middle))];
+  }
+}
+
+/** A queue over a producer that takes everything and whose reports the test gives. */
+function desk(answer: (text: string) => number = () => 0) {
+  const clock = new ManualClock();
+  const handed: { text: string; id: number }[] = [];
+  const troubles: string[] = [];
+  const breaker = new Breaker(BREAKER_DEFAULTS, clock, () => queue.pump());
+  const queue: SendQueue = new SendQueue(
+    (message, id) => {
+      const text = message.value.toString();
+      const code = answer(text);
+      if (code === 0) handed.push({ text, id });
+      return code;
+    },
+    breaker,
+    clock,
+    (verdict) => troubles.push(verdict),
+  );
+  const texts = () => handed.map(({ text }) => text).join(' ');
+  /** Reports everything handed over so far and not yet reported. */
+  const report = (code: number) => {
+    for (const { id } of handed.splice(0)) queue.report(id, code);
+  };
+  return { clock, queue, breaker, handed, texts, report, troubles };
+}
+
+function open(breaker: Breaker): void {
+  for (let i = 0; i < BREAKER_DEFAULTS.failureThreshold; i++) breaker.failure('down');
+}
+
+describe('order', () => {
+  test('what comes back takes its old place before what waits', async () => {
+    const { queue, breaker, handed, texts, report } = desk();
+    for (const text of ['a', 'b', 'c']) queue.send(new Letter(text));
+    open(breaker);
+    for (const text of ['d', 'e']) queue.send(new Letter(text));
+    const [a, b, c] = handed.splice(0);
+    queue.report(c?.id ?? -1, -192);
+    queue.report(a?.id ?? -1, -192);
+    queue.report(b?.id ?? -1, -192);
+    breaker.success();
+    breaker.success();
+    await settle();
+    expect(texts()).toBe('a b c d e');
+    report(0);
+    expect(queue.delivered).toBe(5);
+  });
+
+  test('a long wait goes out in order, a few hundred a turn', async () => {
+    const { queue, breaker, handed } = desk();
+    open(breaker);
+    for (let i = 0; i < 3_000; i++) queue.send(new Letter(`${i}`));
+    breaker.success();
+    breaker.success();
+    expect(handed.length).toBeLessThan(1_000);
+    queue.send(new Letter('3000'));
+    for (let i = 0; i < 20; i++) await settle();
+    expect(handed.map(({ text }) => Number(text))).toEqual(Array.from({ length: 3_001 }, (_, i) => i));
+    expect(queue.waitingBytes).toBe(0);
+  });
+
+  test('a full client is asked again a little later, and nothing overtakes', async () => {
+    let full = true;
+    const { queue, clock, texts } = desk(() => (full ? QUEUE_FULL : 0));
+    for (const text of ['a', 'b']) queue.send(new Letter(text));
+    await clock.advance(1_000);
+    expect(texts()).toBe('');
+    full = false;
+    await clock.advance(200);
+    expect(texts()).toBe('a b');
+  });
+});
+
+describe('messages that are not taken', () => {
+  test('too large in company: alone; too large alone: halves, in their place', async () => {
+    const { queue, handed, texts, report } = desk();
+    for (const text of ['aaaa', 'b', 'c']) queue.send(new Letter(text));
+    report(TOO_LARGE);
+    queue.send(new Letter('d'));
+    await settle();
+    expect(texts()).toBe('aaaa');
+    report(TOO_LARGE);
+    await settle();
+    expect(texts()).toBe('aa aa');
+    report(0);
+    await settle();
+    expect(texts()).toBe('b');
+    report(0);
+    await settle();
+    expect(texts()).toBe('c');
+    report(0);
+    await settle();
+    expect(texts()).toBe('d');
+    expect(handed.length).toBe(1);
+  });
+
+  test('too large for the client itself: halves at once, down to what cannot be halved', async () => {
+    const { queue, texts } = desk((text) => (text.length > 2 || text.includes('X') ? TOO_LARGE : 0));
+    const single = new Letter('X');
+    queue.send(new Letter('abcde'));
+    queue.send(single);
+    queue.send(new Letter('f'));
+    for (let i = 0; i < 5; i++) await settle();
+    expect(texts()).toBe('ab c de f');
+    expect(single.fate).toBe(`refused ${TOO_LARGE}`);
+  });
+
+  test('not allowed: told at once, and the others go on', async () => {
+    const { queue, handed, texts, report } = desk();
+    const a = new Letter('a');
+    queue.send(a);
+    report(NOT_ALLOWED);
+    queue.send(new Letter('b'));
+    await settle();
+    expect(a.fate).toBe(`refused ${NOT_ALLOWED}`);
+    expect(texts()).toBe('b');
+    expect(handed.length).toBe(1);
+  });
+
+  test('a producer beyond repair: everything under way is sent again by the next one', async () => {
+    const { queue, handed, texts, report, troubles } = desk();
+    const letters = ['a', 'b', 'c'].map((text) => new Letter(text));
+    for (const letter of letters) queue.send(letter);
+    queue.report(handed[1]?.id ?? -1, FATAL);
+    expect(troubles).toEqual(['fatal']);
+    queue.hold();
+    const old = handed.splice(0);
+    queue.send(new Letter('d'));
+    await settle();
+    expect(texts()).toBe('');
+    queue.release();
+    await settle();
+    for (const { id } of old) queue.report(id, 0);
+    expect(letters.map((letter) => letter.fate)).toEqual(['', '', '']);
+    expect(texts()).toBe('a b c d');
+    report(0);
+    expect(letters.map((letter) => letter.fate)).toEqual(['delivered', 'delivered', 'delivered']);
+  });
+});
+
+describe('the breaker', () => {
+  test('half open lets its probes through and no more; their success frees the rest', async () => {
+    const { queue, breaker, handed, texts, clock } = desk();
+    open(breaker);
+    for (const text of ['a', 'b', 'c', 'd', 'e']) queue.send(new Letter(text));
+    await settle();
+    expect(texts()).toBe('');
+    await clock.advance(BREAKER_DEFAULTS.openMs);
+    expect(texts()).toBe('a b c');
+    queue.report(handed[0]?.id ?? -1, 0);
+    queue.report(handed[1]?.id ?? -1, 0);
+    await settle();
+    expect(breaker.state).toBe('closed');
+    expect(texts()).toBe('a b c d e');
+  });
+
+  test('an acknowledgement of something sent before half-opens it at once', async () => {
+    const { queue, breaker, handed, texts } = desk();
+    queue.send(new Letter('a'));
+    open(breaker);
+    queue.send(new Letter('b'));
+    queue.report(handed[0]?.id ?? -1, 0);
+    await settle();
+    expect(breaker.state).toBe('half_open');
+    expect(texts()).toBe('a b');
+  });
+
+  test('a drain sends in spite of it; what is left is given up in order', async () => {
+    const { queue, breaker, texts, report } = desk();
+    open(breaker);
+    const letters = ['a', 'b'].map((text) => new Letter(text));
+    for (const letter of letters) queue.send(letter);
+    let drained = false;
+    const end = queue.drained().then(() => {
+      drained = true;
+    });
+    await settle();
+    expect(texts()).toBe('a b');
+    expect(drained).toBe(false);
+    report(0);
+    await end;
+    open(breaker);
+    queue.send(new Letter('c'));
+    queue.send(new Letter('d'));
+    expect(queue.abandon().map((left) => left.value.toString())).toEqual(['c', 'd']);
+    expect(queue.waitingMessages + queue.underWayMessages).toBe(0);
+  });
+});
