@@ -7,9 +7,10 @@ import { Coverage } from './coverage.ts';
 import { Link, type LinkEnd, type LinkOwner } from './link.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import { Rotation } from './rotation.ts';
-import { type ConnectionSnapshot, codeSnapshot, microsOf, socketSnapshot } from './snapshot.ts';
+import { recordSilence } from './silence.ts';
+import { type ConnectionSnapshot, codeSnapshot, socketSnapshot } from './snapshot.ts';
 import { verdict } from './verdict.ts';
-import { type Silence, together, Watchdog } from './watchdog.ts';
+import { Watchdog } from './watchdog.ts';
 
 const TICK_MS = 1000;
 /** A tick this late means that the process stood still. */
@@ -18,13 +19,8 @@ const STALL_MS = 5000;
 const SPREAD_MS = 500;
 /** Of codes that turn silent together, no more than this many are subscribed anew. */
 const REPAIRS = 20;
-/** A quiet stream brings no period of data: a socket that carried it for this many such periods is good as well. */
-const QUIET_FACTOR = 10;
 
-/**
- * The codes of one connection, kept flowing: one socket, or two while a successor takes over. Time and chance come
- * through the clock. After `stop` a connection is not started again.
- */
+/** The codes of one connection, kept flowing over one socket, or two while a successor takes over. Ends with `stop`. */
 export class Connection implements LinkOwner {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;
@@ -337,20 +333,13 @@ export class Connection implements LinkOwner {
     const primary = this.#primary;
     if (primary?.state !== 'open') return;
     const { silent, dark } = this.#watchdog.check(nowMs);
-    for (const symbols of together(silent)) this.#silenced(symbols);
+    recordSilence(silent, this.#wanted, this.#coverage, this.#events, this.#parts.clock);
     if (dark) {
       this.#dark = true;
       this.#become('stale', 'no data', null);
     } else if (silent.length <= REPAIRS) for (const { symbol } of silent) primary.resync(symbol);
     const mute = primary.outcome === null && nowMs - primary.openedMs > this.#parts.settings.staleAfterMs;
     if (dark || mute) this.#rotation.dark();
-  }
-
-  #silenced(silent: readonly Silence[]): void {
-    const markets = silent.flatMap(({ symbol }) => this.#wanted.get(symbol) ?? []);
-    const lastMs = Math.min(...silent.map((silence) => silence.lastMs));
-    this.#coverage.lose(markets, microsOf(lastMs, this.#parts.clock), 'stale', 0);
-    for (const market of markets) this.#events.silent(market, true);
   }
 
   /** A successor that takes too long takes over with what it has; one that has nothing goes. */
@@ -363,9 +352,7 @@ export class Connection implements LinkOwner {
 
   /** After a period of good data failures count from zero again. */
   #judge(link: Link): void {
-    const { goodAfterMs } = this.#parts.settings;
-    const ageMs = link.outcome === 'good' ? this.#parts.clock.now() - link.openedMs : 0;
-    if (link.dataSpanMs < goodAfterMs && ageMs < QUIET_FACTOR * goodAfterMs) return;
+    if (!link.good(this.#parts.clock.now())) return;
     this.#backoff.reset();
     this.#bans = 0;
   }
@@ -392,10 +379,7 @@ export class Connection implements LinkOwner {
   }
 
   #links(): Link[] {
-    const links = [...this.#leaving];
-    if (this.#successor) links.push(this.#successor);
-    if (this.#primary) links.push(this.#primary);
-    return links;
+    return [...this.#leaving, this.#successor, this.#primary].filter((link) => link !== null);
   }
 
   #closeAll(): void {

@@ -19,6 +19,8 @@ const TRAVEL_SLACK = 1_000_000;
 const RESYNC_MS = 1000;
 const RESYNC_MAX_MS = 60_000;
 const CALM_MS = 300_000;
+/** See `good`. */
+const QUIET_FACTOR = 10;
 
 /** Why a socket is no more. `remote`: the exchange or the network ended it; the others were our decision. */
 export type EndCause = 'remote' | 'open_timeout' | 'dead' | 'mute' | 'replaced' | 'stopped';
@@ -141,9 +143,12 @@ export class Link implements SocketHandle {
     return this.#state === 'open' && this.#subscriptions.settled;
   }
 
-  /** Milliseconds between its first and its last rows; 0 before there were any. */
-  get dataSpanMs(): number {
-    return this.#lastDataMs - this.#firstDataMs || 0;
+  /** Whether data has flowed for a while. A quiet stream proves itself by being served for far longer. */
+  good(nowMs: number): boolean {
+    const { goodAfterMs } = this.#parts.settings;
+    const dataMs = this.#lastDataMs - this.#firstDataMs || 0;
+    const servedMs = this.outcome === 'good' ? nowMs - this.openedMs : 0;
+    return dataMs >= goodAfterMs || servedMs >= QUIET_FACTOR * goodAfterMs;
   }
 
   /** Whether this socket receives that code. */

@@ -1,7 +1,10 @@
 /** How many of a code's latest silences its median is taken from. */
-const KEPT = 15;
-/** Silences that must have been seen before a code counts as one of known rate. */
-const ENOUGH = 3;
+const KEPT = 31;
+/**
+ * Silences that must have been seen before a code counts as one of known rate. The median of fewer is too often far too
+ * small: of random trade, once in 500 codes with 10 of them, once in 20,000 with 15.
+ */
+const ENOUGH = 15;
 /** A code is silent for too long above this many times its median silence. */
 const FACTOR = 20;
 
@@ -110,7 +113,7 @@ export class Watchdog {
   #limit(activity: Activity, nowMs: number): number | null {
     const known = Math.min(activity.count, KEPT);
     if (known < ENOUGH) {
-      // Rows all through a quarter of the setting, hardly a pause between them: a busy code.
+      // Rows all through a quarter of the setting, with hardly a pause between them: a busy code.
       const busyMs = activity.lastMs - activity.firstMs;
       let pausesMs = 0;
       for (let i = 0; i < known; i++) pausesMs += activity.gaps[i] ?? 0;
@@ -120,16 +123,4 @@ export class Watchdog {
     const sorted = activity.gaps.slice(0, known).sort();
     return Math.max(this.#settingMs, FACTOR * (sorted[known >> 1] ?? 0));
   }
-}
-
-/** Codes that fell silent within the same second, so that they share a record. */
-export function together(silent: readonly Silence[]): Silence[][] {
-  const groups = new Map<number, Silence[]>();
-  for (const silence of silent) {
-    const second = Math.floor(silence.lastMs / 1000);
-    const group = groups.get(second);
-    if (group) group.push(silence);
-    else groups.set(second, [silence]);
-  }
-  return [...groups.values()];
 }
