@@ -76,12 +76,12 @@ function split(symbol: string): Pair | null {
 
 function session(type: RequestType, markets: Markets): Session {
   const channel = type === 'ticker' ? 'ticker' : 'matches';
-  const wanted = new Set<string>();
+  const asked = new Asked();
   return {
     open: () => [],
     change(_want, add, drop) {
-      for (const { symbol } of drop) wanted.delete(symbol);
-      for (const { symbol } of add) wanted.add(symbol);
+      asked.drop(drop);
+      asked.add(add);
       return [...request('unsubscribe', channel, drop), ...request('subscribe', channel, add)];
     },
     read(text, receivedAt, emit) {
@@ -94,9 +94,9 @@ function session(type: RequestType, markets: Markets): Session {
         case 'last_match':
           return type === 'trade' ? trade(frame, text, markets, receivedAt, emit) : emit({ kind: 'alive' });
         case 'subscriptions':
-          return emit({ kind: 'ack', symbols: confirmed(frame, channel) });
+          return acknowledged(frame, channel, asked, emit);
         case 'error':
-          return refusal(frame, wanted, emit);
+          return refusal(frame, asked, emit);
         default:
           return typeof frame.type === 'string'
             ? emit({ kind: 'alive' })
@@ -116,25 +116,55 @@ function request(verb: string, channel: string, markets: readonly Market[]): str
  * {"type":"subscriptions","channels":[{"name":"matches","product_ids":["BTC-USD"],"account_ids":null},…]}
  * The whole state of the socket, in any order.
  */
-function confirmed(frame: JsonObject, channel: string): string[] {
+function acknowledged(frame: JsonObject, channel: string, asked: Asked, emit: Emit): void {
   const channels: unknown[] = Array.isArray(frame.channels) ? frame.channels : [];
-  return channels.flatMap((entry) => {
+  const symbols = channels.flatMap((entry) => {
     if (!isObject(entry) || entry.name !== channel || !Array.isArray(entry.product_ids)) return [];
     return entry.product_ids.filter((id): id is string => typeof id === 'string');
   });
+  asked.confirm(symbols);
+  emit({ kind: 'ack', symbols });
 }
 
 /**
  * {"type":"error","message":"Failed to subscribe","reason":"level2, level3, and full channels now require …"}
- * The products meant stand in the reason or nowhere. Three reasons announce that the server will close the socket.
+ * The products meant stand in the reason or nowhere. Whether one spoils its whole request is unknown; subscribing twice
+ * does no harm, so the others are asked for again. Three reasons announce that the server will close the socket.
  */
-function refusal(frame: JsonObject, wanted: ReadonlySet<string>, emit: Emit): void {
+function refusal(frame: JsonObject, asked: Asked, emit: Emit): void {
   const message = words(frame.message);
-  const reason = words(frame.reason);
-  const all = reason === '' ? message : `${message}: ${reason}`;
+  const all = [message, words(frame.reason)].filter((text) => text !== '').join(': ');
   if (/ErrSlowConsume|ErrSlowRead|Message too big/i.test(all)) return emit({ kind: 'restart', reason: all });
-  const symbols = reason.split(/[^A-Z0-9-]+/).filter((word) => wanted.has(word));
-  emit({ kind: 'refused', symbols, reason: all });
+  const { named, others } = asked.refuse(words(frame.reason).split(/[^A-Z0-9-]+/));
+  emit({ kind: 'refused', symbols: named, reason: all });
+  for (const symbol of others) emit({ kind: 'resync', symbol });
+}
+
+/** Subscribe requests whose symbols are not all confirmed; errors name no request. */
+class Asked {
+  #requests: Set<string>[] = [];
+
+  add(markets: readonly Market[]): void {
+    if (markets.length > 0) this.#requests.push(new Set(markets.map(({ symbol }) => symbol)));
+  }
+
+  drop(markets: readonly Market[]): void {
+    this.confirm(markets.map(({ symbol }) => symbol));
+  }
+
+  confirm(symbols: readonly string[]): void {
+    for (const request of this.#requests) for (const symbol of symbols) request.delete(symbol);
+    this.#requests = this.#requests.filter(({ size }) => size > 0);
+  }
+
+  /** The symbols among `words`, and what else their requests asked for. */
+  refuse(words: readonly string[]): { named: string[]; others: string[] } {
+    const hit = this.#requests.filter((request) => words.some((word) => request.has(word)));
+    this.#requests = this.#requests.filter((request) => !hit.includes(request));
+    const symbols = [...new Set(hit.flatMap((request) => [...request]))];
+    const isNamed = (symbol: string) => words.includes(symbol);
+    return { named: symbols.filter(isNamed), others: symbols.filter((symbol) => !isNamed(symbol)) };
+  }
 }
 
 /** Absent in some frames, and the zero time of the server's language where it knows none: then ours stands in. */

@@ -52,7 +52,14 @@ export function talk(exchange: Exchange, type: RequestType, { protocol, listings
     for (const event of eventsOf(session, text, RECEIVED_AT)) {
       events.push(event);
       if (event.kind === 'send') send(event.text);
+      if (event.kind === 'resync') again(event.symbol);
     }
+  }
+
+  function again(symbol: string): void {
+    const market = have.filter((one) => one.symbol === symbol);
+    for (const frame of session.change(have, [], market)) send(frame);
+    for (const frame of session.change(have, market, [])) send(frame);
   }
 
   obey(conversation.open());
