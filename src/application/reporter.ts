@@ -38,6 +38,7 @@ export class Reporter {
   readonly #log: Log;
   readonly #collectorId: string;
   readonly #errors: Fold<{ fault: Fault; scope: ErrorScope }>;
+  readonly #counts = new Map<string, number>();
   readonly #listeners: ((event: StreamEvent) => void)[] = [];
 
   constructor(outbox: Outbox, clock: Clock, log: Log, collectorId: string) {
@@ -90,6 +91,7 @@ export class Reporter {
   /** By the error table: log, `ws.error`, `ws.dlq`; identical ones within a minute are folded with a count. */
   error(fault: Fault, scope: ErrorScope): void {
     const { target, code = '' } = scope;
+    this.#counts.set(fault.code, (this.#counts.get(fault.code) ?? 0) + 1);
     this.#errors.add(
       `${fault.code}|${target ? streamKey(target) : ''}|${code}|${fault.subject}|${fault.message}`,
       {
@@ -97,6 +99,11 @@ export class Reporter {
         scope,
       },
     );
+  }
+
+  /** Errors by code since the start, each counted, folded or not. */
+  get errors(): ReadonlyMap<string, number> {
+    return this.#counts;
   }
 
   /** Resolves when the broker acknowledged it. */

@@ -88,7 +88,10 @@ export class RunningStream {
       account: this.#account,
       stats: this.stats,
       onRejected: (rejected) => this.#rejects.report(rejected),
-      onMissing: (lane, first, last) => this.#missing(lane, first, last),
+      onMissing: (lane, first, last) => {
+        this.stats.missing += last - first + 1;
+        this.#missing(lane, first, last);
+      },
       stamp: () => ({ correlationId: this.#desired.correlation_id, fence: null }),
     });
   }
@@ -105,6 +108,11 @@ export class RunningStream {
     return this.#account.used;
   }
 
+  /** The most of the byte budget that this stream may hold. */
+  get shareBytes(): number {
+    return this.#deps.budget.share;
+  }
+
   get paused(): boolean {
     return this.#paused;
   }
@@ -115,6 +123,14 @@ export class RunningStream {
 
   snapshots(): ConnectionSnapshot[] {
     return [...this.#connections.values()].map((connection) => connection.snapshot());
+  }
+
+  /** The connections by the number of their shard. */
+  shards(): { readonly shard: number; readonly connection: ConnectionSnapshot }[] {
+    return [...this.#connections].map(([shard, connection]) => ({
+      shard,
+      connection: connection.snapshot(),
+    }));
   }
 
   /** Makes the sockets carry what is desired: codes join and leave their shard's socket, shards come and go. */
@@ -142,7 +158,7 @@ export class RunningStream {
     for (const shard of [...this.#connections.keys()]) this.#drop(shard);
     await Promise.all(this.#closing);
     await this.#pipeline.finish();
-    this.stats.runTo = this.#deps.clock.micros();
+    this.stats.end(this.#deps.clock.micros());
     this.#rejects.flush();
   }
 
@@ -170,7 +186,10 @@ export class RunningStream {
         openSocket,
         gate,
         pipe: (handle) => this.#pipeline.attach(handle),
-        nextSocketId,
+        nextSocketId: () => {
+          this.stats.sockets++;
+          return nextSocketId();
+        },
       },
       this.#events(shard, address),
     );
@@ -194,6 +213,7 @@ export class RunningStream {
 
   #pressure(stop: boolean): void {
     this.#paused = stop;
+    if (stop) this.stats.pauses++;
     for (const connection of this.#connections.values()) {
       if (stop) connection.pause();
       else connection.resume();

@@ -20,8 +20,7 @@ export class StreamFigures {
       figure = { target, stats: new StreamStats() };
       this.#streams.set(key, figure);
     }
-    figure.stats.runFrom = at;
-    figure.stats.runTo = null;
+    figure.stats.begin(at);
     return figure.stats;
   }
 

@@ -10,9 +10,9 @@ export function costOf(rows: readonly Row[]): number {
 }
 
 /** Share of the whole above which ticker streams stop reading: the next ticker heals the gap, a lost trade is lost. */
-const TICKERS_STOP_AT = 0.85;
+export const TICKERS_STOP_AT = 0.85;
 /** Reading starts again when a pressure has fallen to this share of the mark that caused it. */
-const RESUME_AT = 0.7;
+export const RESUME_AT = 0.7;
 
 /**
  * Bytes received but not yet acknowledged. It bounds the memory of the whole collector while a broker is slow or

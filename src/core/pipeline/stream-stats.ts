@@ -28,28 +28,53 @@ export class StreamStats {
   ackedBytes = 0;
   /** Rows the writer gave up on at the stop deadline. */
   undelivered = 0;
-  /** When the present run began, and when the last one ended; epoch µs. */
-  runFrom: Micros | null = null;
-  runTo: Micros | null = null;
+  /** Trades that never came, by their ids. */
+  missing = 0;
+  /** Sockets opened or tried. */
+  sockets = 0;
+  /** The batch that was acknowledged last: its rows, and when. */
+  lastBatchRows = 0;
+  lastBatchAt: Micros = 0;
+  /** How often the byte budget made the stream stop reading. */
+  pauses = 0;
 
+  #runs: { readonly from: Micros; to: Micros }[] = [];
   /** Minutes that were not closed, oldest first. */
   readonly #open: MinuteStats[] = [];
   readonly #network = new SignedHistogram();
   readonly #delivery = new Histogram();
+  #lastClosed: MinuteStats | null = null;
   #closedUntil: Micros = 0;
   #latest = NEVER;
   /** What comes back after its minute was closed; it counts in the totals alone. */
   #late = new MinuteStats(0);
 
+  /** A run of the stream begins. */
+  begin(at: Micros): void {
+    this.#runs.push({ from: at, to: Number.POSITIVE_INFINITY });
+  }
+
+  /** It ended, and so has everything that it received. */
+  end(at: Micros): void {
+    const run = this.#runs.at(-1);
+    if (run) run.to = at;
+  }
+
+  /** Whether the stream ran at any time between the two. */
+  ran(from: Micros, to: Micros): boolean {
+    return this.#runs.some((run) => run.from < to && run.to >= from);
+  }
+
+  /** Where what is still to be reported begins: the oldest open minute or run; null where there is neither. */
+  get since(): Micros | null {
+    const first = Math.min(this.#open[0]?.start ?? NONE, this.#runs[0]?.from ?? NONE);
+    return first === NONE ? null : Math.max(first, this.#closedUntil);
+  }
+
   /** The minute that what arrived at `at` counts in. */
   minute(at: Micros): MinuteStats {
     const latest = this.#latest;
     return at >= latest.start && at < latest.end ? latest : this.#find(at);
-  }
-
-  /** The minutes that ended by `until` and were not closed, oldest first. */
-  ended(until: Micros): MinuteStats[] {
-    return this.#open.filter(({ end }) => end <= until);
   }
 
   /** The minutes that are still open, oldest first. */
@@ -60,7 +85,12 @@ export class StreamStats {
   /** Takes everything before `until` out of the open minutes; what still comes of it counts in the totals alone. */
   close(until: Micros): void {
     this.#closedUntil = Math.max(this.#closedUntil, until);
-    while (this.#open[0] && this.#open[0].start < until) this.#keep(this.#open.shift() as MinuteStats);
+    this.#runs = this.#runs.filter(({ to }) => to >= until);
+    for (let first = this.#open[0]; first && first.start < until; first = this.#open[0]) {
+      this.#open.shift();
+      this.#keep(first);
+      this.#lastClosed = first;
+    }
     if (this.#latest.start < until) this.#latest = NEVER;
     this.#keep(this.#late);
     this.#late = new MinuteStats(0);
@@ -82,6 +112,18 @@ export class StreamStats {
     return all;
   }
 
+  /** Both of the rows that arrived since the start of the minute before last, for who looks on. */
+  recent(): { network: SignedHistogram; delivery: Histogram } {
+    const network = new SignedHistogram();
+    const delivery = new Histogram();
+    const minutes = this.#lastClosed ? [this.#lastClosed, ...this.#open] : this.#open;
+    for (const minute of minutes) {
+      network.merge(minute.network);
+      delivery.merge(minute.delivery);
+    }
+    return { network, delivery };
+  }
+
   #keep({ network, delivery }: MinuteStats): void {
     this.#network.merge(network);
     this.#delivery.merge(delivery);
@@ -100,4 +142,5 @@ export class StreamStats {
   }
 }
 
+const NONE = Number.POSITIVE_INFINITY;
 const NEVER = new MinuteStats(Number.NEGATIVE_INFINITY);

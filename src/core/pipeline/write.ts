@@ -26,6 +26,8 @@ export function write(
     const { rows, lane } = batch;
     stats.acked += rows.length;
     stats.batches++;
+    stats.lastBatchRows = rows.length;
+    stats.lastBatchAt = ack.at;
     stats.ackedBytes += ack.bytes;
     lane.acked += rows.length;
     let minute = stats.minute(rows[0]?.received_at ?? 0);

@@ -1,0 +1,51 @@
+import type { Gap, StreamEvent, TargetName } from '../../core/events.ts';
+
+/** A gap that is over, and the stream it was in. */
+export interface PastGap {
+  readonly target: TargetName;
+  readonly gap: Gap & { readonly to: number };
+}
+
+/** Gaps of one stream and cause since the start. */
+export interface GapCount {
+  readonly target: TargetName;
+  readonly cause: string;
+  gaps: number;
+  /** Seconds of every gap, times the codes it held. */
+  codeSeconds: number;
+}
+
+const KEPT = 200;
+
+/** Counts the gaps that were told, each once, when it is over, and keeps the latest. */
+export class GapCounts {
+  readonly #counts = new Map<string, GapCount>();
+  /** Oldest first. */
+  readonly #latest: PastGap[] = [];
+
+  readonly take = ({ kind, target, gap }: StreamEvent): void => {
+    if (kind !== 'gap' || !target || !gap || gap.to === null) return;
+    const key = `${target.exchange}|${target.request_type}|${gap.cause}`;
+    let count = this.#counts.get(key);
+    if (!count) {
+      count = { target, cause: gap.cause, gaps: 0, codeSeconds: 0 };
+      this.#counts.set(key, count);
+    }
+    count.gaps++;
+    count.codeSeconds += (Math.max(0, gap.to - gap.from) / 1e6) * gap.codes.length;
+    this.#latest.push({ target, gap: { ...gap, to: gap.to } });
+    if (this.#latest.length > KEPT) this.#latest.shift();
+  };
+
+  all(): readonly GapCount[] {
+    return [...this.#counts.values()];
+  }
+
+  /** The latest gaps of a stream that ended at or after `since`, oldest first. */
+  latest({ exchange, request_type }: Pick<TargetName, 'exchange' | 'request_type'>, since = 0): PastGap[] {
+    return this.#latest.filter(
+      ({ target, gap }) =>
+        target.exchange === exchange && target.request_type === request_type && gap.to >= since,
+    );
+  }
+}

@@ -1,0 +1,77 @@
+import type { Cancel, Clock } from '../../common/clock.ts';
+import type { Target } from '../../core/events.ts';
+import type { Micros } from '../../core/market/market.ts';
+import { MINUTE } from '../../core/pipeline/minute-stats.ts';
+import type { Message } from '../../core/ports.ts';
+import type { StreamFigure, StreamFigures } from './figures.ts';
+import { minuteMessages, minuteOf, silentMinute } from './minute-messages.ts';
+
+/** After the boundary: time for what arrived just before it to come through. */
+const SETTLE_MS = 500;
+/** A minute whose rows are not all acknowledged is looked at again after this long. */
+const AGAIN_MS = 500;
+/** It is reported after this long whatever is still missing, so that a lost partition hides nothing else. */
+const HOLD: Micros = 300_000_000;
+
+export interface MinuteMetricsDeps {
+  readonly clock: Clock;
+  readonly figures: StreamFigures;
+  /** Codes that the stream carries now. */
+  subscribed(target: Target): number;
+  /** Hands a message to the outbox; must not fail. */
+  publish(message: Message): void;
+}
+
+/**
+ * Three messages per stream and minute, once, at the minute: for every minute in which the stream ran or something
+ * of it arrived. What arrived in a minute counts in it, so a minute is reported when the last of its rows is
+ * acknowledged; while Kafka is away minutes wait, as the messages about them would.
+ */
+export class MinuteMetrics {
+  readonly #deps: MinuteMetricsDeps;
+  #cancel: Cancel = () => {};
+
+  constructor(deps: MinuteMetricsDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    const { clock } = this.#deps;
+    const intoMinute = (clock.micros() % MINUTE) / 1000;
+    this.#later(MINUTE / 1000 - intoMinute + SETTLE_MS);
+  }
+
+  /** After the streams have stopped: reports every minute that is left, the present one as far as it went. */
+  stop(): void {
+    this.#cancel();
+    for (const figure of this.#deps.figures.all()) this.#report(figure, Number.POSITIVE_INFINITY);
+  }
+
+  #later(ms: number): void {
+    this.#cancel = this.#deps.clock.after(ms, () => {
+      const { figures, clock } = this.#deps;
+      const now = clock.micros();
+      const waiting = figures.all().map((figure) => this.#report(figure, now));
+      if (waiting.includes(true)) this.#later(AGAIN_MS);
+      else this.start();
+    });
+  }
+
+  /** Reports what is due. @returns whether a minute that is over has rows on their way */
+  #report({ target, stats }: StreamFigure, until: Micros): boolean {
+    const { clock, subscribed, publish } = this.#deps;
+    const last = Math.min(until, minuteOf(clock.micros()) + MINUTE);
+    for (let since = stats.since; since !== null && minuteOf(since) + MINUTE <= last; since = stats.since) {
+      const start = minuteOf(since);
+      const end = start + MINUTE;
+      const minute = stats.open.find((open) => open.start === start);
+      if (minute && !minute.settled && until < end + HOLD) return true;
+      if (minute || stats.ran(start, end)) {
+        for (const message of minuteMessages(target, minute ?? silentMinute(start), subscribed(target)))
+          publish(message);
+      }
+      stats.close(end);
+    }
+    return false;
+  }
+}

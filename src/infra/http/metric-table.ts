@@ -1,0 +1,99 @@
+import type { MetricDefinition } from '../../common/metrics.ts';
+
+function counter(help: string, ...labels: string[]): MetricDefinition {
+  return { type: 'counter', help, labels };
+}
+
+function gauge(help: string, ...labels: string[]): MetricDefinition {
+  return { type: 'gauge', help, labels };
+}
+
+function histogram(help: string, ...labels: string[]): MetricDefinition {
+  return { type: 'histogram', help, labels };
+}
+
+const STREAM = ['exchange', 'request_type'] as const;
+
+/** Every Prometheus metric of the program; docs/metrics.md holds the same table. Counters count since the start. */
+export const METRICS = {
+  kcs_build_info: gauge('1, with what is running.', 'version', 'commit', 'bun', 'librdkafka', 'collector_id'),
+  kcs_ready: gauge('1 while /readyz says so.'),
+  kcs_dependency_up: gauge('1 while a dependency can be used.', 'dependency'),
+
+  kcs_frames_received_total: counter('Frames that arrived.', ...STREAM),
+  kcs_frames_parsed_total: counter('Frames read without fault.', ...STREAM),
+  kcs_frames_failed_total: counter('Frames with something unreadable in them.', ...STREAM),
+  kcs_received_bytes_total: counter('Payload bytes of frames, as they came.', ...STREAM),
+  kcs_rows_received_total: counter('Rows made out of frames, repeats included.', ...STREAM),
+  kcs_rows_rejected_total: counter('Frames, or elements of them, that did not become a row.', ...STREAM),
+  kcs_rows_repeated_total: counter('Rows that had come before, over another socket or again.', ...STREAM),
+  kcs_rows_acknowledged_total: counter('Rows that Kafka acknowledged.', ...STREAM),
+  kcs_rows_undelivered_total: counter(
+    'Rows given up on: refused for good, or at the stop deadline.',
+    ...STREAM,
+  ),
+  kcs_batches_acknowledged_total: counter('Messages of rows that Kafka acknowledged.', ...STREAM),
+  kcs_acknowledged_bytes_total: counter('Bytes of their values, uncompressed.', ...STREAM),
+  kcs_trades_missing_total: counter('Trades that never came, by the holes in their ids.', ...STREAM),
+  kcs_gaps_total: counter('Intervals without reception that are over.', ...STREAM, 'cause'),
+  kcs_gap_code_seconds_total: counter(
+    'Length of those intervals times the codes in them.',
+    ...STREAM,
+    'cause',
+  ),
+  kcs_sockets_opened_total: counter('Sockets opened or tried.', ...STREAM),
+  kcs_stream_state: gauge('1 for the state the stream is in.', ...STREAM, 'state'),
+  kcs_stream_sockets: gauge('Sockets that are open or opening.', ...STREAM),
+  kcs_stream_codes: gauge('Codes: subscribed, confirmed, refused, stale, in_gap.', ...STREAM, 'status'),
+  kcs_stream_paused: gauge('1 while the byte budget keeps the stream from reading.', ...STREAM),
+  kcs_stream_queued_bytes: gauge('Bytes received and not acknowledged.', ...STREAM),
+  kcs_stream_last_row_timestamp_seconds: gauge('When a row arrived last.', ...STREAM),
+  kcs_exchange_delay_seconds: histogram(
+    'Exchange event to arrival, by both clocks; below 0 counts in the first bucket.',
+    ...STREAM,
+  ),
+  kcs_acknowledge_delay_seconds: histogram('Arrival to acknowledgement by Kafka.', ...STREAM),
+  kcs_code_last_row_timestamp_seconds: gauge('When a row of the code arrived last.', ...STREAM, 'code'),
+  kcs_code_rows_received_total: counter('Rows of the code since its stream started.', ...STREAM, 'code'),
+
+  kcs_market_list_up: gauge('1 where the last refresh of the market list succeeded.', 'exchange'),
+  kcs_market_list_age_seconds: gauge('Since the market list was read.', 'exchange'),
+  kcs_market_list_markets: gauge('Markets in it.', 'exchange'),
+  kcs_exchange_clock_offset_seconds: gauge("How far the exchange's clock is ahead of ours.", 'exchange'),
+  kcs_exchange_clock_uncertainty_seconds: gauge('The offset is true to this, either way.', 'exchange'),
+  kcs_host_breaker_state: gauge('1 for the state of the breaker before a host.', 'host', 'state'),
+
+  kcs_budget_bytes: gauge('Bytes received and not acknowledged, of all streams.'),
+  kcs_budget_limit_bytes: gauge('The most it may be; reading stops there.'),
+  kcs_kafka_breaker_state: gauge('1 for the state of the breaker before Kafka.', 'state'),
+  kcs_kafka_breaker_opened_total: counter('How often it opened.'),
+  kcs_kafka_waiting_messages: gauge('Messages that wait for the breaker or the producer.'),
+  kcs_kafka_waiting_bytes: gauge('Their bytes.'),
+  kcs_kafka_in_flight_messages: gauge('Messages the producer has and no broker acknowledged yet.'),
+  kcs_kafka_in_flight_bytes: gauge('Their bytes.'),
+  kcs_kafka_delivered_messages_total: counter('Messages acknowledged, those about the data included.'),
+  kcs_kafka_delivered_bytes_total: counter('Their bytes, uncompressed.'),
+  kcs_kafka_retried_messages_total: counter('Messages that were sent again.'),
+  kcs_kafka_refused_messages_total: counter('Messages that Kafka will never take.'),
+  kcs_kafka_refused_rows_total: counter('Rows in them.'),
+  kcs_kafka_producers_renewed_total: counter('Producers replaced after a fatal error.'),
+  kcs_kafka_client_queue_messages: gauge("Messages in librdkafka's queues."),
+  kcs_kafka_client_queue_bytes: gauge('Their bytes.'),
+  kcs_kafka_client_sent_messages_total: counter('Messages librdkafka sent to brokers.'),
+  kcs_kafka_client_sent_bytes_total: counter('Bytes librdkafka sent, compressed.'),
+  kcs_kafka_client_requests_total: counter('Requests librdkafka sent.'),
+  kcs_kafka_broker_up: gauge('1 while librdkafka is connected to the broker.', 'broker'),
+  kcs_kafka_broker_rtt_seconds: gauge('Round trip of requests to the broker, mean.', 'broker'),
+  kcs_kafka_broker_rtt_p99_seconds: gauge('The same, 99th percentile.', 'broker'),
+  kcs_kafka_broker_request_errors_total: counter('Requests to the broker that failed.', 'broker'),
+
+  kcs_errors_total: counter('Errors of the error table, before they are folded.', 'code'),
+  kcs_event_loop_lag_seconds: histogram('How late a timer of the event loop was.'),
+  kcs_process_start_time_seconds: gauge('When the process started.'),
+  kcs_process_cpu_seconds_total: counter('CPU time of the process.'),
+  kcs_process_resident_memory_bytes: gauge('Resident memory.'),
+  kcs_process_heap_bytes: gauge('JavaScript heap in use.'),
+  kcs_process_open_fds: gauge('Open files and sockets.'),
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof METRICS;

@@ -1,0 +1,53 @@
+import type { MarketLists } from '../../application/market-lists.ts';
+import type { ClockOffsets } from '../../application/metrics/clock-offsets.ts';
+import type { StreamFigures } from '../../application/metrics/figures.ts';
+import type { GapCounts } from '../../application/metrics/gap-counts.ts';
+import type { Live } from '../../application/metrics/live.ts';
+import type { RunningStream } from '../../application/stream.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { HostBreaker } from '../../core/connection/host-breaker.ts';
+import type { ByteBudget } from '../../core/pipeline/budget.ts';
+import type { Messaging } from '../messaging.ts';
+import type { ProcessFigures } from './process-figures.ts';
+
+/** What this program is, as /status and /metrics show it. */
+export interface VersionInfo {
+  readonly version: string;
+  readonly commit: string;
+  readonly bun: string;
+  /** Null where the addon is not loaded. */
+  readonly librdkafka: string | null;
+}
+
+/** Which drivers run and why. */
+export interface DriverInfo {
+  readonly messaging: string;
+  readonly messagingReason: string;
+  readonly state: string;
+  readonly stateReason: string;
+  readonly useAvro: boolean;
+}
+
+/** Everything that health, status, metrics and the page look at. They only read. */
+export interface Observed {
+  readonly version: VersionInfo;
+  readonly collectorId: string;
+  readonly drivers: DriverInfo;
+  readonly clock: Clock;
+  readonly orchestrator: { streams(): RunningStream[] };
+  readonly figures: StreamFigures;
+  readonly live: Live;
+  readonly gaps: GapCounts;
+  readonly offsets: ClockOffsets;
+  readonly messaging: Pick<Messaging, 'state' | 'bootstrap'>;
+  readonly store: { readonly available: boolean };
+  readonly budget: ByteBudget;
+  readonly lists: Pick<MarketLists, 'state'>;
+  readonly process: ProcessFigures;
+  /** Circuit breakers of the exchanges' hosts as far as this collector has heard of them. */
+  readonly breakers: () => readonly HostBreaker[];
+  /** Errors by code since the start. */
+  readonly errors: () => ReadonlyMap<string, number>;
+  /** Prometheus series per code. */
+  readonly codeLabels: boolean;
+}

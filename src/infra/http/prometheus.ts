@@ -1,0 +1,159 @@
+import type { RunningStream } from '../../application/stream.ts';
+import { Exposition } from '../../common/metrics.ts';
+import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
+import type { StreamState } from '../../core/events.ts';
+import { readiness } from './health.ts';
+import { METRICS, type MetricName } from './metric-table.ts';
+import type { Observed } from './observed.ts';
+
+/** Upper bounds in seconds. */
+const DELAYS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const LAGS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+const STATES: readonly StreamState[] = ['connecting', 'live', 'stale', 'backoff', 'blocked', 'stopped'];
+const BREAKER_STATES = ['closed', 'open', 'half_open'];
+
+type Out = Exposition<MetricName>;
+
+/** Everything countable, in the Prometheus text format. */
+export function prometheus(observed: Observed): string {
+  const out = new Exposition(METRICS);
+  const { version, collectorId } = observed;
+  const { version: release, commit, bun, librdkafka } = version;
+  const build = { version: release, commit, bun, librdkafka: librdkafka ?? '', collector_id: collectorId };
+  out.add('kcs_build_info', 1, build);
+  out.add('kcs_ready', readiness(observed).ready ? 1 : 0);
+  addTotals(out, observed);
+  for (const stream of observed.orchestrator.streams()) addStream(out, stream, observed.codeLabels);
+  addExchanges(out, observed);
+  addKafka(out, observed);
+  addProcess(out, observed);
+  return out.text();
+}
+
+/** Totals of a stream go on after it was stopped, as counters do. */
+function addTotals(out: Out, { figures, gaps }: Observed): void {
+  for (const { target, stats } of figures.all()) {
+    const labels = { exchange: target.exchange, request_type: target.request_type };
+    out.add('kcs_frames_received_total', stats.frames, labels);
+    out.add('kcs_frames_parsed_total', stats.parsed, labels);
+    out.add('kcs_frames_failed_total', stats.failed, labels);
+    out.add('kcs_received_bytes_total', stats.bytes, labels);
+    out.add('kcs_rows_received_total', stats.rows, labels);
+    out.add('kcs_rows_rejected_total', stats.rejected, labels);
+    out.add('kcs_rows_repeated_total', stats.repeats, labels);
+    out.add('kcs_rows_acknowledged_total', stats.acked, labels);
+    out.add('kcs_rows_undelivered_total', stats.undelivered, labels);
+    out.add('kcs_batches_acknowledged_total', stats.batches, labels);
+    out.add('kcs_acknowledged_bytes_total', stats.ackedBytes, labels);
+    out.add('kcs_trades_missing_total', stats.missing, labels);
+    out.add('kcs_sockets_opened_total', stats.sockets, labels);
+    out.addHistogram('kcs_exchange_delay_seconds', stats.network(), DELAYS, labels);
+    out.addHistogram('kcs_acknowledge_delay_seconds', stats.delivery(), DELAYS, labels);
+  }
+  for (const { target, cause, gaps: count, codeSeconds } of gaps.all()) {
+    const labels = { exchange: target.exchange, request_type: target.request_type, cause };
+    out.add('kcs_gaps_total', count, labels);
+    out.add('kcs_gap_code_seconds_total', codeSeconds, labels);
+  }
+}
+
+function addStream(out: Out, stream: RunningStream, perCode: boolean): void {
+  const { exchange, request_type } = stream.target;
+  const labels = { exchange, request_type };
+  const connections = stream.snapshots();
+  out.addState('kcs_stream_state', STATES, stream.state, labels);
+  out.add('kcs_stream_sockets', connections.flatMap(({ sockets }) => sockets).length, labels);
+  for (const [status, count] of Object.entries(codeCounts(connections)))
+    out.add('kcs_stream_codes', count, { ...labels, status });
+  out.add('kcs_stream_paused', stream.paused ? 1 : 0, labels);
+  out.add('kcs_stream_queued_bytes', stream.queuedBytes, labels);
+  let last = 0;
+  for (const lane of stream.lanes) {
+    last = Math.max(last, lane.lastReceivedAt);
+    if (!perCode) continue;
+    const code = { ...labels, code: lane.market.code };
+    out.add('kcs_code_last_row_timestamp_seconds', lane.lastReceivedAt / 1e6, code);
+    out.add('kcs_code_rows_received_total', lane.received, code);
+  }
+  out.add('kcs_stream_last_row_timestamp_seconds', last === 0 ? null : last / 1e6, labels);
+}
+
+/** How many codes of the connections are what. */
+export function codeCounts(connections: readonly ConnectionSnapshot[]) {
+  const counts = { subscribed: 0, confirmed: 0, refused: 0, stale: 0, in_gap: 0 };
+  for (const { codes } of connections) {
+    for (const code of codes) {
+      counts.subscribed++;
+      if (code.confirmed) counts.confirmed++;
+      if (code.refused !== null) counts.refused++;
+      if (code.stale) counts.stale++;
+      if (code.missing) counts.in_gap++;
+    }
+  }
+  return counts;
+}
+
+function addExchanges(out: Out, { figures, lists, offsets, clock, breakers }: Observed): void {
+  for (const exchange of new Set(figures.all().map(({ target }) => target.exchange))) {
+    const { error, refreshedAt, listed } = lists.state(exchange);
+    const age = refreshedAt === null ? null : (clock.now() - refreshedAt) / 1000;
+    const clocks = offsets.of(exchange);
+    out.add('kcs_market_list_up', error === null && refreshedAt !== null ? 1 : 0, { exchange });
+    out.add('kcs_market_list_age_seconds', age, { exchange });
+    out.add('kcs_market_list_markets', listed, { exchange });
+    out.add('kcs_exchange_clock_offset_seconds', clocks?.offset ?? null, { exchange });
+    out.add('kcs_exchange_clock_uncertainty_seconds', clocks?.uncertainty ?? null, { exchange });
+  }
+  for (const { host, state } of breakers())
+    out.addState('kcs_host_breaker_state', BREAKER_STATES, state, { host });
+}
+
+function addKafka(out: Out, { messaging, budget }: Observed): void {
+  const { breaker, waiting, inFlight, delivered, retried, refused, renewed, client } = messaging.state();
+  out.add('kcs_budget_bytes', budget.used);
+  out.add('kcs_budget_limit_bytes', budget.total);
+  if (breaker) {
+    out.addState('kcs_kafka_breaker_state', BREAKER_STATES, breaker.state);
+    out.add('kcs_kafka_breaker_opened_total', breaker.opened);
+  }
+  out.add('kcs_kafka_waiting_messages', waiting.messages);
+  out.add('kcs_kafka_waiting_bytes', waiting.bytes);
+  out.add('kcs_kafka_in_flight_messages', inFlight.messages);
+  out.add('kcs_kafka_in_flight_bytes', inFlight.bytes);
+  out.add('kcs_kafka_delivered_messages_total', delivered.messages);
+  out.add('kcs_kafka_delivered_bytes_total', delivered.bytes);
+  out.add('kcs_kafka_retried_messages_total', retried);
+  out.add('kcs_kafka_refused_messages_total', refused.messages);
+  out.add('kcs_kafka_refused_rows_total', refused.rows);
+  out.add('kcs_kafka_producers_renewed_total', renewed);
+  if (!client) return;
+  out.add('kcs_kafka_client_queue_messages', client.queuedMessages);
+  out.add('kcs_kafka_client_queue_bytes', client.queuedBytes);
+  out.add('kcs_kafka_client_sent_messages_total', client.sentMessages);
+  out.add('kcs_kafka_client_sent_bytes_total', client.sentBytes);
+  out.add('kcs_kafka_client_requests_total', client.requests);
+  for (const { name, state, rttAvgMs, rttP99Ms, requestErrors } of client.brokers) {
+    const labels = { broker: name };
+    out.add('kcs_kafka_broker_up', state === 'UP' ? 1 : 0, labels);
+    out.add('kcs_kafka_broker_rtt_seconds', rttAvgMs / 1000, labels);
+    out.add('kcs_kafka_broker_rtt_p99_seconds', rttP99Ms / 1000, labels);
+    out.add('kcs_kafka_broker_request_errors_total', requestErrors, labels);
+  }
+}
+
+function addProcess(out: Out, observed: Observed): void {
+  const { process: own, store, drivers, errors } = observed;
+  const { breaker } = observed.messaging.state();
+  out.add('kcs_dependency_up', !breaker || breaker.state === 'closed' ? 1 : 0, {
+    dependency: drivers.messaging,
+  });
+  out.add('kcs_dependency_up', store.available ? 1 : 0, { dependency: drivers.state });
+  for (const [code, count] of errors()) out.add('kcs_errors_total', count, { code });
+  out.addHistogram('kcs_event_loop_lag_seconds', own.lag, LAGS);
+  out.add('kcs_process_start_time_seconds', own.startedAt);
+  out.add('kcs_process_cpu_seconds_total', own.cpuSeconds());
+  out.add('kcs_process_resident_memory_bytes', own.residentBytes());
+  out.add('kcs_process_heap_bytes', own.heapBytes());
+  out.add('kcs_process_open_fds', own.openFiles());
+}

@@ -1,0 +1,36 @@
+import { readiness } from './health.ts';
+import type { Observed } from './observed.ts';
+import { prometheus } from './prometheus.ts';
+import { type Route, text } from './server.ts';
+import { status, streamStatus } from './status.ts';
+
+/** What the collector answers over HTTP. Health and metrics are open to machines; the rest asks for the token. */
+export function routes(observed: Observed): Record<string, Route> {
+  return {
+    '/healthz': open(() => Response.json({ alive: true, uptime_s: Math.round(process.uptime()) })),
+    '/readyz': open(() => {
+      const { ready, reasons } = readiness(observed);
+      return Response.json({ ready, reasons }, { status: ready ? 200 : 503 });
+    }),
+    '/metrics': open(() => {
+      const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
+      return new Response(prometheus(observed), { headers });
+    }),
+    '/status': guarded(() => Response.json(status(observed))),
+    '/status/*': guarded((_request, { pathname }) => {
+      const [, , exchange, type] = pathname.split('/');
+      const stream = observed.orchestrator
+        .streams()
+        .find(({ target }) => target.exchange === exchange && target.request_type === type);
+      return stream ? Response.json(streamStatus(observed, stream)) : text(404, 'No such stream runs here.');
+    }),
+  };
+}
+
+function open(handle: Route['handle']): Route {
+  return { guarded: false, handle };
+}
+
+function guarded(handle: Route['handle']): Route {
+  return { guarded: true, handle };
+}

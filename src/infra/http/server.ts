@@ -1,0 +1,106 @@
+import { Fault } from '../../common/errors.ts';
+import { type Access, openAccess } from './access.ts';
+
+/** Answers one path. Null from `Access` means that the token was given, or that none is asked for. */
+export interface Route {
+  /** Whether the token, where there is one, is asked for. */
+  readonly guarded: boolean;
+  handle(request: Request, url: URL): Response | Promise<Response>;
+}
+
+export interface HttpOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** What guarded routes ask for; null: nothing. */
+  readonly token: string | null;
+  /** By path; one that ends in `/*` answers everything below. */
+  readonly routes: Readonly<Record<string, Route>>;
+}
+
+export interface HttpServer {
+  /** `http://127.0.0.1:9464`. */
+  readonly address: string;
+  readonly port: number;
+  /** Ends open connections, event streams too. */
+  stop(): Promise<void>;
+}
+
+/** A stream of events is written to at least this often, in seconds; what is silent for longer is gone. */
+const IDLE_S = 30;
+
+/**
+ * The HTTP server of the collector. It only ever reads: any method but GET and HEAD is refused.
+ * @throws Fault port_in_use where the address cannot be listened on
+ */
+export async function startHttp({ host, port, token, routes }: HttpOptions): Promise<HttpServer> {
+  const access = openAccess(token);
+  const server = listen(host, port, async (request) => {
+    const answer = await respond(request, routes, access);
+    for (const [name, value] of Object.entries(HEADERS)) {
+      if (!answer.headers.has(name)) answer.headers.set(name, value);
+    }
+    return answer;
+  });
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return {
+    address: `http://${shown}:${server.port}`,
+    port: server.port ?? port,
+    stop: () => server.stop(true),
+  };
+}
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+};
+
+type Fetch = (request: Request) => Promise<Response>;
+
+function listen(hostname: string, port: number, fetch: Fetch): ReturnType<typeof Bun.serve> {
+  try {
+    return Bun.serve({
+      hostname,
+      port,
+      idleTimeout: IDLE_S,
+      fetch,
+      error: () => text(500, 'internal error'),
+    });
+  } catch (error) {
+    const taken = (error as { code?: string }).code === 'EADDRINUSE';
+    throw new Fault(
+      'port_in_use',
+      `${hostname}:${port}`,
+      taken ? 'The HTTP port is taken by another program.' : 'The HTTP server cannot listen there.',
+      'Set HTTP_PORT (or HTTP_HOST) to a free one; 0 takes any.',
+      error,
+    );
+  }
+}
+
+async function respond(request: Request, routes: HttpOptions['routes'], access: Access): Promise<Response> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return new Response('This server changes nothing: only GET and HEAD.\n', {
+      status: 405,
+      headers: { allow: 'GET, HEAD', 'content-type': 'text/plain; charset=utf-8' },
+    });
+  }
+  const url = new URL(request.url);
+  const route = find(routes, url.pathname);
+  if (!route) return text(404, `There is nothing at ${url.pathname}.`);
+  const refusal = route.guarded ? access(request, url) : null;
+  return refusal ?? route.handle(request, url);
+}
+
+function find(routes: HttpOptions['routes'], path: string): Route | undefined {
+  if (path in routes) return routes[path];
+  const below = Object.keys(routes).find((key) => key.endsWith('/*') && path.startsWith(key.slice(0, -1)));
+  return below === undefined ? undefined : routes[below];
+}
+
+/** A short answer in plain text. */
+export function text(status: number, body: string): Response {
+  return new Response(`${body}\n`, { status, headers: { 'content-type': 'text/plain; charset=utf-8' } });
+}

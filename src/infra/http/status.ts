@@ -1,0 +1,130 @@
+import type { RunningStream } from '../../application/stream.ts';
+import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
+import type { Lane } from '../../core/pipeline/lane.ts';
+import { type Reason, readiness } from './health.ts';
+import type { Observed } from './observed.ts';
+
+/** Everything a person or script may ask about the collector, as JSON with times in epoch µs. */
+export function status(observed: Observed): Record<string, unknown> {
+  const { version, collectorId, drivers, clock, orchestrator, messaging, store, budget } = observed;
+  const { ready, reasons }: { ready: boolean; reasons: readonly Reason[] } = readiness(observed);
+  const streams = orchestrator.streams();
+  const exchanges = [...new Set(streams.map(({ target }) => target.exchange))];
+  return {
+    ...version,
+    collector_id: collectorId,
+    now: clock.micros(),
+    uptime_s: Math.round(Date.now() / 1000 - observed.process.startedAt),
+    ready,
+    reasons,
+    drivers: {
+      messaging: drivers.messaging,
+      messaging_reason: drivers.messagingReason,
+      state: drivers.state,
+      state_reason: drivers.stateReason,
+      use_avro: drivers.useAvro,
+    },
+    messaging: { bootstrap: messaging.bootstrap, ...messaging.state() },
+    store: { driver: drivers.state, available: store.available },
+    budget: { used_bytes: budget.used, total_bytes: budget.total, stream_share_bytes: budget.share },
+    breakers: observed.breakers(),
+    errors: Object.fromEntries(observed.errors()),
+    exchanges: Object.fromEntries(exchanges.map((id) => [id, exchangeStatus(observed, id)])),
+    streams: streams.map((stream) => streamStatus(observed, stream)),
+  };
+}
+
+function exchangeStatus({ lists, offsets, clock }: Observed, id: string): Record<string, unknown> {
+  const { error, refreshedAt, listed } = lists.state(id);
+  return {
+    markets: listed,
+    market_list_error: error,
+    market_list_age_s: refreshedAt === null ? null : Math.round((clock.now() - refreshedAt) / 1000),
+    clock_offset: offsets.of(id),
+  };
+}
+
+/** One stream down to its codes. */
+export function streamStatus(observed: Observed, stream: RunningStream): Record<string, unknown> {
+  const { target, stats, desired } = stream;
+  const { rows, acked, bytes } = observed.live.of(target);
+  const { network, delivery } = stats.recent();
+  const shards = stream.shards();
+  const lanes = new Map(Array.from(stream.lanes, (lane) => [lane.market.symbol, lane]));
+  return {
+    ...target,
+    state: stream.state,
+    reason: shards.find(({ connection }) => connection.reason !== null)?.connection.reason ?? null,
+    paused: stream.paused,
+    connection_id: stream.connectionId,
+    correlation_id: desired.correlation_id,
+    started_at: stream.startedAt,
+    selector: desired.selector,
+    queued_bytes: stream.queuedBytes,
+    rates: { rows_per_s: rows, acked_per_s: acked, bytes_per_s: bytes },
+    totals: {
+      frames: stats.frames,
+      bytes: stats.bytes,
+      parsed: stats.parsed,
+      failed: stats.failed,
+      rejected: stats.rejected,
+      rows: stats.rows,
+      repeats: stats.repeats,
+      acknowledged: stats.acked,
+      undelivered: stats.undelivered,
+      missing_trades: stats.missing,
+      sockets_opened: stats.sockets,
+    },
+    latency_ms: {
+      exchange: percentiles(network),
+      acknowledged: percentiles(delivery),
+    },
+    shards: shards.map(({ shard, connection: { codes, lastError, retryAt, ...connection } }) => ({
+      shard,
+      ...connection,
+      retry_at: retryAt,
+      last_error: lastError,
+      codes: codes.length,
+    })),
+    codes: shards.flatMap(({ shard, connection }) =>
+      connection.codes.map((code) =>
+        codeStatus(code, shard, lanes.get(code.symbol), observed.clock.micros()),
+      ),
+    ),
+    gaps: observed.gaps.latest(target).map(({ gap }) => gap),
+  };
+}
+
+/** p50, p95 and p99 in milliseconds; null where there was no row. */
+function percentiles(of: {
+  count: number;
+  percentile(fraction: number): number;
+}): Record<string, number> | null {
+  if (of.count === 0) return null;
+  const ms = (fraction: number): number => Math.round(of.percentile(fraction) / 10) / 100;
+  return { p50: ms(0.5), p95: ms(0.95), p99: ms(0.99) };
+}
+
+function codeStatus(
+  { symbol, code, confirmed, refused, stale, missing, lastDataAt }: CodeSnapshot,
+  shard: number,
+  lane: Lane | undefined,
+  now: number,
+): Record<string, unknown> {
+  return {
+    code,
+    symbol,
+    shard,
+    confirmed,
+    refused,
+    stale,
+    in_gap: missing,
+    last_data_at: lastDataAt,
+    fresh_s: lastDataAt === null ? null : Math.max(0, Math.round((now - lastDataAt) / 1e5) / 10),
+    last_price: lane && Number.isFinite(lane.lastPrice) ? lane.lastPrice : null,
+    received: lane?.received ?? 0,
+    repeats: lane?.repeats ?? 0,
+    acknowledged: lane?.acked ?? 0,
+    missing_trades: lane?.missing ?? 0,
+  };
+}
