@@ -19,7 +19,7 @@ export interface Malformed {
 }
 
 /** More than any exchange has markets; bounds the work that a hostile record can ask for. */
-const MAX_ELEMENTS = 10_000;
+const MAX_ELEMENTS = 5000;
 const MAX_ERRORS = 1000;
 const MAX_TEXT = 200;
 

@@ -1,0 +1,276 @@
+import type { Clock } from '../common/clock.ts';
+import { Fault, messageOf } from '../common/errors.ts';
+import type { Log } from '../common/log.ts';
+import { rewriteAddress } from '../core/address.ts';
+import type { Command } from '../core/commands/command.ts';
+import { parseCommand } from '../core/commands/parse.ts';
+import { type Answer, answer } from '../core/desired/answer.ts';
+import { apply } from '../core/desired/apply.ts';
+import { type DesiredStream, emptyStream, type StreamKey } from '../core/desired/stream.ts';
+import type { RequestType } from '../core/market/market.ts';
+import { Markets } from '../core/market/markets.ts';
+import { DesiredWriter, desiredSummary, type ExchangeOffer, streamRules } from './desired-writer.ts';
+import type { HostBreakers } from './host-breakers.ts';
+import {
+  type CommandRecord,
+  commandReply,
+  malformedReply,
+  refusedLetter,
+  replyEvent,
+  replyIdOf,
+} from './intake-messages.ts';
+import type { MarketLists } from './market-lists.ts';
+import type { Reporter } from './reporter.ts';
+import type { CommandReply, RecordPlace, StateStore } from './state-store.ts';
+
+export interface IntakeDeps {
+  readonly store: StateStore;
+  /** Consumer group; part of the reply ids. */
+  readonly group: string;
+  /** Every exchange of this build by id, those that the settings switch off included. */
+  readonly offers: ReadonlyMap<string, ExchangeOffer>;
+  readonly lists: Pick<MarketLists, 'of' | 'ensure'>;
+  /** How long a command waits for a market list that is not there yet, in ms. */
+  readonly marketTimeoutMs: number;
+  readonly breakers: HostBreakers;
+  readonly reporter: Pick<Reporter, 'event' | 'deadLetter'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What runs of a stream here, for `status`; null where nothing does. */
+  streamStatus(key: StreamKey): Readonly<Record<string, unknown>> | null;
+  /** Told after the reply is on its way, so that it comes before what the stream then says. */
+  onDesiredChanged(stream: DesiredStream): void;
+}
+
+export interface IntakeCounts {
+  readonly accepted: number;
+  readonly noop: number;
+  readonly refused: number;
+  /** Records of another type, which get no reply. */
+  readonly foreign: number;
+  /** Records that had come before and got the same reply again. */
+  readonly repeated: number;
+}
+
+/** Between two tries at a store that says it is there and yet fails. */
+const RETRY_MS = 500;
+/** After a market list was waited for in vain, commands do not wait for it for so long. */
+const LIST_PATIENCE_MS = 15_000;
+
+interface Decision {
+  readonly reply: CommandReply;
+  readonly changed: DesiredStream | null;
+}
+
+/**
+ * Commands in. `handle` resolves when the outcome of a record is durable: desired state in the store, reply and dead
+ * letter acknowledged by the broker. Only then may its offset be committed. While the store is away it waits, and
+ * Kafka is the queue.
+ */
+export class CommandIntake {
+  readonly #deps: IntakeDeps;
+  readonly #writer: DesiredWriter;
+  readonly #counts = { accepted: 0, noop: 0, refused: 0, foreign: 0, repeated: 0 };
+  readonly #impatientUntil = new Map<string, number>();
+  readonly #stopped = Promise.withResolvers<void>();
+  #stopping = false;
+  #waiting = 0;
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+    this.#writer = new DesiredWriter(deps.store.desired, () => this.#nowMs());
+  }
+
+  get counts(): IntakeCounts {
+    return this.#counts;
+  }
+
+  /** True while commands wait for the store. */
+  get waiting(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** Records that still wait fail, so that their offsets are not committed and they come again after the next start. */
+  stop(): void {
+    this.#stopping = true;
+    this.#stopped.resolve();
+  }
+
+  /**
+   * Handles one record; those of a partition one after another.
+   * @throws Fault undelivered where the program stops before the outcome is durable
+   */
+  async handle(record: CommandRecord): Promise<void> {
+    const parsed = parseCommand(record.value, record.timestampMs);
+    if (parsed.kind === 'foreign') {
+      this.#counts.foreign++;
+      return;
+    }
+    const replyId = replyIdOf(this.#deps.group, record);
+    if (parsed.kind === 'malformed') {
+      await this.#tell(record, { reply: malformedReply(replyId, parsed), changed: null }, parsed.target);
+      return;
+    }
+    const { command } = parsed;
+    const decision = await this.#decide(record, replyId, command);
+    await this.#tell(record, decision, { ...command.target });
+  }
+
+  /** Tries until the store took the outcome; a fault of the program is an outcome too and stops nothing. */
+  async #decide(record: CommandRecord, replyId: string, command: Command): Promise<Decision> {
+    const { topic, partition, offset } = record;
+    const place: RecordPlace = { group: this.#deps.group, topic, partition, offset };
+    for (;;) {
+      if (this.#stopping) throw stopped(record);
+      try {
+        return await this.#once(place, replyId, command);
+      } catch (error) {
+        if (error instanceof Fault && error.code === 'redis_unavailable') {
+          await this.#storeIsBack(error);
+        } else {
+          this.#deps.log.error(
+            { phase: 'command', err: error, place },
+            `command failed: ${messageOf(error)}`,
+          );
+          const failed: Answer = {
+            ...answer('refused', 'internal_error'),
+            detail: { error: messageOf(error) },
+          };
+          return { reply: commandReply(replyId, command, failed), changed: null };
+        }
+      }
+    }
+  }
+
+  async #once(place: RecordPlace, replyId: string, command: Command): Promise<Decision> {
+    const { store, offers } = this.#deps;
+    const known = await store.outcomes.read(place);
+    if (known?.replyId === replyId) {
+      this.#counts.repeated++;
+      return { reply: known, changed: null };
+    }
+    const replyOf = (given: Answer) => commandReply(replyId, command, given);
+    const offer = offers.get(command.target.exchange);
+    const type = offer?.exchange.types.find((offered) => offered === command.target.request_type);
+    if (!offer || !type) return { reply: replyOf(this.#impossible(command, offer)), changed: null };
+
+    const key: StreamKey = { exchange: offer.exchange.id, request_type: type };
+    const markets = await this.#markets(command, offer);
+    const applied = await this.#writer.apply(key, command, offer, markets, (given) => ({
+      place,
+      reply: replyOf(given),
+    }));
+    if (applied.changed) return { reply: replyOf(applied.reply), changed: applied.desired };
+    const given =
+      applied.reply.outcome === 'accepted'
+        ? await this.#beside(command, offer, key, applied.desired)
+        : applied.reply;
+    const reply = replyOf(given);
+    await store.outcomes.write({ place, reply });
+    return { reply, changed: null };
+  }
+
+  /** The reducer's words for a target that no stream can have. */
+  #impossible(command: Command, offer: ExchangeOffer | undefined): Answer {
+    const markets = new Markets(() => null);
+    const nowMs = this.#nowMs();
+    const nowhere = emptyStream({ exchange: command.target.exchange, request_type: 'ticker' });
+    const rules = offer ? streamRules(offer, 'ticker', null) : null;
+    return apply(nowhere, command, { rules, markets, nowMs }).reply;
+  }
+
+  /** Commands that ask for something else than a change of desired state. */
+  async #beside(
+    command: Command,
+    offer: ExchangeOffer,
+    key: StreamKey,
+    desired: DesiredStream,
+  ): Promise<Answer> {
+    if (command.action === 'status') {
+      return answer('accepted', null, [], {
+        desired: desiredSummary(desired),
+        actual: this.#deps.streamStatus(key),
+      });
+    }
+    const host = hostOfStream(offer, key.request_type, desired.origin);
+    const state = command.action === 'breaker_open' ? 'open' : 'closed';
+    const { breaker, changed } = await this.#deps.breakers.force(host, state);
+    const detail = { breaker: { host, state: breaker.state, forced: breaker.forced } };
+    return changed ? answer('accepted', null, [], detail) : answer('noop', 'already_so', [], detail);
+  }
+
+  /** The market list, waited for a while where it is not there and the command names symbols. */
+  async #markets({ action }: Command, { exchange, enabled }: ExchangeOffer): Promise<Markets> {
+    if (!enabled) return new Markets(exchange.markets.split);
+    const { lists, clock, marketTimeoutMs } = this.#deps;
+    const markets = lists.of(exchange.id);
+    const names = action === 'connect_and_subscribe' || action === 'unsubscribe';
+    if (!names || markets.known || clock.now() < (this.#impatientUntil.get(exchange.id) ?? 0)) return markets;
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    const cancel = clock.after(marketTimeoutMs, () => resolve(false));
+    const there = await Promise.race([lists.ensure(exchange.id), late]);
+    cancel();
+    if (!there) this.#impatientUntil.set(exchange.id, clock.now() + LIST_PATIENCE_MS);
+    return markets;
+  }
+
+  async #storeIsBack(fault: Fault): Promise<void> {
+    const { store, clock, log } = this.#deps;
+    log.warn({ phase: 'command', error_code: fault.code }, `commands wait: ${fault.message}`);
+    this.#waiting++;
+    try {
+      const { promise: pause, resolve } = Promise.withResolvers<void>();
+      const cancel = clock.after(RETRY_MS, resolve);
+      await Promise.race([Promise.all([store.whenAvailable(), pause]), this.#stopped.promise]);
+      cancel();
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async #tell(
+    record: CommandRecord,
+    { reply, changed }: Decision,
+    target: Readonly<Record<string, unknown>> | null,
+  ): Promise<void> {
+    const { reporter, onDesiredChanged } = this.#deps;
+    this.#counts[reply.outcome]++;
+    const published = [reporter.event(replyEvent(reply))];
+    if (reply.outcome === 'refused')
+      published.push(reporter.deadLetter(refusedLetter(record, reply, target)));
+    if (changed) onDesiredChanged(changed);
+    await Promise.all(published.map((done) => this.#delivered(done)));
+  }
+
+  /** A message that the broker will never take must not hold up the commands behind it. */
+  async #delivered(done: Promise<void>): Promise<void> {
+    try {
+      await done;
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'undelivered') throw error;
+      this.#deps.log.error(
+        { phase: 'command', err: error },
+        `a reply was not published: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  #nowMs(): number {
+    return Math.floor(this.#deps.clock.micros() / 1000);
+  }
+}
+
+/** The host whose breaker guards a stream's sockets, with its port, as its connections name it. */
+function hostOfStream({ exchange, url }: ExchangeOffer, type: RequestType, origin: string | null): string {
+  return new URL(rewriteAddress(exchange.endpoint(type), origin ?? url)).host;
+}
+
+function stopped({ topic, partition, offset }: CommandRecord): Fault {
+  const subject = `${topic}[${partition}]@${offset}`;
+  return new Fault(
+    'undelivered',
+    subject,
+    'The program stops before the command was carried out.',
+    'It comes again.',
+  );
+}

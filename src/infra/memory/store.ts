@@ -1,0 +1,100 @@
+import type {
+  ActualStore,
+  ActualStream,
+  CommandReply,
+  DesiredStore,
+  MarketCache,
+  OutcomeStore,
+  RecordPlace,
+  StateStore,
+} from '../../application/state-store.ts';
+import type { Clock } from '../../common/clock.ts';
+import { type DesiredStream, streamKey } from '../../core/desired/stream.ts';
+import type { Target } from '../../core/events.ts';
+import { memoryBreakers } from './breakers.ts';
+import { memoryCollectors, memoryLeases } from './leases.ts';
+
+/** Answers that are kept per partition. */
+const OUTCOMES_KEPT = 4096;
+
+/** State that lives as long as the process; for one collector alone, and for tests. */
+export function memoryStore(clock: Clock): StateStore {
+  const outcomes = memoryOutcomes();
+  return {
+    start: async () => {},
+    stop: async () => {},
+    available: true,
+    onAvailability: () => () => {},
+    whenAvailable: async () => {},
+    desired: memoryDesired(outcomes),
+    outcomes,
+    actual: memoryActual(),
+    markets: memoryMarkets(),
+    leases: memoryLeases(clock),
+    collectors: memoryCollectors(clock),
+    breakers: memoryBreakers(),
+  };
+}
+
+function memoryDesired(outcomes: OutcomeStore): DesiredStore {
+  const streams = new Map<string, DesiredStream>();
+  const listeners = new Set<(key: string) => void>();
+  return {
+    read: async (key) => streams.get(streamKey(key)) ?? null,
+    readAll: async (keys) =>
+      keys.map((key) => streams.get(streamKey(key))).filter((stream) => stream !== undefined),
+    async write(expected, after, outcome) {
+      const key = streamKey(after);
+      if ((streams.get(key)?.version ?? 0) !== expected) return false;
+      streams.set(key, after);
+      if (outcome) await outcomes.write(outcome);
+      for (const listener of listeners) queueMicrotask(() => listener(key));
+      return true;
+    },
+    onNudge(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+function memoryOutcomes(): OutcomeStore {
+  const partitions = new Map<string, Map<number, CommandReply>>();
+  const keyOf = ({ group, topic, partition }: RecordPlace) => `${group}|${topic}|${partition}`;
+  return {
+    read: async (place) => partitions.get(keyOf(place))?.get(place.offset) ?? null,
+    async write({ place, reply }) {
+      const replies = partitions.get(keyOf(place)) ?? new Map<number, CommandReply>();
+      partitions.set(keyOf(place), replies);
+      replies.set(place.offset, reply);
+      replies.delete(place.offset - OUTCOMES_KEPT);
+    },
+  };
+}
+
+function memoryActual(): ActualStore {
+  const streams = new Map<string, ActualStream>();
+  const keyOf = ({ exchange, region, request_type }: Target) => `${exchange}:${region}:${request_type}`;
+  return {
+    async write(stream) {
+      const held = streams.get(keyOf(stream.target));
+      if (held && held.connectionId !== stream.connectionId && held.createdAt > stream.createdAt)
+        return false;
+      streams.set(keyOf(stream.target), stream);
+      return true;
+    },
+    read: async (target) => streams.get(keyOf(target)) ?? null,
+    async remove(target, connectionId) {
+      const mine = streams.get(keyOf(target))?.connectionId === connectionId;
+      return mine && streams.delete(keyOf(target));
+    },
+  };
+}
+
+function memoryMarkets(): MarketCache {
+  const lists = new Map<string, NonNullable<Awaited<ReturnType<MarketCache['read']>>>>();
+  return {
+    read: async (exchange) => lists.get(exchange) ?? null,
+    write: async (exchange, at, listings) => void lists.set(exchange, { at, listings }),
+  };
+}

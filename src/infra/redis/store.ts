@@ -1,0 +1,55 @@
+import type { MarketCache, StateStore } from '../../application/state-store.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Listing } from '../../core/exchange.ts';
+import { redisActual } from './actual.ts';
+import { redisBreakers } from './breakers.ts';
+import type { RedisAddress } from './client.ts';
+import { RedisConnection, type RunCommand } from './connection.ts';
+import { redisDesired, redisOutcomes } from './desired.ts';
+import { redisCollectors, redisLeases } from './leases.ts';
+
+export interface RedisStoreOptions {
+  readonly address: RedisAddress;
+  /** Of every key and channel; braces in it keep all keys in one cluster slot, which the scripts need. */
+  readonly prefix: string;
+  /** Life of the keys of actual state, in seconds. */
+  readonly actualTtlS: number;
+}
+
+/** State in Redis. Nothing is connected before `start`. */
+export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore {
+  const { prefix } = options;
+  const channel = `${prefix}nudge`;
+  const connection = new RedisConnection(options.address, channel, clock);
+  const { run } = connection;
+  return {
+    start: (timeoutMs) => connection.start(timeoutMs),
+    stop: async () => connection.stop(),
+    get available() {
+      return connection.available;
+    },
+    onAvailability: (listener) => connection.onAvailability(listener),
+    whenAvailable: () => connection.whenAvailable(),
+    desired: redisDesired(connection, prefix, channel),
+    outcomes: redisOutcomes(run, prefix),
+    actual: redisActual(run, prefix, options.actualTtlS),
+    markets: redisMarkets(run, prefix),
+    leases: redisLeases(run, prefix),
+    collectors: redisCollectors(run, prefix),
+    breakers: redisBreakers(run, prefix),
+  };
+}
+
+/** `markets:{exchange}` as JSON. */
+function redisMarkets(run: RunCommand, prefix: string): MarketCache {
+  return {
+    async read(exchange) {
+      const stored = await run('GET', `${prefix}markets:${exchange}`);
+      if (typeof stored !== 'string') return null;
+      return JSON.parse(stored) as { at: number; listings: Listing[] };
+    },
+    async write(exchange, at, listings) {
+      await run('SET', `${prefix}markets:${exchange}`, JSON.stringify({ at, listings }));
+    },
+  };
+}

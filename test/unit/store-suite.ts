@@ -1,0 +1,285 @@
+import { describe, expect, test } from 'bun:test';
+import type { ActualStream, StateStore, StoredOutcome } from '../../src/application/state-store.ts';
+import type { BreakerFigures } from '../../src/core/connection/host-breaker.ts';
+import { type DesiredStream, emptyStream, type StreamKey } from '../../src/core/desired/stream.ts';
+
+const KEY: StreamKey = { exchange: 'upbit', request_type: 'ticker' };
+const OTHER: StreamKey = { exchange: 'binance', request_type: 'trade' };
+const FIGURES: BreakerFigures = {
+  failureThreshold: 3,
+  windowMs: 1000,
+  openMs: 500,
+  halfOpenMaxCalls: 2,
+  successThreshold: 2,
+};
+
+function stream(version: number, codes: string[]): DesiredStream {
+  return { ...emptyStream(KEY), version, codes, shards: [codes], correlation_id: `c-${version}` };
+}
+
+function outcome(offset: number, replyId = `reply-${offset}`): StoredOutcome {
+  return {
+    place: { group: 'g', topic: 'ws.command', partition: 0, offset },
+    reply: {
+      replyId,
+      target: { exchange: 'upbit', region: 'korea', request_type: 'ticker' },
+      correlationId: null,
+      outcome: 'accepted',
+      reason: null,
+      resolved: [{ asked: 'BTC', symbol: 'KRW-BTC', code: 'KRW-BTC' }],
+      errors: [],
+      detail: { codes: 1 },
+    },
+  };
+}
+
+function actual(connectionId: string, createdAt: number, symbols: string[]): ActualStream {
+  return {
+    target: { exchange: 'upbit', region: 'korea', request_type: 'ticker' },
+    status: 'connected',
+    connectionId,
+    createdAt: createdAt * 1_000_000,
+    lastActive: (createdAt + 1) * 1_000_000,
+    symbols,
+  };
+}
+
+/**
+ * What every driver of the state store has to do.
+ * @param open gives a store that is started and empty
+ * @param pass lets `ms` milliseconds of the store's time pass
+ */
+export function storeSuite(
+  name: string,
+  open: () => Promise<StateStore>,
+  pass: (ms: number) => Promise<void>,
+): void {
+  describe(name, () => {
+    test('desired state comes back as it was written, by version', async () => {
+      const { desired } = await open();
+      expect(await desired.read(KEY)).toBeNull();
+      const full: DesiredStream = {
+        ...stream(1, ['KRW-BTC', 'KRW-ETH']),
+        selector: '*',
+        exceptions: ['KRW-XRP'],
+        pinned: ['KRW-BTC'],
+        shards: [['KRW-BTC'], [], ['KRW-ETH']],
+        origin: 'wss://api.upbit.com:8443',
+      };
+      expect(await desired.write(0, full)).toBe(true);
+      expect(await desired.read(KEY)).toEqual(full);
+      expect(await desired.readAll([OTHER, KEY])).toEqual([full]);
+      const empty: DesiredStream = { ...emptyStream(KEY), version: 2 };
+      expect(await desired.write(1, empty)).toBe(true);
+      expect(await desired.read(KEY)).toEqual(empty);
+    });
+
+    test('of writers at one version exactly one wins, and the others write nothing', async () => {
+      const { desired, outcomes } = await open();
+      await desired.write(0, stream(1, ['KRW-BTC']));
+      const writers = Array.from({ length: 8 }, (_, at) =>
+        desired.write(1, stream(2, [`KRW-${at}`]), outcome(at)),
+      );
+      const won = (await Promise.all(writers)).flatMap((written, at) => (written ? [at] : []));
+      expect(won).toHaveLength(1);
+      expect((await desired.read(KEY))?.codes).toEqual([`KRW-${won[0]}`]);
+      for (let at = 0; at < 8; at++) {
+        const kept = await outcomes.read(outcome(at).place);
+        expect(kept).toEqual(at === won[0] ? outcome(at).reply : null);
+      }
+    });
+
+    test('an outcome comes back whole; old ones go', async () => {
+      const { outcomes } = await open();
+      await outcomes.write(outcome(5));
+      await outcomes.write(outcome(6));
+      expect(await outcomes.read(outcome(5).place)).toEqual(outcome(5).reply);
+      expect(await outcomes.read({ ...outcome(5).place, partition: 1 })).toBeNull();
+      await outcomes.write(outcome(5 + 4096));
+      expect(await outcomes.read(outcome(5).place)).toBeNull();
+      expect(await outcomes.read(outcome(6).place)).toEqual(outcome(6).reply);
+    });
+
+    test('a write nudges with the stream that was written', async () => {
+      const { desired } = await open();
+      const heard = Promise.withResolvers<string>();
+      desired.onNudge(heard.resolve);
+      // A subscription may not be through yet when the store is: the poll is there for that.
+      for (let version = 0; version < 50; version++) {
+        await desired.write(version, stream(version + 1, ['KRW-BTC']));
+        if (await Promise.race([heard.promise, Bun.sleep(20).then(() => null)])) break;
+      }
+      expect(await heard.promise).toBe('upbit|ticker');
+    });
+
+    test('actual state: a newer owner takes over, an older one neither writes nor deletes', async () => {
+      const { actual: store } = await open();
+      const { target } = actual('a', 100, []);
+      expect(await store.read(target)).toBeNull();
+      expect(await store.write(actual('old', 100, ['KRW-BTC', 'KRW-ETH']))).toBe(true);
+      expect(await store.write(actual('new', 200, ['KRW-XRP']))).toBe(true);
+      expect(await store.write(actual('old', 100, ['KRW-BTC']))).toBe(false);
+      expect(await store.remove(target, 'old')).toBe(false);
+      expect(await store.read(target)).toEqual(actual('new', 200, ['KRW-XRP']));
+      expect(await store.remove(target, 'new')).toBe(true);
+      expect(await store.read(target)).toBeNull();
+    });
+
+    test('market lists', async () => {
+      const { markets } = await open();
+      expect(await markets.read('upbit')).toBeNull();
+      const listings = [{ symbol: 'KRW-BTC', base: 'BTC', quote: 'KRW' }];
+      await markets.write('upbit', 7, listings);
+      expect(await markets.read('upbit')).toEqual({ at: 7, listings });
+    });
+
+    test('leases: one holder, rising fences, an end without renewal', async () => {
+      const { leases } = await open();
+      const shard = { ...KEY, shard: 0 };
+      const first = await leases.acquire(shard, 'a', 300);
+      if (!first) throw new Error('the first lease was refused');
+      expect(await leases.acquire(shard, 'b', 300)).toBeNull();
+      expect(await leases.holder(shard)).toEqual({ collector: 'a', fence: first.fence });
+      await pass(200);
+      expect(await leases.renew(first, 300)).toBe(true);
+      await pass(200);
+      expect(await leases.acquire(shard, 'b', 300)).toBeNull();
+      await pass(200);
+      const second = await leases.acquire(shard, 'b', 300);
+      if (!second) throw new Error('a lease that had ended was not given');
+      expect(second.fence).toBeGreaterThan(first.fence);
+      expect(await leases.renew(first, 300)).toBe(false);
+      await leases.release(first);
+      expect(await leases.holder(shard)).toEqual({ collector: 'b', fence: second.fence });
+      await leases.release(second);
+      expect(await leases.holder(shard)).toBeNull();
+    });
+
+    test('collectors are alive as long as they say so', async () => {
+      const { collectors } = await open();
+      await collectors.announce('b', { host: 'x' }, 300);
+      await collectors.announce('a', {}, 60_000);
+      await collectors.announce('c', {}, 60_000);
+      expect(await collectors.alive()).toEqual(['a', 'b', 'c']);
+      await collectors.leave('c');
+      await pass(400);
+      expect(await collectors.alive()).toEqual(['a']);
+    });
+
+    describe('breaker', () => {
+      type Step = ['allow' | 'good' | 'bad' | 'open' | 'close', number, boolean, string];
+      const cases: [string, Step[]][] = [
+        [
+          'opens at the threshold and refuses until its time',
+          [
+            ['bad', 0, false, 'closed'],
+            ['bad', 10, false, 'closed'],
+            ['allow', 15, true, 'closed'],
+            ['bad', 20, false, 'open'],
+            ['allow', 30, false, 'open'],
+            ['allow', 519, false, 'open'],
+            ['allow', 520, true, 'half_open'],
+          ],
+        ],
+        [
+          'a success in between starts the count anew, and so does the window',
+          [
+            ['bad', 0, false, 'closed'],
+            ['bad', 10, false, 'closed'],
+            ['good', 20, false, 'closed'],
+            ['bad', 30, false, 'closed'],
+            ['bad', 40, false, 'closed'],
+            ['bad', 1035, false, 'closed'],
+            ['bad', 1036, false, 'open'],
+          ],
+        ],
+        [
+          'half open lets a few through; successes close it',
+          [
+            ['bad', 0, false, 'closed'],
+            ['bad', 0, false, 'closed'],
+            ['bad', 0, false, 'open'],
+            ['allow', 500, true, 'half_open'],
+            ['allow', 501, true, 'half_open'],
+            ['allow', 502, false, 'half_open'],
+            ['good', 510, false, 'half_open'],
+            ['good', 520, false, 'closed'],
+            ['bad', 530, false, 'closed'],
+          ],
+        ],
+        [
+          'one failure while half open opens it again for the whole time',
+          [
+            ['bad', 0, false, 'closed'],
+            ['bad', 0, false, 'closed'],
+            ['bad', 0, false, 'open'],
+            ['allow', 500, true, 'half_open'],
+            ['bad', 510, false, 'open'],
+            ['allow', 1009, false, 'open'],
+            ['allow', 1010, true, 'half_open'],
+          ],
+        ],
+        [
+          'trials that nobody reports are not held for ever; one good trial closes it in the end',
+          [
+            ['bad', 0, false, 'closed'],
+            ['bad', 0, false, 'closed'],
+            ['bad', 0, false, 'open'],
+            ['allow', 500, true, 'half_open'],
+            ['allow', 501, true, 'half_open'],
+            ['allow', 999, false, 'half_open'],
+            ['allow', 1000, true, 'half_open'],
+            ['good', 1001, false, 'half_open'],
+            ['allow', 1500, true, 'closed'],
+          ],
+        ],
+        [
+          'an operator opens it until an operator closes it',
+          [
+            ['open', 0, false, 'open'],
+            ['open', 1, false, 'open'],
+            ['allow', 100_000, false, 'open'],
+            ['good', 100_001, false, 'open'],
+            ['close', 100_002, false, 'closed'],
+            ['allow', 100_003, true, 'closed'],
+          ],
+        ],
+      ];
+      test.each(cases)('%s', async (_name, steps) => {
+        const { breakers } = await open();
+        const start = 1_790_000_000_000;
+        let state = 'closed';
+        for (const [what, at, allowed, after] of steps) {
+          const now = start + at;
+          const given =
+            what === 'allow'
+              ? await breakers.allow('h', FIGURES, now)
+              : what === 'good' || what === 'bad'
+                ? await breakers.report('h', what === 'good', FIGURES, now)
+                : await breakers.force('h', what === 'open' ? 'open' : 'closed', now);
+          const seen = { at, allowed: given.allowed, state: given.breaker.state, changed: given.changed };
+          expect(seen).toEqual({
+            at,
+            allowed,
+            state: after as typeof given.breaker.state,
+            changed: state !== after,
+          });
+          expect((await breakers.read(['h']))[0]?.state).toBe(given.breaker.state);
+          if (what === 'allow' && !given.allowed) expect(given.retryInMs).toBeGreaterThan(0);
+          state = after;
+        }
+      });
+
+      test('of many who ask at once only the trials are let through, and one tells of the change', async () => {
+        const { breakers } = await open();
+        const now = 1_790_000_000_000;
+        const reports = Array.from({ length: 12 }, () => breakers.report('h', false, FIGURES, now));
+        expect((await Promise.all(reports)).filter(({ changed }) => changed)).toHaveLength(1);
+        const asks = Array.from({ length: 12 }, () => breakers.allow('h', FIGURES, now + 500));
+        const answers = await Promise.all(asks);
+        expect(answers.filter(({ allowed }) => allowed)).toHaveLength(FIGURES.halfOpenMaxCalls);
+        expect(answers.filter(({ changed }) => changed)).toHaveLength(1);
+      });
+    });
+  });
+}
