@@ -89,11 +89,28 @@ describe('a code of known rate that turns silent', () => {
     const watchdog = watching(MINUTE, 'A');
     for (let i = 0; i <= 100; i++) watchdog.data('A', i * 4000);
     let now = 400_000;
-    for (let i = 0; i < 32; i++) {
+    for (let i = 0; i < 64; i++) {
       now += 10 * MINUTE;
       watchdog.data('A', now);
     }
     expect(watchdog.check(now + HOUR).silent).toEqual([]);
+  });
+
+  test('silenced again and again: noticed every time', () => {
+    const watchdog = watching(5000, 'A');
+    let now = 0;
+    for (let mute = 0; mute < 40; mute++) {
+      for (const end = now + 10_000; now < end; now += 100) watchdog.data('A', now);
+      now += 20_000;
+      expect(watchdog.check(now).silent).toHaveLength(1);
+    }
+  });
+
+  test('busy for an hour, then one row in ten minutes: one alarm', () => {
+    const times: number[] = [];
+    for (let at = 0; at < HOUR; at += 500) times.push(at);
+    for (let at = HOUR; at < 60 * HOUR; at += 10 * MINUTE) times.push(at);
+    expect(follow(watching(MINUTE, 'A'), 'A', times, 60 * HOUR)).toBe(1);
   });
 
   test('data tells that it is back, once', () => {

@@ -1,5 +1,5 @@
 /** How many of a code's latest silences its median is taken from. */
-const KEPT = 31;
+const KEPT = 63;
 /**
  * Silences that must have been seen before a code counts as one of known rate. The median of fewer is too often far too
  * small: of random trade, once in 500 codes with 10 of them, once in 20,000 with 15.
@@ -9,9 +9,10 @@ const ENOUGH = 15;
 const FACTOR = 20;
 
 class Activity {
-  readonly gaps = new Float64Array(KEPT);
+  readonly gaps = new Float32Array(KEPT);
   count = 0;
-  firstMs = Number.NaN;
+  /** Since when there was no silence longer than a burst. */
+  runMs: number;
   lastMs = Number.NaN;
   /** When silence began to count: the last row, or when the socket or the reading of it began anew. */
   sinceMs: number;
@@ -19,6 +20,7 @@ class Activity {
 
   constructor(nowMs: number) {
     this.sinceMs = nowMs;
+    this.runMs = nowMs;
   }
 }
 
@@ -59,10 +61,9 @@ export class Watchdog {
     if (!activity) return false;
     const silentMs = nowMs - activity.sinceMs;
     // A silence that began with a new socket says nothing about the code's rate.
-    if (silentMs >= this.#burstMs && activity.sinceMs === activity.lastMs) {
-      activity.gaps[activity.count++ % KEPT] = silentMs;
-    }
-    if (Number.isNaN(activity.firstMs)) activity.firstMs = nowMs;
+    const whole = activity.sinceMs === activity.lastMs;
+    if (!whole || silentMs >= this.#burstMs) activity.runMs = nowMs;
+    if (whole && silentMs >= this.#burstMs) activity.gaps[activity.count++ % KEPT] = silentMs;
     activity.lastMs = nowMs;
     activity.sinceMs = nowMs;
     const back = activity.stale;
@@ -74,7 +75,6 @@ export class Watchdog {
   restart(nowMs: number): void {
     for (const activity of this.#codes.values()) {
       activity.sinceMs = nowMs;
-      activity.firstMs = Number.NaN;
     }
   }
 
@@ -111,14 +111,10 @@ export class Watchdog {
 
   /** Null where the rate is not known. The median is only worked out for codes that are silent for long. */
   #limit(activity: Activity, nowMs: number): number | null {
+    // Rows all through a quarter of the setting without a pause: a busy code, whatever it was before.
+    if (activity.lastMs - activity.runMs >= this.#settingMs / 4) return this.#settingMs;
     const known = Math.min(activity.count, KEPT);
-    if (known < ENOUGH) {
-      // Rows all through a quarter of the setting, with hardly a pause between them: a busy code.
-      const busyMs = activity.lastMs - activity.firstMs;
-      let pausesMs = 0;
-      for (let i = 0; i < known; i++) pausesMs += activity.gaps[i] ?? 0;
-      return busyMs >= this.#settingMs / 4 && pausesMs <= busyMs / 4 ? this.#settingMs : null;
-    }
+    if (known < ENOUGH) return null;
     if (nowMs - activity.sinceMs <= this.#settingMs) return this.#settingMs;
     const sorted = activity.gaps.slice(0, known).sort();
     return Math.max(this.#settingMs, FACTOR * (sorted[known >> 1] ?? 0));
