@@ -1,6 +1,6 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { commit } from './build-info.ts';
+import { commit } from '../common/build-info.ts';
 
 /**
  * `bun run build`: everything (plug-ins, schemas, settings, the Kafka addon) into dist/kor-coin-stream. Set-up must

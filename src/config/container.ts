@@ -1,6 +1,7 @@
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { MarketLists } from '../application/market-lists.ts';
 import { StreamFigures } from '../application/metrics/figures.ts';
+import { Observation } from '../application/metrics/observation.ts';
 import { Orchestrator } from '../application/orchestrator.ts';
 import { Reporter } from '../application/reporter.ts';
 import { type Clock, systemClock } from '../common/clock.ts';
@@ -14,6 +15,7 @@ import { bunSockets } from '../infra/websocket/open-socket.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { chooseDrivers, type Drivers } from './drivers.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
+import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
 import { pinnedStreams } from './pinned.ts';
 import type { Settings } from './settings.ts';
@@ -80,6 +82,7 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
       reporter.error(fault, { target: null, context: { exchange: exchange.id, region: exchange.region } }),
   });
   const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
+  const figures = new StreamFigures();
   let sockets = 0;
   const orchestrator = new Orchestrator({
     clock,
@@ -93,7 +96,7 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     },
     connection: connectionSettings(settings),
     reporter,
-    figures: new StreamFigures(),
+    figures,
     openSocket: bunSockets(clock),
     nextSocketId: () => ++sockets,
     desired: store.desired,
@@ -105,6 +108,31 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
       report() {},
     }),
   });
+  const observation = new Observation({
+    clock,
+    log,
+    outbox: messaging.outbox,
+    reporter,
+    budget,
+    figures,
+    streams: () => orchestrator.streams(),
+  });
+  const http = await openHttp(settings, {
+    collectorId: id,
+    drivers,
+    clock,
+    orchestrator,
+    figures,
+    observation,
+    messaging,
+    store: { available: true },
+    budget,
+    lists,
+    breakers: () => [],
+    errors: () => reporter.errors,
+  });
+  log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
+  observation.start();
   await orchestrator.start();
   for (const stream of await pinnedStreams(settings, exchanges, lists)) void orchestrator.want(stream);
 
@@ -114,6 +142,8 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     const stopped = orchestrator.stop();
     await Promise.race([stopped, sleep(clock, settings.shutdown.timeout_ms - LAST_FLUSH_MS)]);
     reporter.flush();
+    observation.stop();
+    await http.stop();
     const left = await messaging.flush(Math.max(0, deadline - clock.now() - LAST_FLUSH_MS / 3));
     await messaging.close();
     return left;

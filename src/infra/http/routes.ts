@@ -1,12 +1,16 @@
+import type { Feed } from './events.ts';
 import { readiness } from './health.ts';
 import type { Observed } from './observed.ts';
+import { PAGE } from './page/page.ts';
 import { prometheus } from './prometheus.ts';
 import { type Route, text } from './server.ts';
 import { status, streamStatus } from './status.ts';
 
 /** What the collector answers over HTTP. Health and metrics are open to machines; the rest asks for the token. */
-export function routes(observed: Observed): Record<string, Route> {
+export function routes(observed: Observed, feed: Feed): Record<string, Route> {
   return {
+    '/': guarded(() => new Response(PAGE, { headers: PAGE_HEADERS })),
+    '/events': guarded(() => feed.open()),
     '/healthz': open(() => Response.json({ alive: true, uptime_s: Math.round(process.uptime()) })),
     '/readyz': open(() => {
       const { ready, reasons } = readiness(observed);
@@ -26,6 +30,13 @@ export function routes(observed: Observed): Record<string, Route> {
     }),
   };
 }
+
+const PAGE_HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  // All that the page is made of is in the page.
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+};
 
 function open(handle: Route['handle']): Route {
   return { guarded: false, handle };

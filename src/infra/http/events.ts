@@ -1,0 +1,133 @@
+import { HISTORY_POINTS } from '../../application/metrics/live.ts';
+import type { RunningStream } from '../../application/stream.ts';
+import type { Cancel } from '../../common/clock.ts';
+import { readiness } from './health.ts';
+import type { Observed } from './observed.ts';
+import { codeCounts } from './prometheus.ts';
+
+const EVERY_MS = 1000;
+/** A reader that lets this many messages pile up is not reading. */
+const MOST_UNREAD = 20;
+
+export interface Feed {
+  /** An answer of server-sent events: at once, then once a second. */
+  open(): Response;
+  stop(): void;
+}
+
+/** What the page shows, once a second to all who look on; nothing is made while nobody does. */
+export function events(observed: Observed): Feed {
+  const readers = new Set<ReadableStreamDefaultController<Uint8Array>>();
+  const encoder = new TextEncoder();
+  let cancel: Cancel | null = null;
+  let point = -1;
+
+  function tell(): void {
+    cancel = null;
+    if (readers.size === 0) return;
+    const withHistory = observed.live.point !== point;
+    point = observed.live.point;
+    const message = encoder.encode(`data: ${JSON.stringify(snapshot(observed, withHistory))}\n\n`);
+    for (const reader of readers) {
+      if ((reader.desiredSize ?? 0) > -MOST_UNREAD) reader.enqueue(message);
+      else leave(reader);
+    }
+    cancel = observed.clock.after(EVERY_MS, tell);
+  }
+
+  function leave(reader: ReadableStreamDefaultController<Uint8Array>): void {
+    readers.delete(reader);
+    try {
+      reader.close();
+    } catch {
+      // It has gone by itself.
+    }
+  }
+
+  return {
+    open() {
+      let own: ReadableStreamDefaultController<Uint8Array>;
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          own = controller;
+          readers.add(controller);
+          const first = JSON.stringify(snapshot(observed, true));
+          controller.enqueue(encoder.encode(`retry: 2000\ndata: ${first}\n\n`));
+          cancel ??= observed.clock.after(EVERY_MS, tell);
+        },
+        cancel() {
+          readers.delete(own);
+        },
+      });
+      return new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
+    },
+    stop() {
+      cancel?.();
+      for (const reader of readers) leave(reader);
+    },
+  };
+}
+
+/** One message: the collector, then its streams. Times are epoch ms, delays ms. */
+export function snapshot(observed: Observed, withHistory: boolean): Record<string, unknown> {
+  const { clock, collectorId, version, drivers, messaging, budget, orchestrator, live } = observed;
+  const { ready, reasons } = readiness(observed);
+  const { breaker, waiting, inFlight } = messaging.state();
+  return {
+    now: clock.micros() / 1000,
+    id: collectorId,
+    version: version.version,
+    commit: version.commit,
+    up: Math.round(Date.now() / 1000 - observed.process.startedAt),
+    ready,
+    reasons,
+    messaging: drivers.messaging,
+    bootstrap: messaging.bootstrap,
+    breaker: breaker?.state ?? null,
+    store: drivers.state,
+    storeUp: observed.store.available,
+    budget: [budget.used, budget.total],
+    waiting: waiting.messages + inFlight.messages,
+    rss: observed.process.residentBytes(),
+    points: HISTORY_POINTS,
+    point: live.point,
+    streams: orchestrator.streams().map((stream) => line(observed, stream, withHistory)),
+  };
+}
+
+function line(observed: Observed, stream: RunningStream, withHistory: boolean): Record<string, unknown> {
+  const { target, stats } = stream;
+  const { rows, acked, bytes, history } = observed.live.of(target);
+  const { network, delivery } = stats.recent();
+  const connections = stream.snapshots();
+  const gaps = observed.gaps.latest(target, observed.clock.micros() - 900_000_000);
+  let last = 0;
+  for (const lane of stream.lanes) last = Math.max(last, lane.lastReceivedAt);
+  return {
+    x: target.exchange,
+    region: target.region,
+    t: target.request_type,
+    state: stream.paused ? 'paused' : stream.state,
+    reason: connections.find(({ reason }) => reason !== null)?.reason ?? null,
+    codes: codeCounts(connections),
+    sockets: connections.flatMap(({ sockets }) => sockets).length,
+    rows,
+    acked,
+    bytes,
+    total: stats.acked,
+    pending: stats.rows - stats.repeats - stats.acked - stats.undelivered,
+    failed: stats.rejected,
+    missing: stats.missing,
+    last: last / 1000,
+    net: percentiles(network),
+    ack: percentiles(delivery),
+    gaps: gaps.map(({ gap }) => [gap.from / 1000, gap.to / 1000, gap.cause, gap.codes.length]).slice(-20),
+    ...(withHistory ? { history } : {}),
+  };
+}
+
+/** p50, p95, p99 in ms. */
+function percentiles(of: { count: number; percentile(fraction: number): number }): number[] | null {
+  if (of.count === 0) return null;
+  return [0.5, 0.95, 0.99].map((fraction) => Math.round(of.percentile(fraction) / 100) / 10);
+}
