@@ -86,9 +86,11 @@ function tradable(row: unknown): row is Topic {
 }
 
 function isTopic(value: unknown): value is Topic & JsonObject {
-  return (
-    isObject(value) && typeof value.quote_currency === 'string' && typeof value.target_currency === 'string'
-  );
+  return isObject(value) && isCode(value.quote_currency) && isCode(value.target_currency);
+}
+
+function isCode(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }
 
 /** The wire has two fields and no symbol; `KRW-BTC` stands for them. */
