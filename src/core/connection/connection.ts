@@ -212,7 +212,7 @@ export class Connection implements LinkOwner {
     } else if (link === this.#successor) this.#successor = null;
     const lost = [...this.#wanted.values()].filter((market) => !this.#carried(market));
     if (wasPrimary || left) this.#coverage.lose(lost, link.coveredUntil(), 'cut');
-    if (wasPrimary && this.#successor) this.#promote(this.#successor, clock.micros());
+    if (wasPrimary && this.#successor) this.#promote(this.#successor, clock.micros() + 1);
     else if (this.#running && !ours && !left) this.#failed(end, wasPrimary);
     else if (wasPrimary) this.#connect();
     if (this.#links().length > 0) return;

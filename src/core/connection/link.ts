@@ -345,6 +345,7 @@ export class Link implements SocketHandle {
   #ended(end: SocketEnd): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    if (this.primary) this.handOver(this.#lastFrameAt + 1);
     this.#cancelOpen();
     this.#cancelPump();
     this.#sink.end();

@@ -10,6 +10,8 @@ type Phase = 'wanted' | 'asked' | 'again' | 'silent' | 'confirmed' | 'refused';
 interface Entry {
   readonly market: Market;
   phase: Phase;
+  /** Whether the exchange may be serving it. */
+  held: boolean;
   askedMs: number;
   tries: number;
   /** How many codes the next frame naming this one may name. */
@@ -41,15 +43,15 @@ export class Subscriptions {
     for (const [symbol, entry] of this.#entries) {
       if (wanted.has(symbol)) continue;
       this.#entries.delete(symbol);
-      if (entry.phase !== 'wanted' && entry.phase !== 'refused') this.#drops.set(symbol, entry);
+      if (entry.held) this.#drops.set(symbol, entry);
     }
     for (const [symbol, market] of wanted) {
       if (this.#entries.has(symbol)) continue;
       const dropped = this.#drops.get(symbol);
-      // Its drop was not sent yet: it is subscribed as it was.
+      // Its drop was not sent yet: it is subscribed as it was, unless the drop was meant to subscribe it anew.
       if (dropped) this.#entries.set(symbol, dropped);
       else this.#add(market, false);
-      this.#drops.delete(symbol);
+      if (dropped?.phase !== 'wanted') this.#drops.delete(symbol);
     }
     this.#dirty = true;
   }
@@ -82,6 +84,7 @@ export class Subscriptions {
     const entry = this.#entries.get(symbol);
     if (!entry || entry.phase === 'confirmed' || entry.phase === 'wanted') return null;
     entry.phase = 'confirmed';
+    entry.held = true;
     return entry.market;
   }
 
@@ -101,6 +104,7 @@ export class Subscriptions {
     for (const symbol of symbols) {
       const entry = this.#entries.get(symbol);
       if (!entry || entry.phase === 'refused') continue;
+      entry.held = false;
       if (divisible && entry.slice > 1) {
         entry.slice = half;
         entry.phase = 'wanted';
@@ -125,7 +129,7 @@ export class Subscriptions {
     if (!entry || entry.phase === 'wanted' || entry.phase === 'refused') return;
     entry.phase = 'wanted';
     entry.tries = 0;
-    if (this.#rules.subscribing === 'add') this.#drops.set(symbol, entry);
+    if (this.#rules.subscribing === 'add' && entry.held) this.#drops.set(symbol, entry);
     this.#dirty = true;
   }
 
@@ -150,7 +154,7 @@ export class Subscriptions {
 
   #add(market: Market, suspect: boolean): void {
     const slice = suspect ? 1 : this.#rules.limits.codesPerFrame;
-    this.#entries.set(market.symbol, { market, phase: 'wanted', askedMs: 0, tries: 0, slice });
+    this.#entries.set(market.symbol, { market, phase: 'wanted', held: false, askedMs: 0, tries: 0, slice });
     this.#dirty = true;
   }
 
@@ -160,6 +164,7 @@ export class Subscriptions {
     const drop = [...this.#drops.values()];
     this.#dirty = false;
     if (add.length === 0 && drop.length === 0) return [];
+    for (const entry of drop) entry.held = false;
     this.#drops.clear();
     for (const entry of add) ask(entry, nowMs);
     return session.change(want.map(marketOf), add.map(marketOf), drop.map(marketOf));
@@ -170,7 +175,10 @@ export class Subscriptions {
     if (this.#drops.size > 0) {
       const drop = [...this.#drops.values()].slice(0, codesPerFrame);
       const { frames, count } = this.#fit(session, [], drop);
-      for (const { market } of drop.slice(0, count)) this.#drops.delete(market.symbol);
+      for (const entry of drop.slice(0, count)) {
+        entry.held = false;
+        this.#drops.delete(entry.market.symbol);
+      }
       return frames;
     }
     const add = this.#sliceToAdd(codesPerFrame);
@@ -206,6 +214,7 @@ export class Subscriptions {
 
 function ask(entry: Entry, nowMs: number): void {
   entry.phase = 'asked';
+  entry.held = true;
   entry.tries++;
   entry.askedMs = nowMs;
 }

@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'bun:test';
+import { LimitedGate, type OpenBreaker } from '../../src/core/connection/open-gate.ts';
+import { coin, fakeExchange, LIMITS, rig, socketOf, wellBehaved } from './connection-parts.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const HOST = 'fake.invalid';
+
+test('opens of all sockets of an exchange share its budget, first come, first served', async () => {
+  const clock = new ManualClock();
+  const gate = new LimitedGate(clock, { ...LIMITS, opens: [{ count: 5, perMs: 1000 }] }, null);
+  const order: number[] = [];
+  const times: number[] = [];
+  for (let i = 0; i < 23; i++) {
+    void gate.allow(HOST).then(() => {
+      order.push(i);
+      times.push(clock.now());
+    });
+  }
+  await clock.advance(20_000);
+  expect(order).toEqual(Array.from({ length: 23 }, (_, i) => i));
+  for (let i = 5; i < times.length; i++) expect((times[i] ?? 0) - (times[i - 5] ?? 0)).toBeGreaterThan(1000);
+  expect(times.at(-1)).toBeLessThan(10_000);
+});
+
+test('no more sockets at once than the exchange takes', async () => {
+  const clock = new ManualClock();
+  const gate = new LimitedGate(clock, { ...LIMITS, sockets: 2 }, null);
+  expect((await gate.allow(HOST)).allowed).toBe(true);
+  expect((await gate.allow(HOST)).allowed).toBe(true);
+  expect(await gate.allow(HOST)).toMatchObject({ allowed: false, reason: '2 sockets are open, the limit' });
+  gate.closed(HOST);
+  expect((await gate.allow(HOST)).allowed).toBe(true);
+  expect(gate.open).toBe(2);
+});
+
+test('a ban holds for every socket to the host, and the longest one counts', async () => {
+  const clock = new ManualClock();
+  const gate = new LimitedGate(clock, LIMITS, null);
+  gate.ban(HOST, { forMs: 60_000, reason: 'HTTP 418 on opening' });
+  gate.ban(HOST, { forMs: 1000, reason: 'HTTP 429 on opening' });
+  expect(await gate.allow(HOST)).toEqual({
+    allowed: false,
+    retryInMs: 60_000,
+    reason: 'HTTP 418 on opening',
+  });
+  expect((await gate.allow('other.invalid')).allowed).toBe(true);
+  await clock.advance(60_000);
+  expect((await gate.allow(HOST)).allowed).toBe(true);
+});
+
+test('a ban that falls while an attempt waits for its turn holds for it', async () => {
+  const clock = new ManualClock();
+  const gate = new LimitedGate(clock, { ...LIMITS, opens: [{ count: 1, perMs: 1000 }] }, null);
+  await gate.allow(HOST);
+  const second = gate.allow(HOST);
+  await clock.advance(500);
+  gate.ban(HOST, { forMs: 60_000, reason: 'banned' });
+  await clock.advance(1500);
+  expect(await second).toMatchObject({ allowed: false, reason: 'banned' });
+});
+
+describe('the breaker', () => {
+  test('is asked last and told what came of it; an attempt that was not made is not its business', async () => {
+    const told: boolean[] = [];
+    const breaker: OpenBreaker = {
+      allow: async () => ({ allowed: true }),
+      report: (_host, good) => told.push(good),
+    };
+    const gate = new LimitedGate(new ManualClock(), LIMITS, breaker);
+    await gate.allow(HOST);
+    gate.report(HOST, 'unused');
+    gate.report(HOST, 'failed');
+    gate.report(HOST, 'good');
+    expect(told).toEqual([false, true]);
+  });
+
+  test('that refuses costs no place and no budget', async () => {
+    let open = true;
+    const gate = new LimitedGate(
+      new ManualClock(),
+      { ...LIMITS, opens: [{ count: 1, perMs: 1000 }], sockets: 1 },
+      {
+        allow: async () => (open ? { allowed: false, retryInMs: 1, reason: 'open' } : { allowed: true }),
+        report: () => {},
+      },
+    );
+    expect(await gate.allow(HOST)).toMatchObject({ allowed: false, reason: 'open' });
+    open = false;
+    expect((await gate.allow(HOST)).allowed).toBe(true);
+  });
+
+  test('that cannot answer stops no data', async () => {
+    const gate = new LimitedGate(new ManualClock(), LIMITS, {
+      allow: () => Promise.reject(new Error('store away')),
+      report: () => {},
+    });
+    expect((await gate.allow(HOST)).allowed).toBe(true);
+  });
+});
+
+test('connections that share a gate stay away together when one of them is told to', async () => {
+  const clock = new ManualClock();
+  const gate = new LimitedGate(clock, fakeExchange().limits, null);
+  const made = [1, 2, 3].map((nth) =>
+    rig({
+      clock,
+      gate,
+      serve: (socket, count) => {
+        if (nth > 1 || count > 1) return wellBehaved(clock)(socket, count);
+        clock.after(10, () => socket.end(1006, 'HTTP 429', 429, 30_000));
+      },
+    }),
+  );
+  for (const { connection } of made) {
+    connection.update([coin('A')]);
+    connection.start();
+  }
+  await clock.advance(100);
+  for (const one of made.slice(1)) socketOf(one, 1).end();
+  await clock.advance(29_000);
+  expect(made.map(({ sockets }) => sockets.length)).toEqual([1, 1, 1]);
+  await clock.advance(5000);
+  expect(made.map(({ sockets }) => sockets.length)).toEqual([2, 2, 2]);
+});
