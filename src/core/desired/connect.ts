@@ -41,8 +41,8 @@ export function pin(desired: DesiredStream, checked: Checked): Applied {
   const named = resolveAll(command.symbols, checked);
   if ('refusal' in named) return refuse(desired, named.refusal, named.errors);
   const pinned = named.all ? ['*'] : [...new Set(named.resolved.map(({ symbol }) => symbol))];
-  const next = added(desired, named.resolved, named.all, markets);
-  return settle(desired, { ...next, pinned }, checked, named.resolved);
+  const next = added({ ...desired, pinned }, named.resolved, named.all, markets);
+  return settle(desired, next, checked, named.resolved);
 }
 
 /** Refusal of a command that names nothing where it must. */
