@@ -8,6 +8,7 @@ import type { Verdict } from './delivery-errors.ts';
 import { Folded } from './folded.ts';
 import { type Broker, Producer } from './producer.ts';
 import { type Outgoing, SendQueue } from './send-queue.ts';
+import { within } from './within.ts';
 
 export interface LinkParts {
   readonly kafka: Kafka;
@@ -210,15 +211,4 @@ export class BrokerLink {
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.#parts.clock.after(ms, resolve));
   }
-}
-
-/** Whether the promise was fulfilled within the time. */
-async function within(ms: number, promise: Promise<void>, clock: Clock): Promise<boolean> {
-  let cancel: Cancel = () => {};
-  const late = new Promise<boolean>((resolve) => {
-    cancel = clock.after(ms, () => resolve(false));
-  });
-  const inTime = await Promise.race([promise.then(() => true), late]);
-  cancel();
-  return inTime;
 }
