@@ -92,17 +92,37 @@ describe('announced by the exchange', () => {
           socket.accept();
           socket.frame({ ack: ['A'] });
         });
-        clock.after(500, () => socket.frame({ ack: ['B'] }));
+        clock.after(2500, () => socket.frame({ ack: ['B'] }));
       },
     });
     socketOf(made, 1).frame({ restart: 'soon' });
-    await clock.advance(50);
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(100);
+      socketOf(made, 1).row('B');
+    }
     socketOf(made, 1).end();
-    expect(primaries(made)[1]).toBe(true);
+    expect(primaries(made)).toEqual([false, true]);
     await clock.advance(2000);
     expect(made.sockets).toHaveLength(2);
     expect(made.gaps).toMatchObject([{ cause: 'cut', codes: ['KRW-B'] }]);
     expect(made.states.at(-1)).toBe('live');
+  });
+
+  test('the exchange cuts just after: what was still on its way over the old socket lies in a gap', async () => {
+    const made = await running(['A']);
+    const { clock } = made;
+    socketOf(made, 1).row('A');
+    const last = clock.micros();
+    socketOf(made, 1).frame({ restart: 'soon' });
+    await clock.advance(100);
+    expect(primaries(made)).toEqual([false, true]);
+    const to = clock.micros();
+    socketOf(made, 1).end();
+    await clock.advance(2000);
+    expect(made.gaps).toMatchObject([{ cause: 'cut', codes: ['KRW-A'], to }]);
+    expect(made.gaps[0]?.from).toBeLessThanOrEqual(last);
+    expect(made.sockets).toHaveLength(2);
+    expect(made.states).toEqual(['connecting', 'live']);
   });
 
   test('a successor that fails is tried again, and the old socket goes on serving', async () => {

@@ -5,6 +5,7 @@ import { Backoff } from './backoff.ts';
 import type { ConnectionEvents, ConnectionParts, StateDetail } from './connection-parts.ts';
 import { Coverage } from './coverage.ts';
 import { Link, type LinkEnd, type LinkOwner } from './link.ts';
+import { lostWith } from './loss.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import { Rotation } from './rotation.ts';
 import { recordSilence } from './silence.ts';
@@ -156,8 +157,7 @@ export class Connection implements LinkOwner {
   confirmed(link: Link, market: Market): void {
     this.#report(link, 'good');
     this.#refusals.delete(market.symbol);
-    // What has turned silent is received again when data comes, whatever the exchange confirms.
-    if (!this.#watchdog.isStale(market.symbol)) this.#cover(market);
+    this.#cover(market);
     this.#events.confirmed(market, link.id);
     if (link === this.#primary && !this.#dark) this.#become('live', null, null);
     this.#settle(link);
@@ -210,8 +210,11 @@ export class Connection implements LinkOwner {
       this.#judge(link);
       this.#primary = null;
     } else if (link === this.#successor) this.#successor = null;
-    const lost = [...this.#wanted.values()].filter((market) => !this.#carried(market));
-    if (wasPrimary || left) this.#coverage.lose(lost, link.coveredUntil(), 'cut');
+    if (wasPrimary || left) {
+      const lost = lostWith(link, ours, this.#links(), this.#wanted.values());
+      this.#coverage.lose(lost, link.coveredUntil(), 'cut');
+      for (const market of lost) if (this.#carried(market)) this.#cover(market);
+    }
     if (wasPrimary && this.#successor) this.#promote(this.#successor, clock.micros() + 1);
     else if (this.#running && !ours && !left) this.#failed(end, wasPrimary);
     else if (wasPrimary) this.#connect();
@@ -361,9 +364,9 @@ export class Connection implements LinkOwner {
     return this.#links().some((link) => link.carries(symbol));
   }
 
-  /** While reading is paused nothing is received, whatever is still on its way through the pipeline. */
+  /** The code is received; not while reading is paused, and one that turned silent not before it brings data. */
   #cover(market: Market): void {
-    if (!this.#paused) this.#coverage.confirm(market);
+    if (!this.#paused && !this.#watchdog.isStale(market.symbol)) this.#coverage.confirm(market);
   }
 
   #forget(symbol: string): void {

@@ -64,6 +64,7 @@ export class Link implements SocketHandle {
   readonly #budget: RateBudget;
   readonly #sink: FrameSink;
   readonly #socket: Socket;
+  readonly #confirmedAt = new Map<string, Micros>();
   readonly #resyncs = new Map<string, { waitMs: number; atMs: number }>();
   #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
   #pulse: Pulse;
@@ -167,6 +168,11 @@ export class Link implements SocketHandle {
       : this.#lastFrameAt - TRAVEL_SLACK;
   }
 
+  /** Since when it receives that code; null where it does not. */
+  carriesSince(symbol: string): Micros | null {
+    return this.carries(symbol) ? (this.#confirmedAt.get(symbol) ?? null) : null;
+  }
+
   /** Whether this code is part of its subscription, confirmed or not. */
   asksFor(symbol: string): boolean {
     return this.#subscriptions.subscribed(symbol) !== null;
@@ -223,7 +229,7 @@ export class Link implements SocketHandle {
     if (this.#state !== 'open') return;
     switch (event.kind) {
       case 'ack':
-        for (const market of this.#subscriptions.ack(event.symbols)) this.#owner.confirmed(this, market);
+        for (const market of this.#subscriptions.ack(event.symbols)) this.#confirm(market);
         return;
       case 'refused':
         return this.#refused(event.symbols, event.reason);
@@ -246,7 +252,7 @@ export class Link implements SocketHandle {
     this.#lastDataMs = atMs;
     if (this.#state === 'ended') return;
     const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol) : null;
-    if (news) this.#owner.confirmed(this, news);
+    if (news) this.#confirm(news);
     this.#owner.data(this, market, atMs);
   }
 
@@ -264,6 +270,11 @@ export class Link implements SocketHandle {
     this.#resyncs.set(symbol, { waitMs, atMs: nowMs + waitMs });
     if (waitMs === 0) return this.#resubscribe(symbol);
     clock.after(waitMs, () => this.#resubscribe(symbol));
+  }
+
+  #confirm(market: Market): void {
+    this.#confirmedAt.set(market.symbol, this.#parts.clock.micros());
+    this.#owner.confirmed(this, market);
   }
 
   #resubscribe(symbol: string): void {
