@@ -61,9 +61,9 @@ export async function registerSchemas(registry: Registry): Promise<Map<TopicFami
  */
 export async function lookUpSchemas(registry: Registry): Promise<Map<TopicFamily, Registered>> {
   const all = await schemaStatus(registry);
+  for (const status of all) if (status.problems.length > 0) throw incompatible(status);
   const registered = new Map<TopicFamily, Registered>();
   for (const status of all) {
-    if (status.problems.length > 0) throw incompatible(status);
     if (status.registered === null) throw missing(status, all);
     registered.set(status.family, status.registered);
   }
