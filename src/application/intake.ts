@@ -72,6 +72,8 @@ export class CommandIntake {
   readonly #writer: DesiredWriter;
   readonly #counts = { accepted: 0, noop: 0, refused: 0, foreign: 0, repeated: 0 };
   readonly #impatientUntil = new Map<string, number>();
+  /** The last decision of every partition. */
+  readonly #lanes = new Map<string, Promise<void>>();
   readonly #stopped = Promise.withResolvers<void>();
   #stopping = false;
   #waiting = 0;
@@ -97,23 +99,32 @@ export class CommandIntake {
   }
 
   /**
-   * Handles one record; those of a partition one after another.
+   * Handles one record. Records of a partition are decided in the order of the calls, and their replies published in
+   * it; several may wait for the broker's acknowledgements at once.
    * @throws Fault undelivered where the program stops before the outcome is durable
    */
   async handle(record: CommandRecord): Promise<void> {
+    const lane = `${record.topic}|${record.partition}`;
+    const before = this.#lanes.get(lane) ?? Promise.resolve();
+    const begun = before.then(() => this.#begin(record));
+    this.#lanes.set(lane, begun.then(nothing, nothing));
+    const { durable } = await begun;
+    await durable;
+  }
+
+  /** Decides, and hands reply and dead letter to the outbox, which keeps their order. */
+  async #begin(record: CommandRecord): Promise<{ readonly durable: Promise<void> }> {
     const parsed = parseCommand(record.value, record.timestampMs);
     if (parsed.kind === 'foreign') {
       this.#counts.foreign++;
-      return;
+      return { durable: Promise.resolve() };
     }
     const replyId = replyIdOf(this.#deps.group, record);
     if (parsed.kind === 'malformed') {
-      await this.#tell(record, { reply: malformedReply(replyId, parsed), changed: null }, parsed.target);
-      return;
+      return this.#tell(record, { reply: malformedReply(replyId, parsed), changed: null }, parsed.target);
     }
     const { command } = parsed;
-    const decision = await this.#decide(record, replyId, command);
-    await this.#tell(record, decision, { ...command.target });
+    return this.#tell(record, await this.#decide(record, replyId, command), { ...command.target });
   }
 
   /** Tries until the store took the outcome; a fault of the program is an outcome too and stops nothing. */
@@ -166,8 +177,7 @@ export class CommandIntake {
         ? await this.#beside(command, offer, key, applied.desired)
         : applied.reply;
     const reply = replyOf(given);
-    await store.outcomes.write({ place, reply });
-    return { reply, changed: null };
+    return { reply: await store.outcomes.write({ place, reply }), changed: null };
   }
 
   /** The reducer's words for a target that no stream can have. */
@@ -228,18 +238,21 @@ export class CommandIntake {
     }
   }
 
-  async #tell(
+  #tell(
     record: CommandRecord,
     { reply, changed }: Decision,
     target: Readonly<Record<string, unknown>> | null,
-  ): Promise<void> {
+  ): { readonly durable: Promise<void> } {
     const { reporter, onDesiredChanged } = this.#deps;
     this.#counts[reply.outcome]++;
     const published = [reporter.event(replyEvent(reply))];
     if (reply.outcome === 'refused')
       published.push(reporter.deadLetter(refusedLetter(record, reply, target)));
     if (changed) onDesiredChanged(changed);
-    await Promise.all(published.map((done) => this.#delivered(done)));
+    const durable = Promise.all(published.map((done) => this.#delivered(done))).then(nothing);
+    // Whoever called handle hears of a failure; until then it has no listener.
+    durable.catch(nothing);
+    return { durable };
   }
 
   /** A message that the broker will never take must not hold up the commands behind it. */
@@ -259,6 +272,8 @@ export class CommandIntake {
     return Math.floor(this.#deps.clock.micros() / 1000);
   }
 }
+
+function nothing(): void {}
 
 /** The host whose breaker guards a stream's sockets, with its port, as its connections name it. */
 function hostOfStream({ exchange, url }: ExchangeOffer, type: RequestType, origin: string | null): string {

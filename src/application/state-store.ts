@@ -39,7 +39,8 @@ export interface DesiredStore {
   /**
    * Writes `after`, and with it in one step `outcome` where a command led to it, and nudges every collector.
    * @param expected the version that was read; 0 where there was none
-   * @returns false where the stream has another version by now; nothing was written then
+   * @returns false where the stream has another version by now, or the same record was answered before; nothing was
+   *   written then
    */
   write(expected: number, after: DesiredStream, outcome?: StoredOutcome): Promise<boolean>;
   /** Calls back with the key of a stream (`upbit|ticker`) that somebody wrote; may miss some, so also poll. */
@@ -76,8 +77,11 @@ export interface StoredOutcome {
 /** The answers to the last commands of every partition, so that a record that comes again gets the same one. */
 export interface OutcomeStore {
   read(place: RecordPlace): Promise<CommandReply | null>;
-  /** Remembers an answer that changed no desired state. */
-  write(outcome: StoredOutcome): Promise<void>;
+  /**
+   * Remembers an answer that changed no desired state.
+   * @returns the answer that stands: this one, or the one that was remembered for the same record before
+   */
+  write(outcome: StoredOutcome): Promise<CommandReply>;
 }
 
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnected';

@@ -202,6 +202,30 @@ describe('outcomes', () => {
     expect((await store.breakers.read(['api.upbit.com']))[0]?.state).toBe('closed');
   });
 
+  test('records handed over together are answered in order, without waiting for each acknowledgement', async () => {
+    const acknowledge: (() => void)[] = [];
+    broker = () => new Promise((resolve) => acknowledge.push(resolve));
+    const records = [
+      command('connect_and_subscribe', ['KRW-BTC']),
+      record('nonsense'),
+      command('connect_and_subscribe', ['KRW-BTC']),
+      command('disconnect'),
+    ];
+    const handled = Promise.all(records.map((one) => intake.handle(one)));
+    await settle();
+    expect(events.map(({ outcome }) => outcome)).toEqual(['accepted', 'refused', 'noop', 'accepted']);
+    for (const done of acknowledge) done();
+    await handled;
+  });
+
+  test('a record that two collectors hold at once has one answer', async () => {
+    const twice = command('connect_and_subscribe', ['KRW-BTC']);
+    await Promise.all([intake.handle(twice), make().handle(twice)]);
+    expect(events).toHaveLength(2);
+    expect(events[1]).toEqual(events[0] as StreamEvent);
+    expect(events[0]?.outcome).toBe('accepted');
+  });
+
   test('two partitions at once: both commands count', async () => {
     await Promise.all([
       intake.handle({ ...command('connect_and_subscribe', ['KRW-BTC']), partition: 0 }),

@@ -100,6 +100,18 @@ export function storeSuite(
       expect(await outcomes.read(outcome(6).place)).toEqual(outcome(6).reply);
     });
 
+    test('the first answer to a record stands, also against a write; another record at its place has its own', async () => {
+      const { desired, outcomes } = await open();
+      const first = outcome(1, 'id-1');
+      const second = { ...first, reply: { ...first.reply, outcome: 'noop' as const } };
+      expect(await outcomes.write(first)).toEqual(first.reply);
+      expect(await outcomes.write(second)).toEqual(first.reply);
+      expect(await desired.write(0, stream(1, ['KRW-BTC']), second)).toBe(false);
+      expect(await desired.read(KEY)).toBeNull();
+      const other = outcome(1, 'id-2');
+      expect(await outcomes.write(other)).toEqual(other.reply);
+    });
+
     test('a write nudges with the stream that was written', async () => {
       const { desired } = await open();
       const heard = Promise.withResolvers<string>();

@@ -7,6 +7,7 @@ import type {
   OutcomeStore,
   RecordPlace,
   StateStore,
+  StoredOutcome,
 } from '../../application/state-store.ts';
 import type { Clock } from '../../common/clock.ts';
 import { type DesiredStream, streamKey } from '../../core/desired/stream.ts';
@@ -36,7 +37,7 @@ export function memoryStore(clock: Clock): StateStore {
   };
 }
 
-function memoryDesired(outcomes: OutcomeStore): DesiredStore {
+function memoryDesired(outcomes: MemoryOutcomes): DesiredStore {
   const streams = new Map<string, DesiredStream>();
   const listeners = new Set<(key: string) => void>();
   return {
@@ -46,8 +47,8 @@ function memoryDesired(outcomes: OutcomeStore): DesiredStore {
     async write(expected, after, outcome) {
       const key = streamKey(after);
       if ((streams.get(key)?.version ?? 0) !== expected) return false;
+      if (outcome && outcomes.remember(outcome) !== outcome.reply) return false;
       streams.set(key, after);
-      if (outcome) await outcomes.write(outcome);
       for (const listener of listeners) queueMicrotask(() => listener(key));
       return true;
     },
@@ -58,17 +59,27 @@ function memoryDesired(outcomes: OutcomeStore): DesiredStore {
   };
 }
 
-function memoryOutcomes(): OutcomeStore {
+interface MemoryOutcomes extends OutcomeStore {
+  /** Returns the answer that stands. */
+  remember(outcome: StoredOutcome): CommandReply;
+}
+
+function memoryOutcomes(): MemoryOutcomes {
   const partitions = new Map<string, Map<number, CommandReply>>();
   const keyOf = ({ group, topic, partition }: RecordPlace) => `${group}|${topic}|${partition}`;
+  function remember({ place, reply }: StoredOutcome): CommandReply {
+    const replies = partitions.get(keyOf(place)) ?? new Map<number, CommandReply>();
+    partitions.set(keyOf(place), replies);
+    const kept = replies.get(place.offset);
+    if (kept?.replyId === reply.replyId) return kept;
+    replies.set(place.offset, reply);
+    replies.delete(place.offset - OUTCOMES_KEPT);
+    return reply;
+  }
   return {
     read: async (place) => partitions.get(keyOf(place))?.get(place.offset) ?? null,
-    async write({ place, reply }) {
-      const replies = partitions.get(keyOf(place)) ?? new Map<number, CommandReply>();
-      partitions.set(keyOf(place), replies);
-      replies.set(place.offset, reply);
-      replies.delete(place.offset - OUTCOMES_KEPT);
-    },
+    write: async (outcome) => remember(outcome),
+    remember,
   };
 }
 

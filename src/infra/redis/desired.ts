@@ -23,25 +23,39 @@ const FIELDS = [
   'correlation_id',
 ] as const;
 
-const REMEMBER = `
+/** The answer to the same record, which its reply id tells from another at the same place. */
+const ANSWERED = `
+local function answered(key, offset, id)
+  local kept = redis.call('HGET', key, offset)
+  return kept and string.find(kept, id, 1, true) and kept
+end
 local function remember(key, offset, reply)
   redis.call('HSET', key, offset, reply)
   redis.call('HDEL', key, tonumber(offset) - ${OUTCOMES_KEPT})
   redis.call('EXPIRE', key, ${OUTCOMES_TTL_S})
 end`;
 
-/** KEYS: desired, outcomes; ARGV: expected version, fields, channel, stream, offset or '', reply. */
-const WRITE = `${REMEMBER}
+const FIELD_ARGS = FIELDS.map((field, at) => `, '${field}', ARGV[${at + 2}]`).join('');
+
+/** KEYS: desired, outcomes; ARGV: expected version, fields, channel, stream, and with an outcome: offset, id, reply. */
+const WRITE = `${ANSWERED}
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1]${FIELDS.map((field, at) => `, '${field}', ARGV[${at + 2}]`).join('')})
 local at = ${FIELDS.length + 2}
-if ARGV[at + 2] ~= '' then remember(KEYS[2], ARGV[at + 2], ARGV[at + 3]) end
+local offset = ARGV[at + 2]
+if offset then
+  if answered(KEYS[2], offset, ARGV[at + 3]) then return 0 end
+  remember(KEYS[2], offset, ARGV[at + 4])
+end
+redis.call('HSET', KEYS[1]${FIELD_ARGS})
 redis.call('PUBLISH', ARGV[at], ARGV[at + 1])
 return 1`;
 
-const REMEMBER_ONE = `${REMEMBER}
-remember(KEYS[1], ARGV[1], ARGV[2])
-return 1`;
+/** KEYS: outcomes; ARGV: offset, id, reply. */
+const REMEMBER = `${ANSWERED}
+local kept = answered(KEYS[1], ARGV[1], ARGV[2])
+if kept then return kept end
+remember(KEYS[1], ARGV[1], ARGV[3])
+return ARGV[3]`;
 
 /** `desired:{exchange}|{type}`, a hash; lists are JSON. */
 export function redisDesired(connection: RedisConnection, prefix: string, channel: string): DesiredStore {
@@ -70,8 +84,7 @@ export function redisDesired(connection: RedisConnection, prefix: string, channe
         ...fieldsOf(after),
         channel,
         streamKey(after),
-        outcome ? outcome.place.offset : '',
-        outcome ? JSON.stringify(outcome.reply) : '',
+        ...(outcome ? outcomeArgs(outcome) : []),
       );
       return written === 1;
     },
@@ -86,10 +99,21 @@ export function redisOutcomes(run: RunCommand, prefix: string): OutcomeStore {
       const reply = await run('HGET', outcomesKey(prefix, place), place.offset);
       return typeof reply === 'string' ? (JSON.parse(reply) as CommandReply) : null;
     },
-    async write({ place, reply }: StoredOutcome) {
-      await run('EVAL', REMEMBER_ONE, 1, outcomesKey(prefix, place), place.offset, JSON.stringify(reply));
+    async write(outcome) {
+      const stands = await run(
+        'EVAL',
+        REMEMBER,
+        1,
+        outcomesKey(prefix, outcome.place),
+        ...outcomeArgs(outcome),
+      );
+      return JSON.parse(String(stands)) as CommandReply;
     },
   };
+}
+
+function outcomeArgs({ place, reply }: StoredOutcome): [number, string, string] {
+  return [place.offset, reply.replyId, JSON.stringify(reply)];
 }
 
 function outcomesKey(prefix: string, { group, topic, partition }: RecordPlace): string {

@@ -1,0 +1,124 @@
+import type { KafkaConsumer, Message, Metadata } from '@confluentinc/kafka-javascript';
+import { Fault, messageOf } from '../../common/errors.ts';
+import { type ClusterOptions, checkedOptions, clientOptions, kafkaOrFault } from './client-options.ts';
+import { type ConsumedRecord, recordOf } from './consumer.ts';
+
+export interface TopicReaderSettings extends ClusterOptions {
+  readonly topics: readonly string[];
+  /** `end`: what is produced after `openTopicReader` resolved; `beginning`: everything that is kept. */
+  readonly from: 'beginning' | 'end';
+  /** Bound of connecting and of every question, in ms. */
+  readonly timeoutMs: number;
+}
+
+export interface TopicReader {
+  /** The next records, in the order of each partition; empty where none came within a moment. */
+  next(): Promise<ConsumedRecord[]>;
+  close(): Promise<void>;
+}
+
+const POLL_MS = 200;
+const MAX_RECORDS = 500;
+const CLOSE_MS = 2000;
+
+/**
+ * Reads topics without being a member of a group: nothing is committed, nobody else gets less.
+ * @throws {Fault} addon_unavailable, config_invalid, broker_unavailable, topic_missing
+ */
+export async function openTopicReader(settings: TopicReaderSettings): Promise<TopicReader> {
+  const kafka = kafkaOrFault();
+  const options = clientOptions(settings, {
+    'group.id': `kor-coin-stream-reader-${crypto.randomUUID()}`,
+    'enable.auto.commit': false,
+    'enable.auto.offset.store': false,
+    'fetch.wait.max.ms': POLL_MS / 2,
+  });
+  const client = checkedOptions(() => new kafka.KafkaConsumer(options));
+  client.on('event.error', () => {
+    // librdkafka tries again by itself; who waits for a record has a time limit of its own.
+  });
+  try {
+    await connect(client, settings.timeoutMs);
+  } catch (error) {
+    const what = `No Kafka broker answered (${messageOf(error)}).`;
+    throw new Fault(
+      'broker_unavailable',
+      settings.bootstrapServers,
+      what,
+      'Check kafka.bootstrap_servers.',
+      error,
+    );
+  }
+  try {
+    client.assign(await startOf(client, settings));
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+  client.setDefaultConsumeTimeout(POLL_MS);
+  return {
+    next: async () => (await consume(client)).map(recordOf),
+    close: () => disconnect(client),
+  };
+}
+
+async function startOf(client: KafkaConsumer, { topics, from, timeoutMs }: TopicReaderSettings) {
+  const places = await Promise.all(
+    topics.map(async (topic) => {
+      const partitions = await partitionsOf(client, topic, timeoutMs);
+      return Promise.all(
+        partitions.map(async (partition) => {
+          const { lowOffset, highOffset } = await watermarks(client, topic, partition, timeoutMs);
+          return { topic, partition, offset: from === 'end' ? highOffset : lowOffset };
+        }),
+      );
+    }),
+  );
+  return places.flat();
+}
+
+async function partitionsOf(client: KafkaConsumer, topic: string, timeoutMs: number): Promise<number[]> {
+  const metadata = await new Promise<Metadata>((resolve, reject) => {
+    client.getMetadata({ allTopics: false, topic, timeout: timeoutMs }, (error, data) =>
+      error ? reject(error) : resolve(data),
+    );
+  });
+  const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
+  if (partitions.length > 0) return partitions.map(({ id }) => id);
+  throw new Fault(
+    'topic_missing',
+    topic,
+    'There is no such topic.',
+    'A collector creates its topics at start.',
+  );
+}
+
+function watermarks(client: KafkaConsumer, topic: string, partition: number, timeoutMs: number) {
+  return new Promise<{ lowOffset: number; highOffset: number }>((resolve, reject) => {
+    client.queryWatermarkOffsets(topic, partition, timeoutMs, (error, offsets) =>
+      error ? reject(error) : resolve(offsets),
+    );
+  });
+}
+
+function connect(client: KafkaConsumer, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.connect({ allTopics: false, timeout: timeoutMs }, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function consume(client: KafkaConsumer): Promise<Message[]> {
+  return new Promise((resolve, reject) => {
+    client.consume(MAX_RECORDS, (error, records) => (error ? reject(error) : resolve(records)));
+  });
+}
+
+function disconnect(client: KafkaConsumer): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, CLOSE_MS);
+    client.disconnect(() => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
+}
