@@ -1,5 +1,21 @@
+import client from './client.js' with { type: 'text' };
+import detail from './detail.js' with { type: 'text' };
+import draw from './draw.js' with { type: 'text' };
+import css from './page.css' with { type: 'text' };
 import html from './page.html' with { type: 'text' };
+import words from './words.js' with { type: 'text' };
+
+/** What each mark in the document becomes. Imported as text, they are strings whatever their endings make of them. */
+const PARTS: Readonly<Record<string, unknown>> = {
+  '/*CSS*/': css,
+  '/*WORDS*/': words,
+  '/*DRAW*/': draw,
+  '/*DETAIL*/': detail,
+  '/*CLIENT*/': client,
+};
 
 /** The page, one document without any other part. */
-// Bun types an import of HTML as a bundle; as text it is a string.
-export const PAGE = html as unknown as string;
+export const PAGE = Object.entries(PARTS).reduce(
+  (page, [mark, part]) => page.replace(mark, () => String(part)),
+  String(html),
+);

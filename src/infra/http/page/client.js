@@ -1,0 +1,249 @@
+/** The page's own life: events in, numbers out. It only looks; nothing here changes the collector. */
+const streams = new Map();
+const find = (id) => document.getElementById(id);
+let latest = null;
+let lastMessageMs = 0;
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  const next = theme === 'dark' ? 'light' : 'dark';
+  const button = find('theme');
+  button.textContent = `${next === 'dark' ? '☾' : '☀'} ${words[next]}`;
+  button.setAttribute('aria-label', `${words.themeLabel}: ${words[next]}`);
+}
+
+const preference = matchMedia('(prefers-color-scheme: dark)');
+const currentTheme = () => remembered('kcs-theme') ?? (preference.matches ? 'dark' : 'light');
+preference.addEventListener('change', () => setTheme(currentTheme()));
+
+function toggleTheme() {
+  const next = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
+  remember('kcs-theme', next);
+  setTheme(next);
+}
+
+function setLanguage(next) {
+  speak(next);
+  document.documentElement.lang = next;
+  translate(document);
+  const button = find('language');
+  button.textContent = words.language;
+  button.lang = next === 'en' ? 'ko' : 'en';
+  button.setAttribute('aria-label', `${words.languageLabel}: ${words.language}`);
+  setTheme(document.documentElement.dataset.theme ?? currentTheme());
+  if (latest) show(latest);
+}
+
+function toggleLanguage() {
+  const next = language === 'en' ? 'ko' : 'en';
+  remember('kcs-language', next);
+  setLanguage(next);
+}
+
+/** The line of a stream, made when it is first heard of, below the card of its exchange. */
+function lineOf({ x, t, region }) {
+  const key = `${x}/${t}`;
+  const known = streams.get(key);
+  if (known) return known;
+  const element = find('stream').content.cloneNode(true).firstElementChild;
+  const button = element.querySelector('.line');
+  const box = element.querySelector('.detail');
+  const line = { element, button, box, key, history: [], detail: null, part: {} };
+  for (const name of ['rate', 'fresh', 'net', 'ack', 'gaps', 'codes'])
+    line.part[name] = element.querySelector(`.${name}`);
+  line.pill = element.querySelector('.pill');
+  line.spark = element.querySelector('.spark');
+  box.id = `detail-${x}-${t}`;
+  button.setAttribute('aria-controls', box.id);
+  button.addEventListener('click', () => toggle(line));
+  translate(element);
+  cardOf(x, region).querySelector('ul').append(element);
+  streams.set(key, line);
+  if (location.hash === `#${key}`) toggle(line);
+  return line;
+}
+
+function cardOf(exchange, region) {
+  const id = `exchange-${exchange}`;
+  const known = find(id);
+  if (known) return known;
+  const card = document.createElement('article');
+  card.id = id;
+  card.className = 'exchange';
+  card.innerHTML =
+    '<header><h3></h3><span class="tag"></span><span class="quiet sum"></span></header><ul></ul>';
+  card.querySelector('h3').textContent = exchange;
+  card.querySelector('.tag').textContent = region;
+  card.setAttribute('aria-label', exchange);
+  find('exchanges').append(card);
+  return card;
+}
+
+function toggle(line) {
+  const open = line.detail === null;
+  line.button.setAttribute('aria-expanded', String(open));
+  line.box.hidden = !open;
+  if (open) line.detail = new Detail(line.box, line.key);
+  else {
+    line.detail.stop();
+    line.detail = null;
+  }
+  history.replaceState(null, '', open ? `#${line.key}` : location.pathname);
+}
+
+function put({ part }, name, value, tone = '') {
+  const cell = part[name];
+  if (cell.firstElementChild.textContent !== value) cell.firstElementChild.textContent = value;
+  cell.className = `cell ${name} ${tone}`.trim();
+}
+
+function showStream(stream, { now, points }) {
+  const line = lineOf(stream);
+  if (stream.history) line.history = stream.history;
+  const type = words[stream.t] ?? stream.t;
+  line.element.querySelector('.type').textContent = type;
+  setPill(line.pill, stream.state);
+  line.pill.title = stream.reason ?? '';
+  const silence = stream.last === 0 ? null : Math.max(0, now - stream.last);
+  put(line, 'rate', count(stream.rows));
+  put(line, 'fresh', ago(silence), stream.state === 'stale' ? 'bad' : '');
+  put(line, 'net', stream.net ? span(stream.net[1]) : '–');
+  put(line, 'ack', stream.ack ? span(stream.ack[1]) : '–', stream.ack && stream.ack[1] > 2000 ? 'warn' : '');
+  put(line, 'gaps', count(stream.gaps.length), stream.gaps.length > 0 ? 'warn' : '');
+  const { subscribed, stale, refused, confirmed } = stream.codes;
+  const off = stale + refused;
+  put(
+    line,
+    'codes',
+    off > 0 ? `${subscribed - off} / ${subscribed}` : `${subscribed}`,
+    off > 0 ? 'warn' : '',
+  );
+  line.part.codes.title = `${confirmed} / ${subscribed}`;
+  line.spark.setAttribute('aria-label', `${words.chart}: ${count(stream.rows)}`);
+  if (stream.history || !line.drawn) {
+    drawChart(line.spark, line.history, points, { gaps: stream.gaps, now });
+    line.drawn = true;
+  }
+  return line;
+}
+
+function show(message) {
+  latest = message;
+  const kept = new Set(message.streams.map((stream) => showStream(stream, message).key));
+  for (const [key, line] of streams) {
+    if (kept.has(key)) continue;
+    line.detail?.stop();
+    line.element.remove();
+    streams.delete(key);
+  }
+  for (const card of document.querySelectorAll('.exchange')) showCard(card, message);
+  showHead(message);
+  showTotals(message);
+}
+
+function showCard(card, { streams: all }) {
+  const own = all.filter(({ x }) => `exchange-${x}` === card.id);
+  if (own.length === 0) return card.remove();
+  const rate = own.reduce((sum, { rows }) => sum + rows, 0);
+  const sockets = own.reduce((sum, stream) => sum + stream.sockets, 0);
+  card.querySelector('.sum').textContent =
+    `${count(rate)} ${words.rowsPerSecond} · ${words.sockets} ${count(sockets)}`;
+}
+
+function showHead({ ready, reasons, id, version, commit, streams: all }) {
+  const pill = find('ready');
+  pill.dataset.state = ready ? 'live' : 'blocked';
+  const word = ready ? words.ready : words.notReady;
+  if (pill.firstElementChild.textContent !== word) pill.firstElementChild.textContent = word;
+  find('who').textContent = `${id} · ${version} (${commit.slice(0, 7)})`;
+  document.title = `${ready ? '' : '⚠ '}kor-coin-stream`;
+  const texts = reasons.map(({ what, why }) => `${what}: ${why}`);
+  const alerts = find('alerts');
+  if (alerts.dataset.shown !== texts.join('\n')) {
+    alerts.dataset.shown = texts.join('\n');
+    alerts.replaceChildren(
+      ...texts.map((text) => Object.assign(document.createElement('p'), { textContent: text })),
+    );
+  }
+  find('nothing').hidden = all.length > 0;
+}
+
+function showTotals(message) {
+  const { streams: all, points } = message;
+  const sum = (of) => all.reduce((total, stream) => total + of(stream), 0);
+  find('total-rate').textContent = count(sum(({ rows }) => rows));
+  const [used, limit] = message.budget;
+  const kafka = message.breaker === null || message.breaker === 'closed' ? words.up : words.away;
+  facts(find('totals'), [
+    [words.acknowledged, count(sum(({ total }) => total))],
+    [words.pending, count(sum(({ pending }) => pending))],
+    [words.gaps, count(sum(({ gaps }) => gaps.length))],
+    [words.budget, `${((used / limit) * 100).toFixed(1)} %`],
+    [words.memory, bytes(message.rss)],
+    [`${words.broker} (${message.messaging})`, kafka],
+    [`${words.store} (${message.store})`, message.storeUp ? words.up : words.away],
+    [words.uptime, span(message.up * 1000)],
+  ]);
+  if (!all.some(({ history }) => history)) return;
+  const histories = [...streams.values()].map((line) => line.history);
+  const length = Math.max(0, ...histories.map((one) => one.length));
+  const total = Array.from({ length }, (_, index) =>
+    histories.reduce((rows, one) => rows + (one[index - (length - one.length)] ?? 0), 0),
+  );
+  drawChart(find('hero-chart'), total, points, { grid: true });
+  find('hero-chart').setAttribute('aria-label', words.chart);
+}
+
+function showLink(on) {
+  document.body.classList.toggle('lost', !on);
+  const link = find('link');
+  link.dataset.state = on ? 'on' : 'off';
+  link.textContent = on ? `● ${words.live_link}` : `○ ${words.lost_link}`;
+}
+
+function listen() {
+  const source = new EventSource('/events');
+  source.addEventListener('message', (event) => {
+    lastMessageMs = performance.now();
+    show(JSON.parse(event.data));
+    showLink(true);
+  });
+  source.addEventListener('error', () => {
+    showLink(false);
+    // A browser gives up on some answers; the next visit may be let in.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+  });
+}
+setInterval(() => {
+  if (performance.now() - lastMessageMs > 5000) showLink(false);
+}, 2000);
+
+function move(by) {
+  const lines = [...document.querySelectorAll('.line')];
+  const at = lines.indexOf(document.activeElement?.closest('.stream')?.querySelector('.line'));
+  lines[Math.min(lines.length - 1, Math.max(0, at + by))]?.focus();
+}
+
+const KEYS = {
+  j: () => move(1),
+  k: () => move(-1),
+  t: toggleTheme,
+  l: toggleLanguage,
+  '/': () => document.querySelector('.find input')?.focus(),
+};
+document.addEventListener('keydown', (event) => {
+  const typing = event.target instanceof HTMLInputElement;
+  if (event.key === 'Escape' && typing) event.target.blur();
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const action = KEYS[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+
+find('theme').addEventListener('click', toggleTheme);
+find('language').addEventListener('click', toggleLanguage);
+find('ready').firstElementChild.textContent = words.waiting;
+setTheme(currentTheme());
+setLanguage(language);
+listen();

@@ -1,0 +1,143 @@
+// biome-ignore-all lint/correctness/noUnusedVariables: the scripts of the page share one scope, the later ones use it
+/** What a stream shows when it is opened: its figures, its latest gaps, and its codes. */
+class Detail {
+  constructor(box, path) {
+    this.box = box;
+    this.path = path;
+    this.rows = new Map();
+    this.sort = 'code';
+    this.down = false;
+    this.stopped = false;
+    box.replaceChildren(document.getElementById('detail').content.cloneNode(true));
+    translate(box);
+    this.filter = box.querySelector('input');
+    this.body = box.querySelector('tbody');
+    this.filter.addEventListener('input', () => this.arrange());
+    for (const button of box.querySelectorAll('[data-sort]'))
+      button.addEventListener('click', () => this.sortBy(button.dataset.sort));
+    this.ask();
+  }
+
+  stop() {
+    this.stopped = true;
+    this.box.replaceChildren();
+  }
+
+  async ask() {
+    if (this.stopped) return;
+    try {
+      const answer = await fetch(`/status/${this.path}`);
+      if (answer.ok) this.show(await answer.json());
+    } catch {
+      // The stream of events says that the connection is lost.
+    }
+    setTimeout(() => this.ask(), 1000);
+  }
+
+  show(stream) {
+    if (this.stopped) return;
+    this.codes = stream.codes;
+    const why = this.box.querySelector('.why');
+    why.hidden = stream.reason === null;
+    why.textContent = stream.reason ?? '';
+    const delays = (of) => (of ? `${span(of.p50)} · ${span(of.p95)} · ${span(of.p99)}` : '–');
+    const sockets = stream.shards.flatMap((shard) => shard.sockets);
+    facts(this.box.querySelector('.facts'), [
+      [`${words.net} (${words.percentiles})`, delays(stream.latency_ms.exchange)],
+      [`${words.ack} (${words.percentiles})`, delays(stream.latency_ms.acknowledged)],
+      [words.received, count(stream.totals.rows)],
+      [words.acknowledged, count(stream.totals.acknowledged)],
+      [words.rejected, count(stream.totals.rejected)],
+      [words.missing, count(stream.totals.missing_trades)],
+      [words.bytes, `${bytes(stream.rates.bytes_per_s)}/s`],
+      [words.sockets, `${sockets.length} (${stream.totals.sockets_opened})`],
+    ]);
+    this.showGaps(stream.gaps.slice(-5).reverse());
+    this.arrange();
+  }
+
+  showGaps(gaps) {
+    const items = gaps.map(({ from, to, cause, codes }) => {
+      const item = document.createElement('li');
+      const long = span((to - from) / 1000);
+      item.textContent = `${clock(from / 1000)} · ${long} · ${words.causes[cause] ?? cause} · ${words.codesOf(codes.length)}`;
+      return item;
+    });
+    if (items.length === 0) {
+      const item = document.createElement('li');
+      item.textContent = words.noGaps;
+      items.push(item);
+    }
+    this.box.querySelector('.past ul').replaceChildren(...items);
+  }
+
+  sortBy(column) {
+    this.down = this.sort === column ? !this.down : column !== 'code';
+    this.sort = column;
+    this.arrange();
+  }
+
+  /** Rows are kept and moved only where their order changed, so that a selection in them stays. */
+  arrange() {
+    if (!this.codes) return;
+    const wanted = this.filter.value.trim().toLowerCase();
+    const shown = this.codes.filter(
+      ({ code, symbol }) => code.toLowerCase().includes(wanted) || symbol.toLowerCase().includes(wanted),
+    );
+    const value = (code) => (this.sort === 'state' ? stateOfCode(code) : code[this.sort]);
+    const sign = this.down ? -1 : 1;
+    shown.sort((a, b) => {
+      const [left, right] = [value(a) ?? -1, value(b) ?? -1];
+      return left === right ? a.code.localeCompare(b.code) : left < right ? -sign : sign;
+    });
+    for (const head of this.box.querySelectorAll('th')) {
+      const own = head.firstElementChild.dataset.sort === this.sort;
+      if (own) head.setAttribute('aria-sort', this.down ? 'descending' : 'ascending');
+      else head.removeAttribute('aria-sort');
+    }
+    shown.forEach((code, place) => {
+      const row = this.rowOf(code);
+      if (this.body.children[place] !== row) this.body.insertBefore(row, this.body.children[place] ?? null);
+    });
+    while (this.body.children.length > shown.length) this.body.lastElementChild.remove();
+    this.box.querySelector('.shown').textContent = words.shownOf(shown.length, this.codes.length);
+  }
+
+  rowOf(code) {
+    let row = this.rows.get(code.symbol);
+    if (!row) {
+      row = document.createElement('tr');
+      for (let cell = 0; cell < 7; cell++) row.insertCell().className = cell > 1 ? 'number' : '';
+      const name = document.createElement('b');
+      const symbol = document.createElement('small');
+      name.textContent = code.code;
+      symbol.textContent = code.symbol === code.code ? '' : code.symbol;
+      row.cells[0].append(name, symbol);
+      row.cells[1].innerHTML = '<span class="pill"><span></span></span>';
+      this.rows.set(code.symbol, row);
+    }
+    const [, state, last, fresh, received, acknowledged, missing] = row.cells;
+    setPill(state.firstElementChild, stateOfCode(code));
+    state.title = code.refused ?? '';
+    last.textContent = price(code.last_price);
+    fresh.textContent = ago(code.fresh_s === null ? null : code.fresh_s * 1000);
+    received.textContent = count(code.received);
+    acknowledged.textContent = count(code.acknowledged);
+    missing.textContent = count(code.missing_trades);
+    return row;
+  }
+}
+
+function stateOfCode({ refused, stale, confirmed, in_gap, last_data_at }) {
+  if (refused !== null) return 'refused';
+  if (stale) return 'stale';
+  if (in_gap) return 'backoff';
+  if (!confirmed) return 'unconfirmed';
+  return last_data_at === null ? 'quiet' : 'live';
+}
+
+function setPill(pill, state) {
+  if (pill.dataset.state !== state) pill.dataset.state = state;
+  const word = words.states[state] ?? state;
+  if (pill.firstElementChild.textContent !== word) pill.firstElementChild.textContent = word;
+}
