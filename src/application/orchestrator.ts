@@ -117,7 +117,7 @@ export class Orchestrator {
     this.#running.set(key, stream);
     stream.apply(desired);
     const before = await this.#deps.actual.read(stream.target).catch(() => null);
-    if (before && before.status !== 'disconnected') stream.missedSince(before.lastActive, before.symbols);
+    if (before) stream.missedSince(before.lastActive, before.symbols);
   }
 
   async #reread(key: string): Promise<void> {

@@ -173,7 +173,7 @@ export class RunningStream {
     if (running) return running;
     const { exchange, markets, gate, socket, url } = this.#of;
     const { clock, connection: settings, openSocket, nextSocketId } = this.#deps;
-    const address = rewriteAddress(exchange.endpoint(this.#type), url ?? this.#desired.origin);
+    const address = rewriteAddress(exchange.endpoint(this.#type), this.#desired.origin ?? url);
     const connection = new Connection(
       {
         exchange,

@@ -109,7 +109,7 @@ async function lookAtBroker(settings: Settings, drivers: Drivers): Promise<strin
 }
 
 async function lookAtRedis(settings: Settings, drivers: Drivers): Promise<string> {
-  const store = openStore(settings, drivers, systemClock, createLog('silent', false));
+  const store = openStore(settings, drivers, systemClock);
   try {
     await store.start(settings.startup.timeout_ms);
     return 'answers';

@@ -1,9 +1,11 @@
 import { EXCHANGES } from '../../exchanges/index.ts';
+import { HostBreakers } from '../application/host-breakers.ts';
 import { MarketLists } from '../application/market-lists.ts';
 import { StreamFigures } from '../application/metrics/figures.ts';
 import { Observation } from '../application/metrics/observation.ts';
 import { Orchestrator } from '../application/orchestrator.ts';
 import { Reporter } from '../application/reporter.ts';
+import type { StateStore } from '../application/state-store.ts';
 import { type Clock, systemClock } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';
 import type { StreamKey } from '../core/desired/stream.ts';
@@ -13,11 +15,11 @@ import { ByteBudget } from '../core/pipeline/budget.ts';
 import type { Leftover, Messaging } from '../infra/messaging.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
 import { connectionSettings } from './connection-settings.ts';
+import { openControl } from './control.ts';
 import { chooseDrivers, type Drivers } from './drivers.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
 import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
-import { pinnedStreams } from './pinned.ts';
 import type { Settings } from './settings.ts';
 import { openStore } from './state.ts';
 
@@ -62,6 +64,8 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
   );
 
   const regions = REGIONS.filter((region) => exchanges.some((exchange) => exchange.region === region));
+  const store = openStore(settings, drivers, clock);
+  await store.start(settings.startup.timeout_ms);
   const messaging = await openMessaging(settings, drivers, {
     clock,
     log,
@@ -69,18 +73,18 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     onBreaker: (state, reason) =>
       log.warn({ phase: 'breaker', state, reason }, `Kafka circuit breaker: ${state}`),
   });
-  const store = openStore();
   const reporter = new Reporter(messaging.outbox, clock, log, id);
   const lists = new MarketLists(exchanges, {
     clock,
     refreshMs: settings.markets.refresh_ms,
     fetchJson: listFetcher(settings),
-    loadCached: async () => null,
-    saveCached: async () => {},
-    onChange: () => {},
+    loadCached: async (exchange) => (await store.markets.read(exchange))?.listings ?? null,
+    saveCached: (exchange, listings) => store.markets.write(exchange, clock.micros(), listings),
+    onChange: (exchange) => control.marketsChanged(exchange.id),
     onFailure: (exchange, fault) =>
       reporter.error(fault, { target: null, context: { exchange: exchange.id, region: exchange.region } }),
   });
+  const breakers = hostBreakers(settings, store, reporter, clock, log);
   const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
   const figures = new StreamFigures();
   let sockets = 0;
@@ -103,10 +107,19 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     actual: store.actual,
     pollMs: settings.state.poll_ms,
     keys: streamKeys(exchanges),
-    exchange: exchangeParts(exchanges, settings, lists, clock, {
-      allow: async () => ({ allowed: true }),
-      report() {},
-    }),
+    exchange: exchangeParts(exchanges, settings, lists, clock, breakers),
+  });
+  const control = openControl({
+    settings,
+    exchanges: EXCHANGES,
+    store,
+    lists,
+    orchestrator,
+    breakers,
+    reporter,
+    bootstrap: messaging.bootstrap,
+    clock,
+    log,
   });
   const observation = new Observation({
     clock,
@@ -125,20 +138,22 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     figures,
     observation,
     messaging,
-    store: { available: true },
+    store,
     budget,
     lists,
-    breakers: () => [],
+    breakers: () => breakers.known(),
     errors: () => reporter.errors,
   });
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
   observation.start();
   await orchestrator.start();
-  for (const stream of await pinnedStreams(settings, exchanges, lists)) void orchestrator.want(stream);
+  await control.start();
 
   async function stop(): Promise<Leftover> {
     const deadline = clock.now() + settings.shutdown.timeout_ms;
+    await Promise.race([control.stopIntake(), sleep(clock, settings.shutdown.timeout_ms / 4)]);
     lists.stop();
+    const marked = control.stop();
     const stopped = orchestrator.stop();
     await Promise.race([stopped, sleep(clock, settings.shutdown.timeout_ms - LAST_FLUSH_MS)]);
     reporter.flush();
@@ -146,6 +161,8 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     await http.stop();
     const left = await messaging.flush(Math.max(0, deadline - clock.now() - LAST_FLUSH_MS / 3));
     await messaging.close();
+    await Promise.race([marked, sleep(clock, LAST_FLUSH_MS / 3)]);
+    await store.stop();
     return left;
   }
 
@@ -163,6 +180,31 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     reporter,
     stop,
   };
+}
+
+/** Circuit breakers before the exchanges' hosts; what changes with them is an event and a log line. */
+function hostBreakers(
+  { breaker }: Settings,
+  store: StateStore,
+  reporter: Reporter,
+  clock: Clock,
+  log: Log,
+): HostBreakers {
+  return new HostBreakers({
+    store: store.breakers,
+    figures: {
+      failureThreshold: breaker.failure_threshold,
+      windowMs: breaker.window_ms,
+      openMs: breaker.open_ms,
+      halfOpenMaxCalls: breaker.half_open_max_calls,
+      successThreshold: breaker.success_threshold,
+    },
+    clock,
+    onChange({ host, state, since, forced }) {
+      log.warn({ phase: 'breaker', host, state, forced }, `circuit breaker of ${host}: ${state}`);
+      reporter.tell({ kind: 'state', target: null, detail: { breaker: { host, state, since, forced } } });
+    },
+  });
 }
 
 function streamKeys(exchanges: readonly Exchange[]): StreamKey[] {

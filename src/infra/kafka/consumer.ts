@@ -272,7 +272,8 @@ class Reader implements RecordConsumer {
   }
 }
 
-function recordOf(message: Message): ConsumedRecord {
+/** A message of the client as the program knows it. */
+export function recordOf(message: Message): ConsumedRecord {
   const { topic, partition, offset, timestamp, key, value, headers } = message;
   return {
     topic,

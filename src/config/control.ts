@@ -1,0 +1,185 @@
+import { ActualState } from '../application/actual-state.ts';
+import { DesiredWriter, type ExchangeOffer } from '../application/desired-writer.ts';
+import type { HostBreakers } from '../application/host-breakers.ts';
+import { CommandIntake } from '../application/intake.ts';
+import type { MarketLists } from '../application/market-lists.ts';
+import type { Orchestrator } from '../application/orchestrator.ts';
+import type { Reporter } from '../application/reporter.ts';
+import { StandingOrders } from '../application/standing-orders.ts';
+import type { ActualStream, StateStore } from '../application/state-store.ts';
+import type { RunningStream } from '../application/stream.ts';
+import type { Clock } from '../common/clock.ts';
+import { Fault } from '../common/errors.ts';
+import type { Log } from '../common/log.ts';
+import type { StreamKey } from '../core/desired/stream.ts';
+import type { Exchange } from '../core/exchange.ts';
+import { openConsumer, type RecordConsumer } from '../infra/kafka/consumer.ts';
+import { topicName } from '../infra/kafka/topics.ts';
+import { enabledExchanges } from './exchange-parts.ts';
+import { CLIENT_ID, librdkafkaOptions } from './messaging.ts';
+import { exchangeSettings, type Settings } from './settings.ts';
+
+export interface ControlParts {
+  readonly settings: Settings;
+  /** Every exchange of this build. */
+  readonly exchanges: readonly Exchange[];
+  readonly store: StateStore;
+  readonly lists: MarketLists;
+  readonly orchestrator: Orchestrator;
+  readonly breakers: HostBreakers;
+  readonly reporter: Reporter;
+  /** Address of the brokers that commands come from; null where there are none. */
+  readonly bootstrap: string | null;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Commands in, desired state followed, actual state shown. */
+export interface Control {
+  readonly intake: CommandIntake;
+  /** Takes up the streams of the configuration, then the commands. @throws Fault config_invalid, broker_unavailable, … */
+  start(): Promise<void>;
+  /** To be called with every change of a market list. */
+  marketsChanged(id: string): void;
+  /** Takes no more commands; those under way that are not durable come again after the next start. */
+  stopIntake(): Promise<void>;
+  /** Marks what ran as disconnected. */
+  stop(): Promise<void>;
+}
+
+/** Commands handed over before the first of them is acknowledged. */
+const CONCURRENCY = 32;
+
+export function openControl(parts: ControlParts): Control {
+  const { settings, store, lists, orchestrator, breakers, reporter, clock, log } = parts;
+  const offers = exchangeOffers(parts.exchanges, settings);
+  const writer = new DesiredWriter(store.desired, () => Math.floor(clock.micros() / 1000));
+  const actual = new ActualState({
+    store: store.actual,
+    clock,
+    running: () => orchestrator.streams().map(actualOf),
+  });
+  const orders = new StandingOrders({
+    writer,
+    offers,
+    lists,
+    reporter,
+    log,
+    want: (stream) => void orchestrator.want(stream),
+  });
+  const intake = new CommandIntake({
+    store,
+    group: settings.kafka.group_id,
+    offers,
+    lists,
+    marketTimeoutMs: settings.markets.timeout_ms,
+    breakers,
+    reporter,
+    clock,
+    log,
+    streamStatus: (key) => streamStatus(orchestrator, key),
+    onDesiredChanged: (stream) => void orchestrator.want(stream),
+  });
+  let consumer: RecordConsumer | null = null;
+  let started = false;
+
+  reporter.listen((event) => {
+    if (event.kind === 'state') actual.changed();
+  });
+  store.onAvailability((available) => {
+    if (available) {
+      log.info({ phase: 'state' }, 'Redis is back');
+      void orders.storeIsBack();
+    } else {
+      const remedy = 'It is tried again; streams go on, commands wait in Kafka.';
+      reporter.error(new Fault('redis_unavailable', 'state store', 'Redis is away.', remedy), {
+        target: null,
+      });
+    }
+  });
+
+  return {
+    intake,
+    async start() {
+      await orders.pin(settings.streams);
+      started = true;
+      actual.start();
+      actual.changed();
+      if (parts.bootstrap === null) return;
+      consumer = await openConsumer(
+        {
+          bootstrapServers: parts.bootstrap,
+          clientId: CLIENT_ID,
+          options: consumerOptions(settings),
+          groupId: settings.kafka.group_id,
+          topics: [topicName('ws.command', null)],
+          concurrency: CONCURRENCY,
+          startupTimeoutMs: settings.startup.timeout_ms,
+        },
+        (record) => intake.handle(record),
+        { clock, log },
+      );
+    },
+    marketsChanged(id) {
+      if (started) void orders.marketsChanged(id);
+    },
+    async stopIntake() {
+      intake.stop();
+      await consumer?.close();
+    },
+    stop: () => actual.stop(),
+  };
+}
+
+/** What the producer alone understands is left out. */
+function consumerOptions(settings: Settings): Settings['kafka']['options'] {
+  const { 'compression.codec': _, ...options } = librdkafkaOptions(settings);
+  return options;
+}
+
+function exchangeOffers(exchanges: readonly Exchange[], settings: Settings): Map<string, ExchangeOffer> {
+  const enabled = new Map(enabledExchanges(exchanges, settings).map((exchange) => [exchange.id, exchange]));
+  return new Map(
+    exchanges.map((exchange) => {
+      const { url, allowed_hosts } = exchangeSettings(settings, exchange.id);
+      const offer: ExchangeOffer = {
+        exchange: enabled.get(exchange.id) ?? exchange,
+        enabled: enabled.has(exchange.id),
+        url,
+        allowedHosts: allowed_hosts,
+      };
+      return [exchange.id, offer];
+    }),
+  );
+}
+
+/** A stream that has any part in data counts as connected. */
+function actualOf(stream: RunningStream): ActualStream {
+  const { target, connectionId, startedAt, desired } = stream;
+  const live = stream.snapshots().some(({ state }) => state === 'live' || state === 'stale');
+  let lastActive = startedAt;
+  for (const { lastReceivedAt } of stream.lanes) lastActive = Math.max(lastActive, lastReceivedAt);
+  return {
+    target,
+    status: live ? 'connected' : 'connecting',
+    connectionId,
+    createdAt: startedAt,
+    lastActive,
+    symbols: desired.codes,
+  };
+}
+
+function streamStatus(orchestrator: Orchestrator, key: StreamKey): Readonly<Record<string, unknown>> | null {
+  const stream = orchestrator.stream(key);
+  if (!stream) return null;
+  const { state, connectionId, startedAt } = stream;
+  const sockets = stream.shards().map(({ shard, connection }) => {
+    const { since, reason, retryAt, attempts, codes } = connection;
+    const refused = codes.flatMap(({ symbol, refused: why }) =>
+      why === null ? [] : [{ symbol, reason: why }],
+    );
+    const confirmed = codes.filter((code) => code.confirmed).length;
+    return { shard, state: connection.state, since, reason, retry_at: retryAt, attempts, confirmed, refused };
+  });
+  return { state, connection_id: connectionId, started_at: startedAt, sockets };
+}
