@@ -285,6 +285,16 @@ describe('the end', () => {
     expect(server.closes).toEqual([1000]);
   });
 
+  test('what the server sent before our goodbye arrives, read or not', async () => {
+    const server = serve();
+    const { socket, opened, ended, frames } = client(server.url);
+    await opened;
+    for (let i = 0; i < 2000; i++) server.send(`${i}`);
+    socket.close();
+    await ended;
+    expect(frames).toHaveLength(2000);
+  });
+
   test('a cut without a closing frame is 1006', async () => {
     const port = await upgradeByHand((socket) => setTimeout(() => socket.destroy(), 30));
     const { log, ended } = client(`ws://127.0.0.1:${port}/`);

@@ -5,6 +5,8 @@ import { tunnel } from './source-address.ts';
 
 /** A peer that does not answer our closing frame is cut after this time. */
 const GRACE_MS = 2000;
+/** How long the goodbye waits for the answer to a ping. */
+const DRAIN_MS = 300;
 /** Close code of a connection that ended without a closing frame. */
 const CUT = 1006;
 const NORMAL = 1000;
@@ -23,7 +25,8 @@ class BunSocket implements Socket {
   readonly #handlers: SocketHandlers;
   #ws: WebSocket | null = null;
   #refusal: Refusal = { status: null, retryAfterMs: null, reason: '' };
-  #cancelGrace: Cancel = () => {};
+  #cancelWait: Cancel = () => {};
+  #leaving = false;
   #ended = false;
 
   constructor(clock: Clock, url: string, options: SocketOptions, handlers: SocketHandlers) {
@@ -55,17 +58,30 @@ class BunSocket implements Socket {
     this.#ws?.resume();
   }
 
+  /**
+   * From its closing frame on the client drops what arrives, read or not. So a ping goes first: frames come in order,
+   * and with its answer everything is here that the peer had sent when we wanted to leave.
+   */
   close(): void {
+    if (this.#leaving) return;
     if (this.#ws?.readyState !== WebSocket.OPEN) return this.terminate();
-    // A paused socket would never see the answer.
+    this.#leaving = true;
+    // A paused socket would never see the answers.
     if (this.#ws.isPaused) this.#ws.resume();
-    this.#ws.close(NORMAL);
-    this.#cancelGrace = this.#clock.after(GRACE_MS, () => this.terminate());
+    this.#ws.ping();
+    this.#cancelWait = this.#clock.after(DRAIN_MS, () => this.#sayGoodbye());
   }
 
   terminate(): void {
     this.#ws?.terminate();
     queueMicrotask(() => this.#end(CUT, ''));
+  }
+
+  #sayGoodbye(): void {
+    this.#cancelWait();
+    if (this.#ws?.readyState !== WebSocket.OPEN) return;
+    this.#ws.close(NORMAL);
+    this.#cancelWait = this.#clock.after(GRACE_MS, () => this.terminate());
   }
 
   #open(url: string, options: SocketOptions, proxy: string | null): void {
@@ -83,11 +99,14 @@ class BunSocket implements Socket {
     ws.addEventListener('message', ({ data }) => {
       if (!this.#ended) this.#handlers.frame(data);
     });
-    const alive = () => {
+    ws.addEventListener('ping', () => {
       if (!this.#ended) this.#handlers.alive();
-    };
-    ws.addEventListener('ping', alive);
-    ws.addEventListener('pong', alive);
+    });
+    ws.addEventListener('pong', () => {
+      if (this.#ended) return;
+      this.#handlers.alive();
+      if (this.#leaving) this.#sayGoodbye();
+    });
     // The answer to the upgrade with its headers, while the standard events tell only that it failed.
     ws.addEventListener('handshake', (event) => {
       this.#refusal = refusalOf(event, this.#clock.micros() / 1000);
@@ -102,7 +121,7 @@ class BunSocket implements Socket {
   #end(code: number, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#cancelGrace();
+    this.#cancelWait();
     const { status, retryAfterMs, reason: failure } = this.#refusal;
     const end: SocketEnd = { code, reason: reason || failure, status, retryAfterMs };
     this.#handlers.ended(end);
