@@ -97,7 +97,7 @@ interface Socket {
   /** What the conf ack said; null before. */
   flags: number | null;
   seq: number | null;
-  /** An event was read. A live socket begins with one; a recording may lack them all, and then has no ack. */
+  /** An event beyond the conf ack was read: info begins a live socket; a recording may lack them all, acks too. */
   met: boolean;
 }
 
@@ -137,7 +137,7 @@ function unsubscription(id: number): string {
 function control(socket: Socket, frame: JsonObject, emit: Emit): void {
   const { event, code } = frame;
   if (typeof event !== 'string') return emit({ kind: 'reject', reason: 'event is not a word', row: null });
-  socket.met = true;
+  if (event !== 'conf') socket.met = true;
   if (event === 'subscribed') return confirm(socket, frame, emit);
   if (event === 'unsubscribed') return end(socket, frame, emit);
   if (event === 'error') return refusal(socket, frame, emit);
