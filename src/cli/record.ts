@@ -82,7 +82,7 @@ async function recordFrames(
       url: rewriteAddress(parts.exchange.endpoint(type), parts.url),
       settings: connectionSettings(settings),
       clock: systemClock,
-      openSocket: bunSockets(systemClock),
+      openSocket: bunSockets(systemClock, settings.connection.max_frame_bytes),
       pipe: (socket) => frameWriter(socket, out, parts.exchange.encoding),
       nextSocketId: () => ++sockets,
     },

@@ -101,7 +101,7 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     connection: connectionSettings(settings),
     reporter,
     figures,
-    openSocket: bunSockets(clock),
+    openSocket: bunSockets(clock, settings.connection.max_frame_bytes),
     nextSocketId: () => ++sockets,
     desired: store.desired,
     actual: store.actual,

@@ -142,7 +142,7 @@ const state = z.strictObject({
 const connection = z.strictObject({
   open_timeout_ms: setting(count.default(10_000), 'Time for a socket to open, in ms.'),
   good_after_ms: setting(
-    count.default(30_000),
+    count.default(10_000),
     'Time with data after which a connection counts as good and its back-off starts anew, in ms.',
   ),
   confirm_timeout_ms: setting(

@@ -184,6 +184,29 @@ describe('frames', () => {
   });
 });
 
+test('a frame beyond the set size ends the socket and says so', async () => {
+  const server = serve();
+  const log: string[] = [];
+  const ended = new Promise<SocketEnd>((resolve) => {
+    bunSockets(systemClock, 1000)(server.url, PLAIN, {
+      opened: () => server.send('x'.repeat(1000)),
+      frame: (data) => {
+        log.push(`${data.length}`);
+        server.send('x'.repeat(1001));
+      },
+      alive: () => {},
+      ended: resolve,
+    });
+  });
+  expect(await ended).toEqual({
+    code: 1009,
+    reason: 'a frame of 1001 bytes came, at most 1000 are accepted',
+    status: null,
+    retryAfterMs: null,
+  });
+  expect(log).toEqual(['1000']);
+});
+
 describe('the upgrade request', () => {
   test('carries no Origin and offers compression', async () => {
     const server = serve();

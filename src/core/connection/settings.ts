@@ -16,9 +16,9 @@ export interface ConnectionSettings {
 
 export const CONNECTION_DEFAULTS: ConnectionSettings = {
   openTimeoutMs: 10_000,
-  goodAfterMs: 30_000,
+  goodAfterMs: 10_000,
   confirmAfterMs: 10_000,
-  staleAfterMs: 60_000,
+  staleAfterMs: 120_000,
   overlapMs: 30_000,
   lingerMs: 500,
 };

@@ -10,18 +10,23 @@ const DRAIN_MS = 300;
 /** Close code of a connection that ended without a closing frame. */
 const CUT = 1006;
 const NORMAL = 1000;
+/** Close code of a connection given up for a message that is too big. */
+const TOO_BIG = 1009;
+const MAX_FRAME = 16 * 1024 * 1024;
 
 /**
  * WebSockets by Bun's built-in client. What it does by itself: it answers protocol pings, inflates, sends no `Origin`
  * (some exchanges limit requests that carry one) and refuses messages above 128 MiB, which ends the socket.
  * Handlers are never called before the call returns, and `ended` comes exactly once and last.
+ * @param maxFrame bytes of a binary message, characters of a text message; a bigger one ends the socket with code 1009
  */
-export function bunSockets(clock: Clock): OpenSocket {
-  return (url, options, handlers) => new BunSocket(clock, url, options, handlers);
+export function bunSockets(clock: Clock, maxFrame: number = MAX_FRAME): OpenSocket {
+  return (url, options, handlers) => new BunSocket(clock, maxFrame, url, options, handlers);
 }
 
 class BunSocket implements Socket {
   readonly #clock: Clock;
+  readonly #maxFrame: number;
   readonly #handlers: SocketHandlers;
   #ws: WebSocket | null = null;
   #refusal: Refusal = { status: null, retryAfterMs: null, reason: '' };
@@ -29,8 +34,9 @@ class BunSocket implements Socket {
   #leaving = false;
   #ended = false;
 
-  constructor(clock: Clock, url: string, options: SocketOptions, handlers: SocketHandlers) {
+  constructor(clock: Clock, maxFrame: number, url: string, options: SocketOptions, handlers: SocketHandlers) {
     this.#clock = clock;
+    this.#maxFrame = maxFrame;
     this.#handlers = handlers;
     // An unusable address or proxy makes the constructor throw; to the caller that is a socket that did not open.
     void Promise.resolve()
@@ -77,6 +83,11 @@ class BunSocket implements Socket {
     queueMicrotask(() => this.#end(CUT, ''));
   }
 
+  #refuse(size: number): void {
+    this.#end(TOO_BIG, `a frame of ${size} bytes came, at most ${this.#maxFrame} are accepted`);
+    this.#ws?.terminate();
+  }
+
   #sayGoodbye(): void {
     this.#cancelWait();
     if (this.#ws?.readyState !== WebSocket.OPEN) return;
@@ -97,7 +108,9 @@ class BunSocket implements Socket {
       if (!this.#ended) this.#handlers.opened();
     });
     ws.addEventListener('message', ({ data }) => {
-      if (!this.#ended) this.#handlers.frame(data);
+      if (this.#ended) return;
+      if (data.length <= this.#maxFrame) this.#handlers.frame(data);
+      else this.#refuse(data.length);
     });
     ws.addEventListener('ping', () => {
       if (!this.#ended) this.#handlers.alive();
