@@ -46,8 +46,8 @@ char* Data(Local<Value> value) {
 }
 char* Data(Local<Object> value) { return Data(value.As<Value>()); }
 
-// Takes the memory over, as Node does, but copies it: freeing it when the garbage collector lets the Buffer go
-// would need a finalizer, and the addon only makes small ones (keys and values of delivery reports).
+// Takes the memory over, as Node does, but copies it: freeing it when the garbage collector lets the Buffer
+// go would need a finalizer, and the addon only makes small ones (keys and values of delivery reports).
 MaybeLocal<Object> New(Isolate* isolate, char* data, size_t length) {
   MaybeLocal<Object> buffer = copy_of(isolate, data, length);
   std::free(data);

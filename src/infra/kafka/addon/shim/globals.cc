@@ -1,14 +1,14 @@
 // Persistent handles whose slots are used again.
 //
-// Bun never frees a persistent handle: V8's inlined code copies the content of its slot into local handles, so
-// Bun cannot know when the last copy is gone, and keeps slot and object for ever. The addon makes one for the
+// Bun never frees a persistent handle: V8's inlined code copies the content of its slot into local handles,
+// so Bun cannot know when the last copy is gone, and keeps slot and object for ever. The addon makes one for the
 // opaque value of every message, and two for every asynchronous call (the callback, and an object that stands
 // for the call): 25 to 80 bytes a message and 600 a call. A collector makes millions of both. So those three
 // kinds live here; the rest (constructors, wrapped clients) are few and stay with Bun.
 //
 //   small integers   slots of our own. They are no pointers, so the garbage collector need not know them.
-//   functions        trampolines from a pool: functions that Bun keeps for ever, each calling the function that
-//                    it stands for at the time. The addon only ever calls what it keeps.
+//   functions        trampolines from a pool: functions that Bun keeps for ever, each calling the function
+//                    that it stands for at the time. The addon only ever calls what it keeps.
 //   empty objects    one and the same object: the addon never reads or writes it.
 //
 // An opaque value that is neither a small integer nor undefined still leaks, which is why the writer passes
@@ -91,13 +91,15 @@ Address* bun_globalize(v8::internal::Isolate* isolate, Address value) {
 
 void bun_dispose(Address* slot) {
   using Dispose = void (*)(Address*);
-  static const Dispose bun = reinterpret_cast<Dispose>(shim::of_bun("_ZN2v812api_internal13DisposeGlobalEPm"));
+  static const Dispose bun =
+      reinterpret_cast<Dispose>(shim::of_bun("_ZN2v812api_internal13DisposeGlobalEPm"));
   bun(slot);
 }
 
 Address* keep(Isolate* isolate, Local<Value> value) {
   // A Local is the address of a slot, and the slot holds the value.
-  return bun_globalize(reinterpret_cast<v8::internal::Isolate*>(isolate), **reinterpret_cast<Address**>(&value));
+  const Address content = **reinterpret_cast<Address**>(&value);
+  return bun_globalize(reinterpret_cast<v8::internal::Isolate*>(isolate), content);
 }
 
 Local<Value> read(Isolate* isolate, Address* slot) {
@@ -135,7 +137,8 @@ class Trampolines {
     if (targets_ == nullptr) start(isolate, context);
     const uint32_t index = static_cast<uint32_t>(slots_.size());
     Local<Value> argv[] = {targets(isolate), Integer::New(isolate, static_cast<int32_t>(index))};
-    Local<Value> trampoline = read(isolate, factory_).As<Function>()->Call(context, context->Global(), 2, argv).ToLocalChecked();
+    Local<Function> factory = read(isolate, factory_).As<Function>();
+    Local<Value> trampoline = factory->Call(context, context->Global(), 2, argv).ToLocalChecked();
     Address* const slot = keep(isolate, trampoline);
     slots_.push_back(slot);
     indices_.emplace(slot, index);
@@ -143,8 +146,8 @@ class Trampolines {
   }
 
   // The trampolines are JavaScript, which JavaScriptCore compiles, because every delivery report passes one.
-  // They also keep exceptions out of the addon: Node raises 'uncaughtException' at once when a callback throws,
-  // Bun leaves the exception pending, and the addon's next V8 call would end the process.
+  // They also keep exceptions out of the addon: Node raises 'uncaughtException' at once when a callback
+  // throws, Bun leaves the exception pending, and the addon's next V8 call would end the process.
   void start(Isolate* isolate, Local<Context> context) {
     Local<Value> argv[] = {shim::string_of("targets"), shim::string_of("index"), shim::string_of(R"(
       return function (...values) {
@@ -180,9 +183,10 @@ bool is_empty_object(Isolate* isolate, Local<Value> value) {
   Local<Value> plain = Object::New(isolate);
   Local<Value> plain_prototype;
   if (!shim::call(shim::Builtin::ReflectGetPrototypeOf, 1, &plain).ToLocal(&plain_prototype)) return false;
+  if (!prototype->StrictEquals(plain_prototype)) return false;
   Local<v8::Array> keys;
-  return prototype->StrictEquals(plain_prototype) &&
-         value.As<Object>()->GetOwnPropertyNames(isolate->GetCurrentContext()).ToLocal(&keys) && keys->Length() == 0;
+  Local<Context> context = isolate->GetCurrentContext();
+  return value.As<Object>()->GetOwnPropertyNames(context).ToLocal(&keys) && keys->Length() == 0;
 }
 
 Address* the_empty_object = nullptr;

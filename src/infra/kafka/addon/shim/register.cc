@@ -90,7 +90,8 @@ extern "C" NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, n
   if (record->nm_register_func != nullptr)
     record->nm_register_func(target.As<v8::Object>(), v8::Local<v8::Value>(), record->nm_priv);
   else
-    record->nm_context_register_func(target.As<v8::Object>(), v8::Local<v8::Value>(), context, record->nm_priv);
+    record->nm_context_register_func(target.As<v8::Object>(), v8::Local<v8::Value>(), context,
+                                     record->nm_priv);
   is_registering = false;
   return exports;
 }

@@ -66,7 +66,8 @@ constexpr size_t kThreads = 8;
 
 struct Work {
   uv_work_t* request;
-  napi_threadsafe_function done;  // keeps the process alive until the callback ran, as a request in libuv does
+  // Keeps the process alive until the callback ran, as a request in libuv does.
+  napi_threadsafe_function done;
 };
 
 struct Pool {
@@ -171,7 +172,8 @@ int uv_async_send(uv_async_t* handle) {
 void uv_close(uv_handle_t* handle, uv_close_cb callback) {
   if (handle->type != UV_ASYNC) shim::die("uv_close of a handle that is no uv_async_t");
   handle->close_cb = callback;
-  check(napi_release_threadsafe_function(state_of(reinterpret_cast<uv_async_t*>(handle))->wake, napi_tsfn_abort),
+  Async* const async = state_of(reinterpret_cast<uv_async_t*>(handle));
+  check(napi_release_threadsafe_function(async->wake, napi_tsfn_abort),
         "cannot release a thread-safe function");
 }
 
@@ -182,8 +184,8 @@ int uv_queue_work(uv_loop_t* loop, uv_work_t* request, uv_work_cb run, uv_after_
   request->work_cb = run;
   request->after_work_cb = done;
   Work* const work = new Work{request, nullptr};
-  check(napi_create_threadsafe_function(env, nullptr, nullptr, name_of(env, "kafka"), 0, 1, work, free_work, work,
-                                        finish_work, &work->done),
+  check(napi_create_threadsafe_function(env, nullptr, nullptr, name_of(env, "kafka"), 0, 1, work, free_work,
+                                        work, finish_work, &work->done),
         "cannot create a thread-safe function");
   Pool& own = pool();
   const std::lock_guard<std::mutex> hold(own.lock);
