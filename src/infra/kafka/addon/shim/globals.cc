@@ -1,10 +1,10 @@
 // Persistent handles whose slots are used again.
 //
 // Bun never frees a persistent handle: V8's inlined code copies the content of its slot into local handles,
-// so Bun cannot know when the last copy is gone, and keeps slot and object for ever. The addon makes one for the
-// opaque value of every message, and two for every asynchronous call (the callback, and an object that stands
-// for the call): 25 to 80 bytes a message and 600 a call. A collector makes millions of both. So those three
-// kinds live here; the rest (constructors, wrapped clients) are few and stay with Bun.
+// so Bun cannot know when the last copy is gone, and keeps slot and object for ever. The addon makes one for
+// the opaque value of every message, and two for every asynchronous call (the callback, and an object that
+// stands for the call): 25 to 80 bytes a message and 600 a call. A collector makes millions of both. So those
+// three kinds live here; the rest (constructors, wrapped clients) are few and stay with Bun.
 //
 //   small integers   slots of our own. They are no pointers, so the garbage collector need not know them.
 //   functions        trampolines from a pool: functions that Bun keeps for ever, each calling the function
