@@ -16,6 +16,8 @@ class Activity {
   lastMs = Number.NaN;
   /** When silence began to count: the last row, or when the socket or the reading of it began anew. */
   sinceMs: number;
+  /** Not stale before; what the last look found, so that a long silence is not judged anew every second. */
+  dueMs = 0;
   stale = false;
 
   constructor(nowMs: number) {
@@ -66,6 +68,7 @@ export class Watchdog {
     if (whole && silentMs >= this.#burstMs) activity.gaps[activity.count++ % KEPT] = silentMs;
     activity.lastMs = nowMs;
     activity.sinceMs = nowMs;
+    activity.dueMs = 0;
     const back = activity.stale;
     activity.stale = false;
     return back;
@@ -75,6 +78,7 @@ export class Watchdog {
   restart(nowMs: number): void {
     for (const activity of this.#codes.values()) {
       activity.sinceMs = nowMs;
+      activity.dueMs = 0;
     }
   }
 
@@ -87,13 +91,16 @@ export class Watchdog {
     let judged = 0;
     let stale = 0;
     for (const [symbol, activity] of this.#codes) {
-      const limit = activity.stale ? 0 : this.#limit(activity, nowMs);
-      if (limit === null) continue;
-      judged++;
-      if (!activity.stale && nowMs - activity.sinceMs > limit) {
-        activity.stale = true;
-        silent.push({ symbol, lastMs: activity.lastMs });
+      if (!activity.stale && nowMs > activity.dueMs) {
+        const limit = this.#limit(activity, nowMs);
+        if (limit === null) continue;
+        activity.dueMs = activity.sinceMs + limit;
+        if (nowMs > activity.dueMs) {
+          activity.stale = true;
+          silent.push({ symbol, lastMs: activity.lastMs });
+        }
       }
+      judged++;
       if (activity.stale) stale++;
     }
     return { silent, dark: judged > 0 && stale === judged };
