@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { systemClock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
+import { loadKafka } from '../../src/infra/kafka/addon/load.ts';
 import { BREAKER_DEFAULTS } from '../../src/infra/kafka/breaker.ts';
 import { openKafka } from '../../src/infra/kafka/open-kafka.ts';
 import { readTopic } from '../services/avro-consumer.ts';
@@ -137,4 +138,33 @@ describe('a broker that goes away', () => {
     await messaging.close();
     await server.discard();
   });
+
+  test('a topic deleted under way is made anew, and nothing is lost but what was in it', async () => {
+    const server = await startKafka();
+    const { bootstrap } = server;
+    const [of] = someMarkets(1);
+    if (!of) throw new Error('no market');
+    const messaging = await openKafka(settings(bootstrap), { clock: systemClock, log: SILENT });
+    await messaging.writer.write(batch(of, [trade(of, 0)]));
+    await deleteTopic(bootstrap, 'trade-data.korea');
+    const acks: Promise<unknown>[] = [];
+    for (let n = 1; n <= 100; n++) {
+      acks.push(messaging.writer.write(batch(of, [trade(of, n)])));
+      await Bun.sleep(20);
+    }
+    await Promise.all(acks);
+    const messages = await readTopic<{ data: { price: number }[] }>({ bootstrap, topic: 'trade-data.korea' });
+    const prices = messages.flatMap(({ value }) => value?.data.map(({ price }) => price) ?? []);
+    expect(prices).toEqual(Array.from({ length: 100 }, (_, n) => n + 1.5));
+    expect(messaging.state().refused.rows).toBe(0);
+    await messaging.close();
+    await server.discard();
+  });
 });
+
+function deleteTopic(bootstrap: string, topic: string): Promise<void> {
+  const admin = loadKafka().AdminClient.create({ 'bootstrap.servers': bootstrap });
+  return new Promise<void>((resolve, reject) => {
+    admin.deleteTopic(topic, 10_000, (error) => (error ? reject(error) : resolve()));
+  }).finally(() => admin.disconnect());
+}

@@ -7,6 +7,7 @@ const TOO_LARGE = 10;
 const QUEUE_FULL = -184;
 const NOT_ALLOWED = 29;
 const FATAL = -150;
+const NO_TOPIC = 3;
 
 /** A message that knows what became of it. */
 class Letter implements Outgoing {
@@ -42,7 +43,7 @@ class Letter implements Outgoing {
 }
 
 /** A queue over a producer that takes everything and whose reports the test gives. */
-function desk(answer: (text: string) => number = () => 0) {
+function desk(answer: (text: string) => number = () => 0, repairs = true) {
   const clock = new ManualClock();
   const handed: { text: string; id: number }[] = [];
   const troubles: string[] = [];
@@ -56,7 +57,10 @@ function desk(answer: (text: string) => number = () => 0) {
     },
     breaker,
     clock,
-    (verdict) => troubles.push(verdict),
+    (verdict) => {
+      troubles.push(verdict);
+      return repairs;
+    },
   );
   const texts = () => handed.map(({ text }) => text).join(' ');
   /** Reports everything handed over so far and not yet reported. */
@@ -157,6 +161,18 @@ describe('messages that are not taken', () => {
     expect(a.fate).toBe(`refused ${NOT_ALLOWED}`);
     expect(texts()).toBe('b');
     expect(handed.length).toBe(1);
+  });
+
+  test('without a topic: tried again where it is made anew, refused where it is not', async () => {
+    for (const repairs of [true, false]) {
+      const { queue, texts, report, troubles } = desk(undefined, repairs);
+      const letter = new Letter('a');
+      queue.send(letter);
+      report(NO_TOPIC);
+      await settle();
+      expect(troubles).toEqual(['no_topic']);
+      expect([letter.fate, texts()]).toEqual(repairs ? ['', 'a'] : [`refused ${NO_TOPIC}`, '']);
+    }
   });
 
   test('a producer beyond repair: everything under way is sent again by the next one', async () => {

@@ -18,12 +18,16 @@ export interface LinkParts {
   readonly log: Log;
   /** Told of every change of the breaker. */
   readonly onBreaker?: BreakerListener;
+  /** Makes topics that are missing. */
+  readonly repairTopics?: (producer: Producer) => Promise<unknown>;
 }
 
 const WATCH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 1_000;
 /** An acknowledgement later than this counts as a failure, once a second: a frozen broker reports no error. */
 const OVERDUE_MS = 10_000;
+/** A deleted topic is made anew at most this often; in between its messages are refused. */
+const REPAIR_EVERY_MS = 30_000;
 /** librdkafka's words for the loss of every broker, told at each failed attempt to reach one. */
 const ALL_DOWN = /all broker connections are down/i;
 const FATAL = /fatal error/i;
@@ -42,6 +46,8 @@ export class BrokerLink {
   #timer: Cancel | null = null;
   #probing = false;
   #renewing = false;
+  #repairing = false;
+  #repairAgainAt = Number.NEGATIVE_INFINITY;
   #closed = false;
   #statistics: string | null = null;
   /** Producers that had to be replaced after a fatal error. */
@@ -100,8 +106,10 @@ export class BrokerLink {
     return left;
   }
 
+  /** Ends it. What was not flushed before is told `undelivered`. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const message of this.queue.abandon()) message.undelivered();
     this.#timer?.();
     this.breaker.stop();
     await this.#producer.close();
@@ -132,13 +140,33 @@ export class BrokerLink {
     else if (ALL_DOWN.test(text)) this.breaker.failure(text);
   }
 
-  #cameBack(verdict: Verdict, code: number): void {
+  /** Whether what came back is to be tried again. */
+  #cameBack(verdict: Verdict, code: number): boolean {
+    if (verdict === 'no_topic') return this.#repairTopics();
     if (verdict === 'fatal') void this.#renew(`librdkafka's code ${code}`);
     else
       this.#errors.say(
         `a broker refuses requests (code ${code}), so messages go out one by one, slowly; if it takes only small ` +
           'requests, set batch.size in kafka.options below its max.message.bytes',
       );
+    return true;
+  }
+
+  /** Somebody deleted a topic: everything waits while it is made anew. False where that just failed. */
+  #repairTopics(): boolean {
+    const { repairTopics, clock } = this.#parts;
+    if (this.#repairing || this.#renewing) return true;
+    if (!repairTopics || clock.now() < this.#repairAgainAt) return false;
+    this.#repairing = true;
+    this.#repairAgainAt = clock.now() + REPAIR_EVERY_MS;
+    this.queue.hold();
+    repairTopics(this.#producer)
+      .catch((error: unknown) => this.#errors.say(messageOf(error)))
+      .finally(() => {
+        this.#repairing = false;
+        if (!this.#renewing) this.queue.release();
+      });
+    return true;
   }
 
   async #connectWithin(timeoutMs: number): Promise<readonly Broker[]> {
@@ -205,7 +233,7 @@ export class BrokerLink {
       }
     }
     this.#renewing = false;
-    this.queue.release();
+    if (!this.#repairing) this.queue.release();
   }
 
   #sleep(ms: number): Promise<void> {

@@ -43,6 +43,8 @@ export function producerOptions(cluster: ClusterOptions, lingerMs: number): Libr
     'queue.buffering.max.messages': 0,
     'queue.buffering.max.kbytes': 2_147_483_647,
     'socket.timeout.ms': 30_000,
+    // Topics are there before the first message, so an unknown one was deleted: say so soon.
+    'topic.metadata.propagation.max.ms': 5_000,
     'statistics.interval.ms': 5_000,
   });
 }

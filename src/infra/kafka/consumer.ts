@@ -58,6 +58,7 @@ const POLL_MS = 250;
 const REST_AFTER_MS = 2_000;
 const RETRY_MS = 1_000;
 const COMMIT_MS = 500;
+const SESSION_MS = 10_000;
 const CLOSE_MS = 5_000;
 /** librdkafka's code for partitions given. */
 const ASSIGN = -175;
@@ -164,6 +165,9 @@ class Reader implements RecordConsumer {
       'auto.offset.reset': 'earliest',
       'enable.auto.commit': true,
       'auto.commit.interval.ms': COMMIT_MS,
+      // A collector that was killed must not keep its partitions from the next one for long.
+      'session.timeout.ms': SESSION_MS,
+      'heartbeat.interval.ms': SESSION_MS / 5,
       'enable.auto.offset.store': false,
       'queued.max.messages.kbytes': 16_384,
       'topic.metadata.refresh.interval.ms': 10_000,

@@ -3,20 +3,21 @@
  * - `retry`: the broker is not able to now; the same again can succeed.
  * - `alone`: it, or another message of the same request, is bad; alone it will be told which.
  * - `too_large`: alone, and still too large.
+ * - `no_topic`: its topic is gone; made anew it can succeed.
  * - `refused`: will never be taken.
  * - `fatal`: the idempotent producer cannot go on; a new one can.
  */
-export type Verdict = 'retry' | 'alone' | 'too_large' | 'refused' | 'fatal';
+export type Verdict = 'retry' | 'alone' | 'too_large' | 'no_topic' | 'refused' | 'fatal';
 
 /** librdkafka's codes, negative where they are its own. Whatever is not listed is `retry`. */
 const VERDICTS: Readonly<Record<number, Verdict>> = {
-  [-188]: 'refused', // unknown topic
-  [-190]: 'refused', // unknown partition
+  [-188]: 'no_topic', // unknown topic
+  [-190]: 'no_topic', // unknown partition
   [-150]: 'fatal', // fatal error of the producer
   [-144]: 'fatal', // fenced
   [-138]: 'alone', // another record of the batch was invalid
   2: 'alone', // invalid message
-  3: 'refused', // unknown topic or partition
+  3: 'no_topic', // unknown topic or partition
   4: 'alone', // invalid message size
   10: 'alone', // message size too large: said of a whole request
   17: 'refused', // invalid topic

@@ -6,6 +6,7 @@ import { BrokerLink } from './broker-link.ts';
 import { type ClusterOptions, kafkaOrFault, producerOptions } from './client-options.ts';
 import { linkMessaging } from './link-messaging.ts';
 import { type MessagingDeps, preparedEncodings, type RegistrySettings } from './prepared-encodings.ts';
+import type { Producer } from './producer.ts';
 
 export interface KafkaSettings extends ClusterOptions {
   /** How long the client gathers messages for one request, milliseconds. */
@@ -30,11 +31,14 @@ export async function openKafka(settings: KafkaSettings, deps: MessagingDeps): P
   const { startupTimeoutMs } = settings;
   const made = await preparedEncodings(settings.registry, startupTimeoutMs, deps);
   const options = producerOptions(settings, settings.lingerMs);
-  const link = new BrokerLink({ kafka, options, ...deps, breaker: settings.breaker });
+  const repairTopics = async (producer: Producer) => {
+    const created = await ensureTopics(kafka, producer, settings.regions, settings.topics, clock);
+    if (created.length > 0) log.info({ phase: 'preflight', topics: created }, 'topics created');
+  };
+  const link = new BrokerLink({ kafka, options, ...deps, breaker: settings.breaker, repairTopics });
   try {
     await link.connect(startupTimeoutMs);
-    const created = await ensureTopics(kafka, link.producer, settings.regions, settings.topics, clock);
-    if (created.length > 0) log.info({ phase: 'preflight', topics: created }, 'topics created');
+    await repairTopics(link.producer);
   } catch (error) {
     await link.close();
     throw error;

@@ -26,8 +26,11 @@ export interface Outgoing {
 /** Hands a message to the client: returns librdkafka's code; 0 where a report with this id will follow. */
 export type Produce = (message: Outgoing, id: number) => number;
 
-/** Told when messages come back for a reason that somebody has to look at. */
-export type Trouble = (verdict: Verdict, code: number) => void;
+/**
+ * Told when a message comes back for a reason that somebody has to look at: the producer is beyond repair, its topic
+ * is gone, it was refused in company. Says whether to try again; otherwise it counts as refused.
+ */
+export type Trouble = (verdict: Verdict, code: number) => boolean;
 
 interface Entry {
   readonly seq: number;
@@ -204,15 +207,19 @@ export class SendQueue {
     if (parts) {
       for (const message of parts)
         this.#waiting.insert({ ...entry, bytes: message.value.length, message, alone: false });
-    } else if (verdict === 'too_large' || verdict === 'refused') {
+    } else if (this.#hopeless(verdict, code)) {
       entry.message.refused(code);
     } else {
       this.retried++;
       entry.alone = verdict === 'alone';
       this.#waiting.insert(entry);
-      if (verdict !== 'retry') this.#onTrouble(verdict, code);
     }
     return verdict;
+  }
+
+  #hopeless(verdict: Verdict, code: number): boolean {
+    if (verdict === 'too_large' || verdict === 'refused') return true;
+    return verdict !== 'retry' && !this.#onTrouble(verdict, code);
   }
 
   #take(id: number): Entry | undefined {
