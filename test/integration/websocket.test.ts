@@ -49,7 +49,7 @@ interface Served {
   readonly remotes: (string | undefined)[];
   readonly received: string[];
   readonly closes: number[];
-  send(data: string | Uint8Array): void;
+  send(data: string | Uint8Array, compress?: boolean): void;
   ping(): void;
   close(code: number, reason: string): void;
 }
@@ -103,7 +103,7 @@ function serve(
     remotes,
     received,
     closes,
-    send: (data) => void peer?.send(data),
+    send: (data, compress = false) => void peer?.send(data, compress),
     ping: () => void peer?.ping(),
     close: (code, reason) => peer?.close(code, reason),
   };
@@ -170,6 +170,20 @@ describe('frames', () => {
     expect(frames.every((frame, i) => typeof frame !== 'string' && frame.every((byte) => byte === i))).toBe(
       true,
     );
+    socket.terminate();
+  });
+
+  test('compressed ones are inflated', async () => {
+    const server = serve();
+    const { socket, frames, opened } = client(server.url);
+    await opened;
+    const text = '{"code":"KRW-BTC"}'.repeat(500);
+    server.send(text, true);
+    server.send(Buffer.from(text), true);
+    await until(() => frames.length === 2);
+    expect(
+      frames.map((frame) => (typeof frame === 'string' ? frame : new TextDecoder().decode(frame))),
+    ).toEqual([text, text]);
     socket.terminate();
   });
 
@@ -354,19 +368,22 @@ describe('the end', () => {
   });
 });
 
-test('a paused socket delivers nothing, and everything in order when it resumes', async () => {
-  const server = serve();
-  const { socket, frames, opened } = client(server.url);
-  await opened;
-  socket.pause();
-  for (let i = 0; i < 500; i++) server.send(`${i}`);
-  await Bun.sleep(100);
-  expect(frames).toHaveLength(0);
-  socket.resume();
-  await until(() => frames.length === 500);
-  expect(frames).toEqual(Array.from({ length: 500 }, (_, i) => `${i}`));
-  socket.terminate();
-});
+test.each([false, true])(
+  'a paused socket delivers nothing, and everything in order when it resumes, TLS %p',
+  async (secure) => {
+    const server = serve(undefined, secure ? { key: TLS_KEY, cert: TLS_CERT } : undefined);
+    const { socket, frames, opened } = client(server.url, { ...PLAIN, ca: secure ? TLS_CERT : null });
+    await opened;
+    socket.pause();
+    for (let i = 0; i < 500; i++) server.send(`${i}`);
+    await Bun.sleep(100);
+    expect(frames).toHaveLength(0);
+    socket.resume();
+    await until(() => frames.length === 500);
+    expect(frames).toEqual(Array.from({ length: 500 }, (_, i) => `${i}`));
+    socket.terminate();
+  },
+);
 
 describe('the way to the server', () => {
   const tls = { key: TLS_KEY, cert: TLS_CERT };

@@ -98,6 +98,14 @@ describe('the breaker', () => {
   });
 });
 
+test('a breaker that never answers stops no data either', async () => {
+  const clock = new ManualClock();
+  const gate = new LimitedGate(clock, LIMITS, { allow: () => new Promise(() => {}), report: () => {} });
+  const decision = gate.allow(HOST);
+  await clock.advance(5000);
+  expect(await decision).toEqual({ allowed: true });
+});
+
 test('connections that share a gate stay away together when one of them is told to', async () => {
   const clock = new ManualClock();
   const gate = new LimitedGate(clock, fakeExchange().limits, null);

@@ -244,7 +244,7 @@ export class Link implements SocketHandle {
     }
   }
 
-  data(market: Market, atMs: number, _rows: number, lastEventTime: Micros): void {
+  data(market: Market, atMs: number, live: number, lastEventTime: Micros): void {
     // Calls of one chunk share `atMs`; the earliest of its codes counts.
     if (atMs !== this.#lastEventMs || lastEventTime < this.#lastEventAt) this.#lastEventAt = lastEventTime;
     this.#lastEventMs = atMs;
@@ -253,7 +253,7 @@ export class Link implements SocketHandle {
     if (this.#state === 'ended') return;
     const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol) : null;
     if (news) this.#confirm(news);
-    this.#owner.data(this, market, atMs);
+    if (live > 0) this.#owner.data(this, market, atMs);
   }
 
   /** Subscribes a code anew: at once, then later and later for as long as it does not help. */

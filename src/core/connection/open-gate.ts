@@ -1,14 +1,18 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Cancel, Clock } from '../../common/clock.ts';
 import type { Ban, Limits } from '../exchange.ts';
 import { RateBudget } from './rate-budget.ts';
 
 /** A handshake may take its time, so that opens arrive closer together than they were made. */
 const OPEN_MARGIN = 0.5;
 const NO_PLACE_MS = 5000;
+/** How long a breaker may take to answer. */
+const BREAKER_MS = 3000;
 
 export type OpenDecision =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly retryInMs: number; readonly reason: string };
+
+const ALLOWED: OpenDecision = { allowed: true };
 
 /** How an allowed attempt went: it brought a confirmation or data, it did not, or it was not made. */
 export type OpenOutcome = 'good' | 'failed' | 'unused';
@@ -109,12 +113,16 @@ export class LimitedGate implements OpenGate {
     return null;
   }
 
-  /** A breaker that cannot answer (its store is away) does not stop data. */
+  /** A breaker that cannot answer, or not in time (its store is away), does not stop data. */
   async #askBreaker(host: string): Promise<OpenDecision> {
-    try {
-      return (await this.#breaker?.allow(host)) ?? { allowed: true };
-    } catch {
-      return { allowed: true };
-    }
+    if (!this.#breaker) return ALLOWED;
+    let cancel: Cancel = () => {};
+    const late = new Promise<OpenDecision>((resolve) => {
+      cancel = this.#clock.after(BREAKER_MS, () => resolve(ALLOWED));
+    });
+    const answer = this.#breaker.allow(host).catch(() => ALLOWED);
+    const decision = await Promise.race([answer, late]);
+    cancel();
+    return decision;
   }
 }

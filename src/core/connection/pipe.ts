@@ -23,10 +23,11 @@ export interface SocketHandle {
   /**
    * Rows of this market were read: called at most once per market and chunk.
    * @param atMs `Clock.now()` of the chunk, read once for all its markets
-   * @param rows how many rows of this market the chunk held
+   * @param live how many of them were no snapshots: an exchange that answers a new subscription and then stays silent
+   *   is silent
    * @param lastEventTime exchange time of the last of them
    */
-  data(market: Market, atMs: number, rows: number, lastEventTime: Micros): void;
+  data(market: Market, atMs: number, live: number, lastEventTime: Micros): void;
 }
 
 /** Where the frames of one socket go. */
