@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { kafkaOrFault, producerOptions } from '../../src/infra/kafka/client-options.ts';
+import { Producer } from '../../src/infra/kafka/producer.ts';
+import { type Message, readTopic } from '../services/avro-consumer.ts';
+
+/** An event as others read it. */
+export interface Event {
+  kind: string;
+  correlation_id: string | null;
+  target: { exchange: string; region: string; request_type: string } | null;
+  reply_id: string | null;
+  outcome: string | null;
+  reason: string | null;
+  state: string | null;
+  resolved: { asked: string; symbol: string; code: string }[] | null;
+  detail: Record<string, unknown> | null;
+}
+
+/** The collector as a process of its own. */
+export class CollectorProcess {
+  readonly #env: Record<string, string>;
+  readonly #argv: readonly string[];
+  #child: ReturnType<typeof spawn> | null = null;
+  #log: Promise<string> = Promise.resolve('');
+
+  constructor(env: Record<string, string>, ...argv: string[]) {
+    this.#env = env;
+    this.#argv = argv;
+  }
+
+  start(): void {
+    this.#child = spawn(this.#env, this.#argv);
+    this.#log = this.#child.stderr.text();
+  }
+
+  /** What it wrote to standard error; resolves when it has ended. */
+  get log(): Promise<string> {
+    return this.#log;
+  }
+
+  async kill9(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#child?.exited;
+  }
+
+  /** Ends it in order. @returns its exit code */
+  async stop(): Promise<number> {
+    this.#child?.kill('SIGTERM');
+    return (await this.#child?.exited) ?? -1;
+  }
+}
+
+function spawn(env: Record<string, string>, argv: readonly string[]) {
+  const root = join(import.meta.dir, '..', '..');
+  return Bun.spawn([process.execPath, 'index.ts', 'run', ...argv], {
+    cwd: root,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+}
+
+/** Writes commands in the order of the calls, over one connection. */
+export class Commander {
+  readonly #producer: Producer;
+  readonly #waiting = new Map<number, (code: number) => void>();
+  #made = 0;
+
+  constructor(bootstrap: string) {
+    const cluster = { bootstrapServers: bootstrap, clientId: 'test', options: {} };
+    this.#producer = new Producer(kafkaOrFault(), producerOptions(cluster, 0), {
+      report: (id, code) => this.#waiting.get(id)?.(code),
+      error() {},
+      log() {},
+      statistics() {},
+    });
+  }
+
+  async connect(): Promise<this> {
+    await this.#producer.connect(20_000);
+    return this;
+  }
+
+  /** Resolves when the broker has it. */
+  async send(value: Buffer | object, key: string | null = null): Promise<void> {
+    const id = ++this.#made;
+    const message = {
+      topic: 'ws.command',
+      key,
+      value: Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value)),
+      headers: [],
+      rows: 0,
+      delivered() {},
+      refused() {},
+      undelivered() {},
+      split: () => null,
+    };
+    const code = await new Promise<number>((resolve) => {
+      this.#waiting.set(id, resolve);
+      const refused = this.#producer.produce(message, id);
+      if (refused !== 0) resolve(refused);
+    });
+    if (code !== 0) throw new Error(`the command was not taken: librdkafka ${code}`);
+  }
+
+  close(): Promise<void> {
+    return this.#producer.close();
+  }
+}
+
+export function eventsOf(
+  bootstrap: string,
+  until: (events: Event[]) => boolean,
+  timeoutMs = 30_000,
+): Promise<Event[]> {
+  return readTopic<Event>({
+    bootstrap,
+    topic: 'ws.event',
+    until: (messages) => until(values(messages)),
+    timeoutMs,
+  }).then(values);
+}
+
+/** Every event there is now. */
+export function eventsSoFar(bootstrap: string): Promise<Event[]> {
+  return readTopic<Event>({ bootstrap, topic: 'ws.event' }).then(values);
+}
+
+function values(messages: Message<Event>[]): Event[] {
+  return messages.flatMap(({ value }) => (value === null ? [] : [value]));
+}
+
+export function repliesOf(events: readonly Event[], correlationId?: string): Event[] {
+  return events.filter(
+    ({ kind, correlation_id }) =>
+      kind === 'reply' && (correlationId === undefined || correlation_id === correlationId),
+  );
+}
