@@ -24,8 +24,16 @@ export function optionalNumber(value: unknown): number | null {
   return typeof value === 'number' ? value : Number.NaN;
 }
 
+const MINUS = 45;
+const POINT = 46;
+const ZERO = 48;
+
 // Linear: no two parts of it can match the same digits.
 const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** A double holds every integer of so many digits, and every power of ten up to that many: one division is exact. */
+const EXACT_DIGITS = 15;
+const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power);
 
 /**
  * A required decimal string: `"0.0010"`. `Number` alone would read null, "", " " and booleans as 0 or 1, and
@@ -33,9 +41,21 @@ const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
  */
 export function decimal(value: unknown): number {
   if (typeof value !== 'string') return Number.NaN;
-  const read = Number(value);
-  // Everything that is not a plain decimal but that Number accepts is short and rare; test only what could be it.
-  return Number.isNaN(read) || (value.length > 1 && plainStart(value)) ? read : strictDecimal(value);
+  const { length } = value;
+  const first = value.charCodeAt(0) === MINUS ? 1 : 0;
+  let digits = 0;
+  let point = -1;
+  for (let at = first; at < length; at++) {
+    const char = value.charCodeAt(at);
+    if (isDigit(char)) digits = digits * 10 + char - ZERO;
+    else if (char === POINT && point === -1) point = at;
+    else return strictDecimal(value);
+  }
+  const count = length - first - (point === -1 ? 0 : 1);
+  if (count === 0) return Number.NaN;
+  if (count > EXACT_DIGITS) return Number(value);
+  const read = point === -1 ? digits : digits / (POWERS[length - 1 - point] ?? 1);
+  return first === 1 ? -read : read;
 }
 
 /** An optional decimal string: absent, null and "" are null, never 0. */
@@ -46,20 +66,6 @@ export function optionalDecimal(value: unknown): number | null {
 
 function strictDecimal(value: string): number {
   return DECIMAL.test(value) ? Number(value) : Number.NaN;
-}
-
-/** First, second and last characters rule out blanks, "0x…", "0b…", "0o…" and "Infinity". */
-function plainStart(value: string): boolean {
-  const first = value.charCodeAt(0);
-  const second = value.charCodeAt(1);
-  const last = value.charCodeAt(value.length - 1);
-  return (
-    first >= 48 &&
-    first <= 57 &&
-    (second === 46 || (second >= 48 && second <= 57)) &&
-    last >= 46 &&
-    last <= 57
-  );
 }
 
 /** An exchange time given as a number: milliseconds, or microseconds where it is 1e15 or more. */
