@@ -65,6 +65,7 @@ export class SendQueue {
   #nextId = 0;
   #lonely = false;
   #held = false;
+  #over = false;
   #draining = false;
   #scheduled = false;
   #timer: Cancel | null = null;
@@ -103,6 +104,7 @@ export class SendQueue {
   }
 
   send(message: Outgoing): void {
+    if (this.#over) return message.undelivered();
     const entry = { seq: this.#nextSeq++, bytes: message.value.length, message, alone: false, sentAt: 0 };
     if (this.#waiting.length > 0 || !this.#open()) {
       this.#waiting.push(entry);
@@ -165,8 +167,9 @@ export class SendQueue {
     });
   }
 
-  /** Gives up: returns what was never acknowledged and forgets it. */
+  /** Gives up: returns what was never acknowledged and forgets it. What is sent from now on is undelivered. */
   abandon(): Outgoing[] {
+    this.#over = true;
     this.#held = true;
     this.#timer?.();
     const left = [...this.#underWay.values(), ...this.#waiting].sort((a, b) => a.seq - b.seq);
