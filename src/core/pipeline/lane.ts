@@ -30,8 +30,9 @@ export class Lane implements Timed {
   lastEventAt: Micros = 0;
   lastReceivedAt: Micros = 0;
 
-  /** Rows of the current chunk; merge's. */
+  /** Rows of the current chunk, and those of them that are no answer to a subscription; merge's. */
   inChunk = 0;
+  liveInChunk = 0;
   #minute: MinuteStats | null = null;
   #count: CodeCount;
 

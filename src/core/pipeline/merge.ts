@@ -39,6 +39,7 @@ export function merge(
       for (const row of rows) {
         const lane = lanes.of(row.market);
         if (lane.inChunk++ === 0) touched.push(lane);
+        if (row.stream_type !== 'SNAPSHOT') lane.liveInChunk++;
         lane.lastReceivedAt = row.received_at;
         lane.lastEventAt = row.timestamp;
         if (!admit(row, lane, socket, nowMs)) {
@@ -53,8 +54,9 @@ export function merge(
       const minute = stats.minute(rows[0]?.received_at ?? 0);
       for (const lane of touched) {
         lane.count(minute);
-        socket.data(lane.market, nowMs, lane.inChunk, lane.lastEventAt);
+        socket.data(lane.market, nowMs, lane.liveInChunk, lane.lastEventAt);
         lane.inChunk = 0;
+        lane.liveInChunk = 0;
       }
       touched.length = 0;
       if (kept.length > 0) controller.enqueue({ rows: kept, lanes: keptLanes });

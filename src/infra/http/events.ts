@@ -100,6 +100,7 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
   const { rows, acked, bytes, history } = observed.live.of(target);
   const { network, delivery } = stats.recent();
   const connections = stream.snapshots();
+  const codes = codeCounts(connections);
   const gaps = observed.gaps.latest(target, observed.clock.micros() - 900_000_000);
   let last = 0;
   for (const lane of stream.lanes) last = Math.max(last, lane.lastReceivedAt);
@@ -107,9 +108,9 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
     x: target.exchange,
     region: target.region,
     t: target.request_type,
-    state: stream.paused ? 'paused' : stream.state,
+    state: shownState(stream, codes),
     reason: connections.find(({ reason }) => reason !== null)?.reason ?? null,
-    codes: codeCounts(connections),
+    codes,
     sockets: connections.flatMap(({ sockets }) => sockets).length,
     rows,
     acked,
@@ -124,6 +125,12 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
     gaps: gaps.map(({ gap }) => [gap.from / 1000, gap.to / 1000, gap.cause, gap.codes.length]).slice(-20),
     ...(withHistory ? { history } : {}),
   };
+}
+
+/** A stream most of whose codes are silent does not look alive, though the one or other brings a row. */
+function shownState(stream: RunningStream, { subscribed, stale }: ReturnType<typeof codeCounts>): string {
+  if (stream.paused) return 'paused';
+  return stream.state === 'live' && stale * 2 > subscribed ? 'stale' : stream.state;
 }
 
 /** p50, p95, p99 in ms. */

@@ -106,11 +106,12 @@ function percentiles(of: {
 }
 
 function codeStatus(
-  { symbol, code, confirmed, refused, stale, missing, lastDataAt }: CodeSnapshot,
+  { symbol, code, confirmed, refused, stale, missing }: CodeSnapshot,
   shard: number,
   lane: Lane | undefined,
   now: number,
 ): Record<string, unknown> {
+  const lastDataAt = lane?.lastReceivedAt || null;
   return {
     code,
     symbol,

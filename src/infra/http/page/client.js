@@ -191,6 +191,7 @@ function showTotals(message) {
     histories.reduce((rows, one) => rows + (one[index - (length - one.length)] ?? 0), 0),
   );
   drawChart(find('hero-chart'), total, points, { grid: true });
+  find('peak').textContent = total.length > 0 ? `${words.peak} ${count(Math.max(...total))}` : '';
   find('hero-chart').setAttribute('aria-label', words.chart);
 }
 

@@ -70,6 +70,7 @@ function drawChart(svg, history, points, { gaps = [], now = 0, grid = false } = 
     for (const part of [1 / 3, 2 / 3, 1])
       parts.push(shape('line', { x1: 0, x2: width, y1: height * part - 1, y2: height * part - 1 }, 'grid'));
   }
+  if (!grid) parts.push(shape('line', { x1: 0, x2: width, y1: height, y2: height }, 'grid'));
   if (history.length > 1) {
     const curve = history
       .map((value, index) => `${at(index).toFixed(1)},${high(value).toFixed(1)}`)
