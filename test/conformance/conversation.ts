@@ -33,9 +33,21 @@ export function talk(exchange: Exchange, type: RequestType, { protocol, listings
   const events: Event[] = [];
   let have: readonly Market[] = [];
 
+  /** Frames on their way: the exchange reads the next one only after its answers to the last one are all out. */
+  const way: string[] = [];
+  let busy = false;
+
   function send(text: string): void {
     sent.push(text);
-    obey(conversation.receive(text));
+    way.push(text);
+    deliver();
+  }
+
+  function deliver(): void {
+    if (busy) return;
+    busy = true;
+    for (let text = way.shift(); text !== undefined; text = way.shift()) obey(conversation.receive(text));
+    busy = false;
   }
 
   function obey(replies: readonly Reply[]): void {

@@ -83,6 +83,14 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
       const { exchanged, missing, want } = withMissing(type, simulation);
       exchanged.change([missing, ...want]);
       expect([...exchanged.served].sort()).toEqual(want.map(({ symbol }) => `${type} ${symbol}`).sort());
+      const refused = exchanged.events.filter((event) => event.kind === 'refused');
+      const named = refused.flatMap(({ symbols }) => symbols);
+      expect(named.filter((symbol) => symbol !== missing.symbol)).toEqual([]);
+      // Where the exchange says anything about the code, the plug-in knows which code it is.
+      expect({ refused: refused.length, named: named.length }).toEqual({
+        refused: refused.length,
+        named: refused.length,
+      });
     });
   });
 
