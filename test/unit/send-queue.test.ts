@@ -8,6 +8,8 @@ const QUEUE_FULL = -184;
 const NOT_ALLOWED = 29;
 const FATAL = -150;
 const NO_TOPIC = 3;
+const BAD_NEIGHBOUR = -138;
+const INVALID = 2;
 
 /** A message that knows what became of it. */
 class Letter implements Outgoing {
@@ -47,6 +49,7 @@ function desk(answer: (text: string) => number = () => 0, repairs = true) {
   const clock = new ManualClock();
   const handed: { text: string; id: number }[] = [];
   const troubles: string[] = [];
+  const delivered: string[] = [];
   const breaker = new Breaker(BREAKER_DEFAULTS, clock, () => queue.pump());
   const queue: SendQueue = new SendQueue(
     (message, id) => {
@@ -65,9 +68,12 @@ function desk(answer: (text: string) => number = () => 0, repairs = true) {
   const texts = () => handed.map(({ text }) => text).join(' ');
   /** Reports everything handed over so far and not yet reported. */
   const report = (code: number) => {
-    for (const { id } of handed.splice(0)) queue.report(id, code);
+    for (const { id, text } of handed.splice(0)) {
+      if (code === 0) delivered.push(text);
+      queue.report(id, code);
+    }
   };
-  return { clock, queue, breaker, handed, texts, report, troubles };
+  return { clock, queue, breaker, handed, texts, report, troubles, delivered };
 }
 
 function open(breaker: Breaker): void {
@@ -118,26 +124,42 @@ describe('order', () => {
 });
 
 describe('messages that are not taken', () => {
-  test('too large in company: alone; too large alone: halves, in their place', async () => {
-    const { queue, handed, texts, report } = desk();
-    for (const text of ['aaaa', 'b', 'c']) queue.send(new Letter(text));
-    report(TOO_LARGE);
+  test('a request too large becomes smaller ones; a message too large alone becomes halves, in its place', async () => {
+    const { queue, handed, report, delivered } = desk();
+    for (const text of ['aaaa', 'b', 'c', 'dd']) queue.send(new Letter(text));
+    let requests = 0;
+    for (; handed.length > 0; requests++) {
+      const bytes = handed.reduce((sum, { text }) => sum + text.length, 0);
+      report(bytes > 2 ? TOO_LARGE : 0);
+      if (requests === 0) queue.send(new Letter('ee'));
+      await settle();
+    }
+    expect(delivered).toEqual(['aa', 'aa', 'b', 'c', 'dd', 'ee']);
+    expect(requests).toBeLessThan(30);
+    expect(queue.delivered).toBe(6);
+  });
+
+  test('bad in company: alone, and those who are not bad go on together', async () => {
+    const { queue, texts, report, delivered } = desk();
+    const letters = ['a', 'b', 'c'].map((text) => new Letter(text));
+    for (const letter of letters) queue.send(letter);
+    report(BAD_NEIGHBOUR);
     queue.send(new Letter('d'));
+    queue.send(new Letter('e'));
     await settle();
-    expect(texts()).toBe('aaaa');
-    report(TOO_LARGE);
-    await settle();
-    expect(texts()).toBe('aa aa');
+    expect(texts()).toBe('a');
     report(0);
     await settle();
     expect(texts()).toBe('b');
-    report(0);
+    report(INVALID);
     await settle();
     expect(texts()).toBe('c');
     report(0);
     await settle();
-    expect(texts()).toBe('d');
-    expect(handed.length).toBe(1);
+    expect(texts()).toBe('d e');
+    report(0);
+    expect(delivered).toEqual(['a', 'c', 'd', 'e']);
+    expect(letters[1]?.fate).toBe(`refused ${INVALID}`);
   });
 
   test('too large for the client itself: halves at once, down to what cannot be halved', async () => {

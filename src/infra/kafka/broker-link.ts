@@ -26,6 +26,9 @@ const WATCH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 1_000;
 /** An acknowledgement later than this counts as a failure, once a second: a frozen broker reports no error. */
 const OVERDUE_MS = 10_000;
+const CROWDED =
+  'a broker finds requests too large, so they become smaller and slower: set batch.size in kafka.options below its ' +
+  'max.message.bytes';
 /** A deleted topic is made anew at most this often; in between its messages are refused. */
 const REPAIR_EVERY_MS = 30_000;
 /** librdkafka's words for the loss of every broker, told at each failed attempt to reach one. */
@@ -144,11 +147,8 @@ export class BrokerLink {
   #cameBack(verdict: Verdict, code: number): boolean {
     if (verdict === 'no_topic') return this.#repairTopics();
     if (verdict === 'fatal') void this.#renew(`librdkafka's code ${code}`);
-    else
-      this.#errors.say(
-        `a broker refuses requests (code ${code}), so messages go out one by one, slowly; if it takes only small ` +
-          'requests, set batch.size in kafka.options below its max.message.bytes',
-      );
+    else if (verdict === 'crowded') this.#errors.say(CROWDED);
+    else this.#errors.say(`a broker refuses requests (code ${code}): their messages go out one by one`);
     return true;
   }
 

@@ -1,13 +1,14 @@
 /**
  * What to do with a message that the client or the broker sent back.
  * - `retry`: the broker is not able to now; the same again can succeed.
- * - `alone`: it, or another message of the same request, is bad; alone it will be told which.
- * - `too_large`: alone, and still too large.
+ * - `crowded`: the request that it was part of is too large; in a smaller one it can succeed.
+ * - `too_large`: the same, but nothing else was in the request.
+ * - `alone`: another message of the same request may be the bad one; alone it will be told which.
  * - `no_topic`: its topic is gone; made anew it can succeed.
  * - `refused`: will never be taken.
  * - `fatal`: the idempotent producer cannot go on; a new one can.
  */
-export type Verdict = 'retry' | 'alone' | 'too_large' | 'no_topic' | 'refused' | 'fatal';
+export type Verdict = 'retry' | 'crowded' | 'alone' | 'too_large' | 'no_topic' | 'refused' | 'fatal';
 
 /** librdkafka's codes, negative where they are its own. Whatever is not listed is `retry`. */
 const VERDICTS: Readonly<Record<number, Verdict>> = {
@@ -18,10 +19,7 @@ const VERDICTS: Readonly<Record<number, Verdict>> = {
   [-138]: 'alone', // another record of the batch was invalid
   2: 'alone', // invalid message
   3: 'no_topic', // unknown topic or partition
-  4: 'alone', // invalid message size
-  10: 'alone', // message size too large: said of a whole request
   17: 'refused', // invalid topic
-  18: 'alone', // request larger than a segment
   29: 'refused', // topic authorization failed
   31: 'refused', // cluster authorization failed
   32: 'refused', // invalid timestamp
@@ -33,12 +31,12 @@ const VERDICTS: Readonly<Record<number, Verdict>> = {
   90: 'fatal', // producer fenced
 };
 
-/** Codes that are about size. */
+/** Codes that are about size (message, request, segment): librdkafka says them of every message of the request. */
 const SIZE = new Set([4, 10, 18]);
 
 /** @param alone the message was the only one under way */
 export function verdictOf(code: number, alone: boolean): Verdict {
+  if (SIZE.has(code)) return alone ? 'too_large' : 'crowded';
   const verdict = VERDICTS[code] ?? 'retry';
-  if (verdict !== 'alone' || !alone) return verdict;
-  return SIZE.has(code) ? 'too_large' : 'refused';
+  return verdict === 'alone' && alone ? 'refused' : verdict;
 }

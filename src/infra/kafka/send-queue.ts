@@ -36,13 +36,21 @@ interface Entry {
   readonly seq: number;
   readonly bytes: number;
   readonly message: Outgoing;
-  /** Send it with nothing else under way, so that the broker's verdict is about it. */
+  /** To be sent with nothing else under way, so that the broker's verdict is about it. */
   alone: boolean;
+  /** Whether anything else was under way with it. */
+  company: boolean;
+  /** The room when it was sent. */
+  room: number;
   sentAt: number;
 }
 
+const UNSENT = { alone: false, company: false, room: 0, sentAt: 0 };
+
 /** Messages handed over in one turn of the event loop after a pause, so that sockets are still read meanwhile. */
 const PER_TURN = 500;
+/** Bytes under way at once after the first request that a broker found too large; half of it after the next. */
+const NARROW_ROOM = 64 * 1024;
 /** Opaque ids are small integers: others leak under Bun. */
 const LAST_ID = 2 ** 30;
 /** When to look again after the client would not take a message. */
@@ -64,6 +72,7 @@ export class SendQueue {
   #nextSeq = 0;
   #nextId = 0;
   #lonely = false;
+  #room = Number.POSITIVE_INFINITY;
   #held = false;
   #over = false;
   #draining = false;
@@ -105,8 +114,8 @@ export class SendQueue {
 
   send(message: Outgoing): void {
     if (this.#over) return message.undelivered();
-    const entry = { seq: this.#nextSeq++, bytes: message.value.length, message, alone: false, sentAt: 0 };
-    if (this.#waiting.length > 0 || !this.#open()) {
+    const entry = { seq: this.#nextSeq++, bytes: message.value.length, message, ...UNSENT };
+    if (this.#waiting.length > 0 || !this.#open() || !this.#fits(entry)) {
       this.#waiting.push(entry);
       this.#schedule();
       return;
@@ -136,7 +145,7 @@ export class SendQueue {
     for (let n = 0; n < PER_TURN; n++) {
       const next = this.#waiting.peek();
       if (!next) return this.#settle();
-      if (!this.#open() || (next.alone && this.#underWay.size > 0)) return;
+      if (!this.#open() || !this.#fits(next)) return;
       this.#waiting.shift();
       if (!this.#hand(next)) return;
     }
@@ -185,6 +194,11 @@ export class SendQueue {
     return this.#draining || this.#breaker.admits(this.#underWay.size);
   }
 
+  #fits(entry: Entry): boolean {
+    if (this.#underWay.size === 0) return true;
+    return !entry.alone && this.#underWayBytes + entry.bytes <= this.#room;
+  }
+
   /** Returns false where nothing more can be sent for now. */
   #hand(entry: Entry): boolean {
     const id = this.#nextId;
@@ -192,32 +206,46 @@ export class SendQueue {
     const code = this.#produce(entry.message, id);
     if (code === 0) {
       entry.sentAt = this.#clock.now();
+      entry.room = this.#room;
+      this.#meet(entry);
       this.#underWay.set(id, entry);
       this.#underWayBytes += entry.bytes;
       this.#lonely = entry.alone;
       return true;
     }
     // What the client itself refuses is about this message alone.
-    entry.alone = true;
+    entry.company = false;
     const verdict = this.#cameBack(entry, code);
     if (verdict === 'retry') this.#later();
     return verdict !== 'retry';
   }
 
   #cameBack(entry: Entry, code: number): Verdict {
-    const verdict = verdictOf(code, entry.alone);
+    const verdict = verdictOf(code, !entry.company);
     const parts = verdict === 'too_large' ? entry.message.split() : null;
     if (parts) {
       for (const message of parts)
-        this.#waiting.insert({ ...entry, bytes: message.value.length, message, alone: false });
+        this.#waiting.insert({ seq: entry.seq, bytes: message.value.length, message, ...UNSENT });
     } else if (this.#hopeless(verdict, code)) {
       entry.message.refused(code);
     } else {
       this.retried++;
       entry.alone = verdict === 'alone';
+      if (verdict === 'crowded' && entry.room === this.#room) this.#narrow();
       this.#waiting.insert(entry);
     }
     return verdict;
+  }
+
+  #meet(entry: Entry): void {
+    entry.company = this.#underWay.size > 0;
+    if (this.#underWay.size !== 1) return;
+    for (const other of this.#underWay.values()) other.company = true;
+  }
+
+  /** What is under way at once bounds what the client puts into one request. */
+  #narrow(): void {
+    this.#room = Math.min(this.#room, NARROW_ROOM * 2) / 2;
   }
 
   #hopeless(verdict: Verdict, code: number): boolean {
