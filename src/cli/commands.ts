@@ -6,6 +6,8 @@ import { record } from './record.ts';
 import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { schemas } from './schemas.ts';
+import { send } from './send.ts';
+import { tail } from './tail.ts';
 import { topics } from './topics.ts';
 import { version } from './version.ts';
 
@@ -14,6 +16,8 @@ export const COMMANDS: readonly Command[] = [
   run,
   replay,
   record,
+  send,
+  tail,
   exchanges,
   topics,
   schemas,

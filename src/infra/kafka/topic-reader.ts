@@ -56,10 +56,17 @@ export async function openTopicReader(settings: TopicReaderSettings): Promise<To
     throw error;
   }
   client.setDefaultConsumeTimeout(POLL_MS);
+  takeWhatIsThere(client);
   return {
     next: async () => (await consume(client)).map(recordOf),
     close: () => disconnect(client),
   };
+}
+
+/** A fetch ends with what is ready once it has one record; the client has this switch, its types do not. */
+function takeWhatIsThere(client: KafkaConsumer): void {
+  const switches = client as unknown as { setDefaultIsTimeoutOnlyForFirstMessage(on: boolean): void };
+  switches.setDefaultIsTimeoutOnlyForFirstMessage(true);
 }
 
 async function startOf(client: KafkaConsumer, { topics, from, timeoutMs }: TopicReaderSettings) {

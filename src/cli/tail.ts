@@ -1,0 +1,85 @@
+import { EXIT, type ExitCode } from '../common/errors.ts';
+import { registrySettings } from '../config/messaging.ts';
+import { REGIONS } from '../core/market/market.ts';
+import { type ReadValue, valueReader } from '../infra/avro/read-value.ts';
+import { registryClient } from '../infra/avro/registry.ts';
+import type { ConsumedRecord } from '../infra/kafka/consumer.ts';
+import { openTopicReader, type TopicReader } from '../infra/kafka/topic-reader.ts';
+import { TOPIC_FAMILIES, TOPICS, topicName } from '../infra/kafka/topics.ts';
+import { readArgs, usage } from './args.ts';
+import type { Command } from './command.ts';
+import { clusterOf } from './kafka-address.ts';
+import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
+import { writeOut } from './stdout.ts';
+
+const FLAGS = { ...SETTINGS_FLAGS, from: 'string', count: 'string', envelope: 'boolean' } as const;
+const TIMEOUT_MS = 15_000;
+
+/** `tail` */
+export const tail: Command = {
+  name: 'tail',
+  summary: 'what lies in the topics, as NDJSON; Avro is decoded',
+  usage: `kor-coin-stream tail [TOPIC]… [--from end|beginning] [--count N] [--envelope] [--config DIR] [--set PATH=VALUE]…
+
+Prints the values of the topics (ws.event where none is named), one JSON object a line, until a signal. A family
+without its region, as in ticker-data, stands for the topics of all regions. Avro is decoded by the schema whose id
+it carries; without a schema registry it is printed as {"base64":…}.
+
+--from WHERE       end (default): what comes from now on; beginning: everything that is kept
+--count N          ends after N messages
+--envelope         adds topic, partition, offset, timestamp, key and headers around each value
+${SETTINGS_USAGE}`,
+  async run(args) {
+    const read = readArgs('tail', args, FLAGS);
+    const from = read.value('from') ?? 'end';
+    if (from !== 'end' && from !== 'beginning') throw usage('tail', '--from is end or beginning.');
+    const count = Number(read.value('count') ?? Number.POSITIVE_INFINITY);
+    if (!(count > 0)) throw usage('tail', '--count is not a number above 0.');
+    const settings = settingsOf(read);
+    const registry = registrySettings(settings, { useAvro: settings.schema_registry.url !== null });
+    const topics =
+      read.positionals.length > 0 ? read.positionals.flatMap(topicsOf) : [topicName('ws.event', null)];
+    const reader = await openTopicReader({ ...clusterOf(settings), topics, from, timeoutMs: TIMEOUT_MS });
+    const readValue = valueReader(registry === null ? null : registryClient(registry));
+    return printAll(reader, readValue, count, read.has('envelope'));
+  },
+};
+
+/** Prints until `count` messages were printed, a signal came, or nobody reads any more. */
+export async function printAll(
+  reader: TopicReader,
+  readValue: ReadValue,
+  count: number,
+  envelope: boolean,
+): Promise<ExitCode> {
+  let left = count;
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.once(name, () => {
+      left = 0;
+    });
+  try {
+    while (left > 0) {
+      for (const record of await reader.next()) {
+        if (left <= 0) break;
+        left--;
+        const value = await readValue(record.value);
+        const line = JSON.stringify(envelope ? { ...placeOf(record), value } : value);
+        if (!(await writeOut(`${line}\n`))) left = 0;
+      }
+    }
+    return EXIT.ok;
+  } finally {
+    await reader.close();
+  }
+}
+
+function placeOf({ topic, partition, offset, timestampMs, key, headers }: ConsumedRecord) {
+  const text = key === null ? null : Buffer.from(key).toString();
+  return { topic, partition, offset, timestamp_ms: timestampMs, key: text, headers };
+}
+
+function topicsOf(name: string): string[] {
+  const family = TOPIC_FAMILIES.find((known) => known === name);
+  if (!family || !TOPICS[family].regional) return [name];
+  return REGIONS.map((region) => topicName(family, region));
+}
