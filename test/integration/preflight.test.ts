@@ -53,6 +53,16 @@ describe('schemas in the registry', () => {
       expect(JSON.parse(await registry.byId(id))).toEqual(JSON.parse(SCHEMA_FILES['trade_batch.avsc']));
     }));
 
+  test('a path at which there is no registry is a configuration error', () =>
+    withRegistry(async (_, url) => {
+      const wrong = registryClient({ url: url.replace('/apis/ccompat/v7', '/apis/nothing') });
+      for (const attempt of [registerSchemas, lookUpSchemas])
+        await expect(attempt(wrong)).rejects.toMatchObject({
+          code: 'config_invalid',
+          subject: 'schema_registry.url',
+        });
+    }));
+
   test('an incompatible one is named with its file, and nothing at all is registered', () =>
     withRegistry(async (registry) => {
       await registry.register('trade-data-value', OLD_TRADE);

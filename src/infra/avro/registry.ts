@@ -33,7 +33,7 @@ export function registryClient(options: RegistryOptions): Registry {
     const answer = await call('POST', `/subjects/${encodeURIComponent(subject)}`, {
       schema: compact(schema),
     });
-    if (answer.status === 404) return null;
+    if (isUnknown(answer)) return null;
     const { id, version } = expectOk(answer, subject);
     return { id: Number(id), version: Number(version) };
   }
@@ -68,7 +68,7 @@ export function registryClient(options: RegistryOptions): Registry {
 
     async latest(subject) {
       const answer = await call('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`);
-      if (answer.status === 404) return null;
+      if (isUnknown(answer)) return null;
       const { id, version, schema } = expectOk(answer, subject);
       return { id: Number(id), version: Number(version), schema: String(schema) };
     },
@@ -82,7 +82,7 @@ export function registryClient(options: RegistryOptions): Registry {
       const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
       const answer = await call('POST', path, { schema: compact(schema) });
       // An unknown subject accepts anything.
-      if (answer.status === 404) return [];
+      if (isUnknown(answer)) return [];
       if (answer.status === 409 || answer.status === 422) return [saidBy(answer)];
       const { is_compatible, messages } = expectOk(answer, subject);
       if (is_compatible === true) return [];
@@ -101,14 +101,36 @@ function compact(schema: string): string {
   return JSON.stringify(JSON.parse(schema));
 }
 
+/**
+ * The registry says that it does not know the subject, version or schema: 40401, 40402, 40403. Whoever else answers
+ * at a wrong path has a bare 404.
+ */
+function isUnknown(answer: RegistryAnswer): boolean {
+  const { error_code } = (answer.body ?? {}) as { error_code?: unknown };
+  return answer.status === 404 && typeof error_code === 'number' && error_code > 40_400;
+}
+
 function expectOk(answer: RegistryAnswer, subject: string): Record<string, unknown> {
   if (answer.status >= 200 && answer.status < 300) return answer.body as Record<string, unknown>;
-  const code = answer.status === 404 ? 'schema_missing' : 'registry_unavailable';
+  if (isUnknown(answer))
+    throw new Fault(
+      'schema_missing',
+      subject,
+      `The schema registry said: ${saidBy(answer)}.`,
+      'Register it.',
+    );
+  if (answer.status === 404)
+    throw new Fault(
+      'config_invalid',
+      'schema_registry.url',
+      `There is no schema registry at this path (${saidBy(answer)}).`,
+      'Give the base URL with its path, e.g. http://host:8080/apis/ccompat/v7.',
+    );
   throw new Fault(
-    code,
+    'registry_unavailable',
     subject,
     `The schema registry said: ${saidBy(answer)}.`,
-    'Check schema_registry.url.',
+    'See the log of the registry.',
   );
 }
 
