@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'bun:test';
+import { parseSchema } from '../../src/infra/avro/codec.ts';
+import { minuteRig, NOON, tradeFrame, UPBIT_TRADES } from './metrics-rig.ts';
+
+const SECOND = NOON / 1e6;
+
+describe('metrics of a minute', () => {
+  test('are three messages, at the boundary, that say what arrived and became of it', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    const frames = [tradeFrame('KRW-BTC', 1), tradeFrame('KRW-ETH', 2), tradeFrame('KRW-BTC', 3)];
+    await run.arrive(...frames, frames[0] ?? '', 'no JSON');
+    await rig.clock.advance(59_900);
+    expect(rig.published).toEqual([]);
+    await rig.clock.advance(1000);
+    expect(rig.published.map(({ family, key, region }) => [family, key, region])).toEqual([
+      ['ws.metrics.reception', 'korea|upbit|trade', 'korea'],
+      ['ws.metrics.processing', 'korea|upbit|trade', 'korea'],
+      ['ws.metrics.quality', 'korea|upbit|trade', 'korea'],
+    ]);
+    expect(rig.published[0]?.value.batch).toMatchObject({
+      range_start_ts_kst: SECOND,
+      range_end_ts_kst: SECOND + 59,
+      bucket_size_sec: 60,
+      version: 1,
+    });
+    expect(rig.items('ws.metrics.reception')).toEqual([
+      {
+        minute_start_ts_kst: SECOND,
+        total_received: 5,
+        total_parsed: 4,
+        total_parse_failed: 1,
+        bytes_received: frames.join('').length + (frames[0]?.length ?? 0) + 'no JSON'.length,
+      },
+    ]);
+    expect(rig.items('ws.metrics.processing')).toEqual([
+      {
+        minute_start_ts_kst: SECOND,
+        total_processed: 4,
+        total_failed: 1,
+        total_acknowledged: 3,
+        details: { 'KRW-BTC': 3, 'KRW-ETH': 1 },
+      },
+    ]);
+    // Three rows of the four that should have reached Kafka did: the repeat need not, the bad frame should have.
+    expect(rig.items('ws.metrics.quality')[0]).toMatchObject({ data_completeness: 0.75, symbol_coverage: 2 });
+  });
+
+  test('count a frame in the minute of its arrival, though its rows are acknowledged in the next', async () => {
+    const rig = minuteRig(59_990);
+    rig.metrics.start();
+    const run = rig.run();
+    await run.arrive(tradeFrame('KRW-BTC', 1));
+    run.sink.push(tradeFrame('KRW-BTC', 2), NOON + 59_999_999);
+    run.sink.push(tradeFrame('KRW-BTC', 3), NOON + 60_000_000);
+    await rig.clock.advance(20);
+    await run.arrive(tradeFrame('KRW-BTC', 4));
+    await rig.clock.advance(60_500);
+    const counted = rig
+      .items('ws.metrics.processing')
+      .map((item) => [item.total_processed, item.total_acknowledged]);
+    expect(counted).toEqual([
+      [2, 2],
+      [2, 2],
+    ]);
+    expect(rig.items('ws.metrics.reception').map((item) => item.total_received)).toEqual([2, 2]);
+  });
+
+  test('of a minute in which nothing came are zeros, and its health is 0', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    rig.run();
+    await rig.clock.advance(121_000);
+    expect(rig.items('ws.metrics.reception').map((item) => item.total_received)).toEqual([0, 0]);
+    expect(rig.items('ws.metrics.quality')).toEqual(
+      [SECOND, SECOND + 60].map((start) => ({
+        minute_start_ts_kst: start,
+        data_completeness: 1,
+        symbol_coverage: 0,
+        avg_latency_ms: 0,
+        p95_latency_ms: 0,
+        p99_latency_ms: 0,
+        avg_exchange_latency_ms: null,
+        p95_exchange_latency_ms: null,
+        p99_exchange_latency_ms: null,
+        health_score: 0,
+      })),
+    );
+  });
+
+  test('of a perfect feed have full health, and both latencies', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    await rig.clock.advance(250);
+    await run.arrive(
+      tradeFrame('KRW-BTC', 1, NOON / 1000 + 230),
+      tradeFrame('KRW-ETH', 2, NOON / 1000 + 230),
+    );
+    await rig.clock.advance(61_000);
+    const [quality] = rig.items('ws.metrics.quality');
+    expect(quality).toMatchObject({ data_completeness: 1, symbol_coverage: 2, health_score: 100 });
+    expect(quality?.avg_exchange_latency_ms).toBe(20);
+    expect(quality?.avg_latency_ms).toBeWithin(100, 120);
+  });
+
+  test("say a negative latency where the exchange's clock is ahead", async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    await rig.run().arrive(tradeFrame('KRW-BTC', 1, NOON / 1000 + 40));
+    await rig.clock.advance(61_000);
+    const [quality] = rig.items('ws.metrics.quality');
+    expect(quality?.avg_exchange_latency_ms).toBe(-40);
+    expect(quality?.p99_exchange_latency_ms as number).toBeWithin(-43, -39);
+  });
+
+  test('wait while rows of the minute are not acknowledged, without those of other streams', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const upbit = rig.run();
+    rig.run({ ...UPBIT_TRADES, exchange: 'bithumb' });
+    rig.brokerAway(true);
+    await upbit.arrive(tradeFrame('KRW-BTC', 1));
+    await rig.clock.advance(85_000);
+    expect(rig.items('ws.metrics.processing', 'upbit')).toEqual([]);
+    expect(rig.items('ws.metrics.processing', 'bithumb')).toHaveLength(1);
+    rig.brokerAway(false);
+    await rig.clock.advance(1000);
+    expect(rig.items('ws.metrics.processing', 'upbit')).toMatchObject([
+      { minute_start_ts_kst: SECOND, total_processed: 1, total_acknowledged: 1 },
+    ]);
+    await rig.clock.advance(60_000);
+    expect(rig.items('ws.metrics.processing', 'upbit').map((item) => item.minute_start_ts_kst)).toEqual([
+      SECOND,
+      SECOND + 60,
+    ]);
+  });
+
+  test('do not wait for ever', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    rig.brokerAway(true);
+    await run.arrive(tradeFrame('KRW-BTC', 1));
+    await rig.clock.advance(361_000);
+    expect(rig.items('ws.metrics.quality')[0]).toMatchObject({
+      data_completeness: 0,
+      health_score: 10 * 0.5,
+    });
+    rig.brokerAway(false);
+    await rig.clock.advance(120_000);
+    const acked = rig.items('ws.metrics.processing').map((item) => item.total_acknowledged as number);
+    expect(acked.reduce((sum, one) => sum + one, 0)).toBe(0);
+    expect(run.stats.acked).toBe(1);
+  });
+
+  test('of a stream that stopped within the minute are told, once, and then no more', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    await run.arrive(tradeFrame('KRW-BTC', 1));
+    await rig.clock.advance(500);
+    await run.stop();
+    await rig.clock.advance(300_000);
+    expect(rig.items('ws.metrics.processing')).toMatchObject([{ total_processed: 1, total_acknowledged: 1 }]);
+  });
+
+  test('of a stream that stopped and ran again are of both runs together', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const first = rig.run();
+    await first.arrive(tradeFrame('KRW-BTC', 1));
+    await rig.clock.advance(500);
+    await first.stop();
+    const second = rig.run();
+    await second.arrive(tradeFrame('KRW-BTC', 2), tradeFrame('KRW-ETH', 3));
+    await rig.clock.advance(61_000);
+    expect(rig.items('ws.metrics.processing')).toMatchObject([
+      { total_processed: 3, total_acknowledged: 3, details: { 'KRW-BTC': 2, 'KRW-ETH': 1 } },
+    ]);
+  });
+
+  test('are told up to now at the stop, undelivered rows being missing', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    await run.arrive(tradeFrame('KRW-BTC', 1));
+    await rig.clock.advance(500);
+    rig.brokerAway(true);
+    await run.arrive(tradeFrame('KRW-BTC', 2));
+    await rig.clock.advance(500);
+    rig.giveUp();
+    await run.stop();
+    rig.metrics.stop();
+    expect(rig.items('ws.metrics.processing')).toMatchObject([{ total_processed: 2, total_acknowledged: 1 }]);
+    expect(rig.items('ws.metrics.quality')).toMatchObject([{ data_completeness: 0.5 }]);
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  test('fit their schemas', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    await rig.run().arrive(tradeFrame('KRW-BTC', 1));
+    rig.run({ ...UPBIT_TRADES, exchange: 'bithumb' });
+    await rig.clock.advance(61_000);
+    expect(rig.published).toHaveLength(6);
+    for (const { family, value } of rig.published) {
+      const layer = family.slice('ws.metrics.'.length);
+      const file = `${layer}_metrics.avsc`;
+      const type = parseSchema(await Bun.file(`${import.meta.dir}/../../schemas/${file}`).text(), file);
+      expect(JSON.parse(JSON.stringify(type.fromBuffer(type.toBuffer(value))))).toEqual(value);
+    }
+  });
+});
