@@ -77,7 +77,9 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
   const lists = new MarketLists(exchanges, {
     clock,
     refreshMs: settings.markets.refresh_ms,
-    fetchJson: listFetcher(settings),
+    fetchJson: listFetcher(settings, clock, (exchange, ms, asked, answered) =>
+      observation.offsets.date(exchange, ms, asked, answered),
+    ),
     loadCached: async (exchange) => (await store.markets.read(exchange))?.listings ?? null,
     saveCached: (exchange, listings) => store.markets.write(exchange, clock.micros(), listings),
     onChange: (exchange) => control.marketsChanged(exchange.id),

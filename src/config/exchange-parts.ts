@@ -4,6 +4,7 @@ import type { Clock } from '../common/clock.ts';
 import { rewriteAddress } from '../core/address.ts';
 import { LimitedGate, type OpenBreaker } from '../core/connection/open-gate.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { Micros } from '../core/market/market.ts';
 import { fetchJson } from '../infra/rest/fetch-json.ts';
 import { readPem } from './pem.ts';
 import { exchangeSettings, type Settings } from './settings.ts';
@@ -18,12 +19,25 @@ export function enabledExchanges(exchanges: readonly Exchange[], settings: Setti
   });
 }
 
-/** GETs a market list document of an exchange, by the address, proxy and authority that the settings give it. */
-export function listFetcher(settings: Settings): (exchange: Exchange, url: string) => Promise<unknown> {
+/**
+ * GETs a market list document of an exchange, by the address, proxy and authority that the settings give it.
+ * @param dated told of the time that an answer bears (epoch ms), and between which of ours it was given (epoch µs)
+ */
+export function listFetcher(
+  settings: Settings,
+  clock?: Clock,
+  dated?: (exchange: string, ms: number, asked: Micros, answered: Micros) => void,
+): (exchange: Exchange, url: string) => Promise<unknown> {
   return ({ id }, url) => {
     const { rest_url, proxy, ca_file } = exchangeSettings(settings, id);
     const ca = readPem(`exchanges.${id}.ca_file`, ca_file);
-    return fetchJson(rewriteAddress(url, rest_url), { timeoutMs: settings.markets.timeout_ms, proxy, ca });
+    const asked = clock?.micros() ?? 0;
+    return fetchJson(rewriteAddress(url, rest_url), {
+      timeoutMs: settings.markets.timeout_ms,
+      proxy,
+      ca,
+      dated: (ms) => clock && dated?.(id, ms, asked, clock.micros()),
+    });
   };
 }
 

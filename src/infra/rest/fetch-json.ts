@@ -4,6 +4,8 @@ export interface FetchOptions {
   readonly proxy: string | null;
   /** PEM of a private certificate authority; null: the system's. */
   readonly ca: string | null;
+  /** Told of the answer's `Date` header, epoch ms, as soon as it is there. */
+  readonly dated?: (ms: number) => void;
 }
 
 /** Market lists are a few megabytes; more is not one. */
@@ -13,13 +15,18 @@ const MAX_BYTES = 64 * 1024 * 1024;
  * GETs a JSON document.
  * @throws Error with the address and what was wrong: no answer in time, a status other than 200, not JSON, too long
  */
-export async function fetchJson(url: string, { timeoutMs, proxy, ca }: FetchOptions): Promise<unknown> {
+export async function fetchJson(
+  url: string,
+  { timeoutMs, proxy, ca, dated }: FetchOptions,
+): Promise<unknown> {
   const response = await fetch(url, {
     headers: { accept: 'application/json' },
     signal: AbortSignal.timeout(timeoutMs),
     ...(proxy === null ? {} : { proxy }),
     ...(ca === null ? {} : { tls: { ca } }),
   });
+  const date = Date.parse(response.headers.get('date') ?? '');
+  if (!Number.isNaN(date)) dated?.(date);
   if (response.status !== 200) {
     await response.body?.cancel();
     throw new Error(`${url} answered HTTP ${response.status}`);
