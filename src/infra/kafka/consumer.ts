@@ -59,7 +59,8 @@ const REST_AFTER_MS = 2_000;
 const RETRY_MS = 1_000;
 const COMMIT_MS = 500;
 const SESSION_MS = 10_000;
-const CLOSE_MS = 5_000;
+/** Each for the records under way and for leaving the group, which a broker that is away never answers. */
+const CLOSE_MS = 2_500;
 /** librdkafka's code for partitions given. */
 const ASSIGN = -175;
 
