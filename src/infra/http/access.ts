@@ -17,8 +17,8 @@ export function openAccess(token: string | null): Access {
   return (request, url) => {
     const asked = url.searchParams.get('token');
     if (right(asked)) return remember(url, asked ?? '');
-    const [scheme, bearer = null] = (request.headers.get('authorization') ?? '').split(' ');
-    if (scheme?.toLowerCase() === 'bearer' && right(bearer)) return null;
+    const bearer = /^bearer (.*)$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? null;
+    if (right(bearer)) return null;
     return right(cookieOf(request)) ? null : refusal(asked !== null);
   };
 }

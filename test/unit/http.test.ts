@@ -1,0 +1,221 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { StreamFigures } from '../../src/application/metrics/figures.ts';
+import { EXIT, type Fault } from '../../src/common/errors.ts';
+import { events } from '../../src/infra/http/events.ts';
+import { readiness } from '../../src/infra/http/health.ts';
+import type { Observed } from '../../src/infra/http/observed.ts';
+import { routes } from '../../src/infra/http/routes.ts';
+import { type HttpServer, startHttp } from '../../src/infra/http/server.ts';
+import { ManualClock } from './manual-clock.ts';
+import { NOON, UPBIT_TRADES } from './metrics-rig.ts';
+import { MESSAGING, observed, stream } from './observed.ts';
+
+const servers: HttpServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+});
+
+async function serve(seen: Observed = observed(), token: string | null = null): Promise<HttpServer> {
+  const all = routes(seen, events(seen));
+  const server = await startHttp({ host: '127.0.0.1', port: 0, token, routes: all });
+  servers.push(server);
+  return server;
+}
+
+const get = (server: HttpServer, path: string, init: RequestInit = {}) =>
+  fetch(`${server.address}${path}`, { redirect: 'manual', ...init });
+
+describe('the HTTP server', () => {
+  test('a port that is taken is a configuration fault', async () => {
+    const { port } = await serve();
+    const fault = await startHttp({ host: '127.0.0.1', port, token: null, routes: {} }).catch(
+      (error) => error as Fault,
+    );
+    expect((fault as Fault).code).toBe('port_in_use');
+    expect((fault as Fault).rule.exit).toBe(EXIT.config);
+    expect((fault as Fault).subject).toBe(`127.0.0.1:${port}`);
+  });
+
+  test('changes nothing', async () => {
+    const server = await serve();
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])
+      expect((await get(server, '/status', { method })).status).toBe(405);
+    expect((await get(server, '/healthz', { method: 'HEAD' })).status).toBe(200);
+    expect((await get(server, '/nothing')).status).toBe(404);
+    expect((await get(server, '/../etc/passwd')).status).toBe(404);
+    expect((await get(server, '/constructor')).status).toBe(404);
+  });
+
+  test('says what it is in the formats that its readers know', async () => {
+    const server = await serve();
+    const type = async (path: string) => (await get(server, path)).headers.get('content-type');
+    expect(await type('/metrics')).toStartWith('text/plain; version=0.0.4');
+    expect(await type('/status')).toStartWith('application/json');
+    expect(await type('/')).toStartWith('text/html');
+    expect((await get(server, '/')).headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await (await get(server, '/healthz')).json()).toMatchObject({ alive: true });
+  });
+
+  test('the page has all of its parts in it', async () => {
+    const page = await (await get(await serve(), '/')).text();
+    expect(page).not.toMatch(/\/\*(CSS|WORDS|DRAW|DETAIL|CLIENT)\*\//);
+    expect(page).not.toMatch(/(src|href)="(?!data:|#)/);
+    expect(page).toContain('EventSource');
+  });
+});
+
+describe('the token', () => {
+  const TOKEN = 'open sesame & more';
+
+  test('is asked for by the page, its events and the status, and by nothing else', async () => {
+    const server = await serve(observed(), TOKEN);
+    for (const path of ['/', '/events', '/status', '/status/upbit/trade'])
+      expect([path, (await get(server, path)).status]).toEqual([path, 401]);
+    for (const path of ['/healthz', '/readyz', '/metrics'])
+      expect((await get(server, path)).status).toBe(200);
+  });
+
+  test('opens as a bearer, not when it is wrong', async () => {
+    const server = await serve(observed(), 'secret');
+    const ask = (authorization: string) => get(server, '/status', { headers: { authorization } });
+    expect((await ask('Bearer secret')).status).toBe(200);
+    expect((await ask('bearer secret')).status).toBe(200);
+    expect((await ask('Bearer secre')).status).toBe(401);
+    expect((await ask('Basic secret')).status).toBe(401);
+    const spaced = await get(await serve(observed(), TOKEN), '/status', {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    expect(spaced.status).toBe(200);
+  });
+
+  test('in the address becomes a cookie and leaves it', async () => {
+    const server = await serve(observed(), TOKEN);
+    const answer = await get(server, `/?a=1&token=${encodeURIComponent(TOKEN)}`);
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, '/?a=1']);
+    const cookie = answer.headers.get('set-cookie') ?? '';
+    expect(cookie).toContain('HttpOnly; SameSite=Strict');
+    const headers = { cookie: `other=1; ${cookie.split(';')[0]}` };
+    expect((await get(server, '/', { headers })).status).toBe(200);
+    expect((await get(server, '/', { headers: { cookie: 'kcs_token=%E0%A4%A' } })).status).toBe(401);
+    const wrong = await get(server, '/?token=guess');
+    expect(wrong.status).toBe(401);
+    expect(await wrong.text()).toContain('not the token');
+  });
+});
+
+describe('readiness', () => {
+  const UPBIT_TICKERS = { ...UPBIT_TRADES, request_type: 'ticker' } as const;
+  const figures = new StreamFigures();
+  const withStreams = (...streams: ReturnType<typeof stream>[]) =>
+    readiness(observed({ orchestrator: { streams: () => streams } }));
+
+  test('is there with everything in order, and with no stream at all', () => {
+    expect(readiness(observed())).toEqual({ ready: true, reasons: [] });
+    expect(withStreams().ready).toBe(true);
+  });
+
+  test('is over while Kafka or the state store is away', () => {
+    const state = (change: object) => () => ({ ...MESSAGING, ...change });
+    const open = { breaker: { state: 'open', since: NOON, opened: 1 } };
+    const [kafka] = readiness(observed({ messaging: { bootstrap: null, state: state(open) } })).reasons;
+    expect(kafka).toEqual({ what: 'kafka', why: 'the circuit breaker is open' });
+    const brokers = [{ name: 'b', state: 'CONNECT', rttAvgMs: 0, rttP99Ms: 0, requestErrors: 1 }];
+    const down = { client: { ...MESSAGING.client, brokers } };
+    expect(readiness(observed({ messaging: { bootstrap: null, state: state(down) } })).reasons).toHaveLength(
+      1,
+    );
+    const redis = readiness(observed({ store: { available: false } }));
+    expect(redis.reasons).toEqual([{ what: 'redis', why: 'the state store does not answer' }]);
+  });
+
+  test('is over when nothing of an exchange is live, and says why', async () => {
+    const dark = withStreams(
+      stream(figures, ['backoff', 'stale']),
+      stream(figures, ['connecting'], UPBIT_TICKERS),
+      stream(figures, ['live'], { ...UPBIT_TRADES, exchange: 'bithumb' }),
+    );
+    expect(dark.reasons).toEqual([
+      {
+        what: 'upbit',
+        why: 'no stream is live: trade backoff (is backoff); ticker connecting (is connecting)',
+      },
+    ]);
+    const seen = observed({ orchestrator: { streams: () => [stream(figures, ['blocked'])] } });
+    const answer = await get(await serve(seen), '/readyz');
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ ready: false, reasons: [{ what: 'upbit' }] });
+  });
+
+  test('stays while one connection of the exchange is live', () => {
+    expect(
+      withStreams(stream(figures, ['live', 'backoff']), stream(figures, ['stale'], UPBIT_TICKERS)).ready,
+    ).toBe(true);
+  });
+});
+
+describe('status', () => {
+  test('has versions, drivers and every stream down to its codes', async () => {
+    const server = await serve();
+    const status = await (await get(server, '/status')).json();
+    expect(status).toMatchObject({
+      version: '1.0.0',
+      bun: '1.4.5',
+      collector_id: 'test',
+      ready: true,
+      drivers: { messaging: 'kafka', state: 'redis', use_avro: true },
+      messaging: { bootstrap: 'broker:9092', breaker: { state: 'closed' } },
+      budget: { used_bytes: 0, total_bytes: 1000 },
+      errors: { connect_failed: 2 },
+      exchanges: { upbit: { markets: 3 } },
+      streams: [
+        {
+          ...UPBIT_TRADES,
+          state: 'live',
+          codes: [{ code: 'KRW-BTC', confirmed: true, stale: false, received: 3, fresh_s: 0 }],
+          gaps: [{ cause: 'cut' }],
+        },
+      ],
+    });
+    expect(await (await get(server, '/status/upbit/trade')).json()).toMatchObject({ exchange: 'upbit' });
+    expect((await get(server, '/status/upbit/ticker')).status).toBe(404);
+  });
+});
+
+describe('the stream of events', () => {
+  test('tells at once and then every second, while somebody listens', async () => {
+    const clock = new ManualClock(NOON);
+    const feed = events(observed({ clock }));
+    expect(clock.pending).toBe(0);
+    const reader = feed.open().body?.getReader();
+    const next = async () => new TextDecoder().decode((await reader?.read())?.value);
+    const first = await next();
+    expect(first).toStartWith('retry: 2000\ndata: {');
+    expect(JSON.parse(first.split('data: ')[1] ?? '')).toMatchObject({
+      ready: true,
+      streams: [{ x: 'upbit', t: 'trade', state: 'live', codes: { subscribed: 1 } }],
+    });
+    await clock.advance(1000);
+    expect(await next()).toStartWith('data: {');
+    await reader?.cancel();
+    await clock.advance(1000);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('lets a reader go that does not read', async () => {
+    const clock = new ManualClock(NOON);
+    const feed = events(observed({ clock }));
+    feed.open();
+    await clock.advance(60_000);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('ends for everybody at the stop', async () => {
+    const clock = new ManualClock(NOON);
+    const feed = events(observed({ clock }));
+    const reader = feed.open().body?.getReader();
+    await reader?.read();
+    feed.stop();
+    expect((await reader?.read())?.done).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+});
