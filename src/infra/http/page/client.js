@@ -72,7 +72,7 @@ function cardOf(exchange, region) {
   card.className = 'exchange';
   card.innerHTML =
     '<header><h3></h3><span class="tag"></span><span class="quiet sum"></span></header><ul></ul>';
-  card.querySelector('h3').textContent = exchange;
+  card.querySelector('h3').textContent = exchange === 'okx' ? 'OKX' : exchange;
   card.querySelector('.tag').textContent = region;
   card.setAttribute('aria-label', exchange);
   find('exchanges').append(card);

@@ -81,9 +81,9 @@ function drawChart(svg, history, points, { gaps = [], now = 0, grid = false } = 
   for (const [from, to] of gaps) {
     const place = (time) => width - ((now - time) / (points * POINT_MS)) * width;
     const left = Math.max(0, place(from));
-    const long = Math.max(width / 150, place(to) - left);
+    const long = Math.max(width / 90, place(to) - left);
     if (place(to) > 0)
-      parts.push(shape('rect', { x: left, y: height - 4, width: long, height: 4, rx: 1 }, 'gap'));
+      parts.push(shape('rect', { x: left, y: height - 5, width: long, height: 5, rx: 1 }, 'gap'));
   }
   svg.replaceChildren(...parts);
 }
