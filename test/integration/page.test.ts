@@ -5,6 +5,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { createLog } from '../../src/common/log.ts';
 import { type Collector, startCollector } from '../../src/config/container.ts';
 import { loadSettings } from '../../src/config/load.ts';
+import type { StreamEvent } from '../../src/core/events.ts';
 import { freePort } from '../services/ports.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 
@@ -169,6 +170,32 @@ describe('the page', () => {
     expect(complaints).toEqual([]);
     await page.context().close();
   }, 40_000);
+
+  test('a silenced code is told everywhere, makes nothing unready, and comes back', async () => {
+    const { page } = await visit();
+    const told: StreamEvent[] = [];
+    collector.reporter.listen((event) => told.push(event));
+    const symbol = simulator.symbols('binance')[1] ?? '';
+    const stale = async () =>
+      /^kcs_stream_codes\{exchange="binance",request_type="trade",status="stale"\} (\d+)$/m.exec(
+        await (await fetch(`${url}/metrics`)).text(),
+      )?.[1];
+    const codes = `${lineOf('binance', 2)}.codes b`;
+    expect(await stale()).toBe('0');
+    await simulator.do({ do: 'mute', exchange: 'binance', type: 'trade', symbol });
+    expect(await until(async () => (await stale()) === '1')).toBe(true);
+    expect(await until(async () => (await textOf(page, codes)) === `${CODES - 1} / ${CODES}`)).toBe(true);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const answer = await fetch(`${url}/status/binance/trade`);
+    const status = (await answer.json()) as { codes: { stale: boolean }[] };
+    expect(status.codes.filter((code) => code.stale)).toMatchObject([{ symbol }]);
+    await simulator.do({ do: 'unmute', exchange: 'binance' });
+    expect(await until(async () => (await stale()) === '0')).toBe(true);
+    expect(await until(async () => (await textOf(page, codes)) === `${CODES}`)).toBe(true);
+    const states = told.filter(({ kind, detail }) => kind === 'state' && detail?.symbol === symbol);
+    expect(states.map(({ state }) => state)).toEqual(['stale', 'live']);
+    await page.context().close();
+  }, 60_000);
 
   test('a silenced stream turns, a silenced exchange makes it not ready, and both come back', async () => {
     const { page, complaints } = await visit();

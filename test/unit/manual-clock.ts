@@ -4,6 +4,7 @@ import type { Cancel, Clock } from '../../src/common/clock.ts';
 export class ManualClock implements Clock {
   #ms = 0;
   #made = 0;
+  #stepMicros = 0;
   readonly #timers = new Map<number, { at: number; fn: () => void }>();
   readonly #startMicros: number;
   readonly #random: () => number;
@@ -14,7 +15,7 @@ export class ManualClock implements Clock {
   }
 
   micros(): number {
-    return this.#startMicros + Math.round(this.#ms * 1000);
+    return this.#startMicros + this.#stepMicros + Math.round(this.#ms * 1000);
   }
 
   now(): number {
@@ -29,6 +30,11 @@ export class ManualClock implements Clock {
 
   random(): number {
     return this.#random();
+  }
+
+  /** Sets the wall clock forward, or back; the monotonic one goes on. */
+  step(micros: number): void {
+    this.#stepMicros += micros;
   }
 
   /** Timers that have not run yet. */

@@ -198,6 +198,27 @@ describe('metrics of a minute', () => {
     expect(rig.clock.pending).toBe(0);
   });
 
+  test('of a clock that was set are about what arrived, by the clock of its arrival', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    await run.arrive(tradeFrame('KRW-BTC', 1));
+    await rig.clock.advance(30_000);
+    rig.clock.step(50 * 365 * 86_400 * 1e6);
+    await run.arrive(tradeFrame('KRW-BTC', 2));
+    await rig.clock.advance(60_000);
+    expect(rig.published.length).toBeLessThan(3 * 65);
+    const told = rig.items('ws.metrics.processing').filter((item) => item.total_processed === 1);
+    expect(told).toHaveLength(2);
+    const before = rig.published.length;
+    rig.clock.step(-50 * 365 * 86_400 * 1e6);
+    await rig.clock.advance(60_000);
+    await run.arrive(tradeFrame('KRW-BTC', 3), tradeFrame('KRW-BTC', 4));
+    await rig.clock.advance(60_000);
+    expect(rig.published.length).toBeLessThan(before + 3 * 4);
+    expect(rig.items('ws.metrics.processing').filter((item) => item.total_processed === 2)).toHaveLength(1);
+  });
+
   test('fit their schemas', async () => {
     const rig = minuteRig();
     rig.metrics.start();

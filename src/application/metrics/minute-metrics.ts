@@ -12,6 +12,8 @@ const SETTLE_MS = 500;
 const AGAIN_MS = 500;
 /** It is reported after this long whatever is still missing, so that a lost partition hides nothing else. */
 const HOLD: Micros = 300_000_000;
+/** Silent minutes longer ago than this were none: the clock was set, as it is on machines that start without one. */
+const SILENCE_TOLD: Micros = 60 * MINUTE;
 
 export interface MinuteMetricsDeps {
   readonly clock: Clock;
@@ -60,11 +62,17 @@ export class MinuteMetrics {
   /** Reports what is due. @returns whether a minute that is over has rows on their way */
   #report({ target, stats }: StreamFigure, until: Micros): boolean {
     const { clock, subscribed, publish } = this.#deps;
-    const last = Math.min(until, minuteOf(clock.micros()) + MINUTE);
+    const now = clock.micros();
+    const last = Math.min(until, minuteOf(now) + MINUTE);
+    stats.clockIs(now);
     for (let since = stats.since; since !== null && minuteOf(since) + MINUTE <= last; since = stats.since) {
       const start = minuteOf(since);
       const end = start + MINUTE;
       const minute = stats.open.find((open) => open.start === start);
+      if (!minute && end < now - SILENCE_TOLD) {
+        stats.close(Math.min(stats.open[0]?.start ?? last, minuteOf(now - SILENCE_TOLD)));
+        continue;
+      }
       if (minute && !minute.settled && until < end + HOLD) return true;
       if (minute || stats.ran(start, end)) {
         for (const message of minuteMessages(target, minute ?? silentMinute(start), subscribed(target)))

@@ -96,6 +96,14 @@ export class StreamStats {
     this.#late = new MinuteStats(0);
   }
 
+  /**
+   * The wall clock says `now`. Where it was set back by more than a minute, what was closed counts as new: else
+   * nothing would count in a minute until the clock is where it was.
+   */
+  clockIs(now: Micros): void {
+    if (this.#closedUntil > now + MINUTE) this.#closedUntil = now - (now % MINUTE);
+  }
+
   /** Exchange event → received, µs, of all acknowledged rows. */
   network(): SignedHistogram {
     const all = new SignedHistogram();
