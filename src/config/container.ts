@@ -132,7 +132,7 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
     figures,
     streams: () => orchestrator.streams(),
   });
-  const http = await openHttp(settings, {
+  const http = await openHttp(settings, log, {
     collectorId: id,
     drivers,
     clock,

@@ -1,6 +1,7 @@
 import { version } from '../../package.json';
 import type { Observation } from '../application/metrics/observation.ts';
 import { commit } from '../common/build-info.ts';
+import type { Log } from '../common/log.ts';
 import { events } from '../infra/http/events.ts';
 import type { Observed, VersionInfo } from '../infra/http/observed.ts';
 import { ProcessFigures } from '../infra/http/process-figures.ts';
@@ -17,7 +18,7 @@ export type HttpParts = Omit<Observed, 'version' | 'process' | 'live' | 'gaps' |
  * Health, metrics, status and the page.
  * @throws Fault port_in_use
  */
-export async function openHttp({ http }: Settings, parts: HttpParts): Promise<HttpServer> {
+export async function openHttp({ http }: Settings, log: Log, parts: HttpParts): Promise<HttpServer> {
   const { observation, ...rest } = parts;
   const { live, gaps, offsets } = observation;
   const figures = new ProcessFigures(parts.clock);
@@ -32,7 +33,13 @@ export async function openHttp({ http }: Settings, parts: HttpParts): Promise<Ht
   };
   const feed = events(observed);
   const { host, port, token } = http;
-  const server = await startHttp({ host, port, token, routes: routes(observed, feed) });
+  const server = await startHttp({
+    host,
+    port,
+    token,
+    routes: routes(observed, feed),
+    onError: (error) => log.error({ phase: 'http', err: error }, `HTTP: ${error.message}`),
+  });
   figures.start();
   return {
     ...server,

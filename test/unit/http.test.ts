@@ -17,7 +17,7 @@ afterEach(async () => {
 
 async function serve(seen: Observed = observed(), token: string | null = null): Promise<HttpServer> {
   const all = routes(seen, events(seen));
-  const server = await startHttp({ host: '127.0.0.1', port: 0, token, routes: all });
+  const server = await startHttp({ host: '127.0.0.1', port: 0, token, routes: all, onError: () => {} });
   servers.push(server);
   return server;
 }
@@ -28,9 +28,13 @@ const get = (server: HttpServer, path: string, init: RequestInit = {}) =>
 describe('the HTTP server', () => {
   test('a port that is taken is a configuration fault', async () => {
     const { port } = await serve();
-    const fault = await startHttp({ host: '127.0.0.1', port, token: null, routes: {} }).catch(
-      (error) => error as Fault,
-    );
+    const fault = await startHttp({
+      host: '127.0.0.1',
+      port,
+      token: null,
+      routes: {},
+      onError: () => {},
+    }).catch((error) => error as Fault);
     expect((fault as Fault).code).toBe('port_in_use');
     expect((fault as Fault).rule.exit).toBe(EXIT.config);
     expect((fault as Fault).subject).toBe(`127.0.0.1:${port}`);
@@ -44,6 +48,18 @@ describe('the HTTP server', () => {
     expect((await get(server, '/nothing')).status).toBe(404);
     expect((await get(server, '/../etc/passwd')).status).toBe(404);
     expect((await get(server, '/constructor')).status).toBe(404);
+  });
+
+  test('an answer that fails is a 500, and told', async () => {
+    const told: string[] = [];
+    const handle = () => {
+      throw new Error('broken');
+    };
+    const options = { host: '127.0.0.1', port: 0, token: null, routes: { '/x': { guarded: false, handle } } };
+    const server = await startHttp({ ...options, onError: ({ message }) => told.push(message) });
+    servers.push(server);
+    expect((await get(server, '/x')).status).toBe(500);
+    expect(told).toEqual(['broken']);
   });
 
   test('says what it is in the formats that its readers know', async () => {

@@ -1,7 +1,7 @@
 import { Fault } from '../../common/errors.ts';
 import { type Access, openAccess } from './access.ts';
 
-/** Answers one path. Null from `Access` means that the token was given, or that none is asked for. */
+/** What answers one path. */
 export interface Route {
   /** Whether the token, where there is one, is asked for. */
   readonly guarded: boolean;
@@ -16,6 +16,8 @@ export interface HttpOptions {
   readonly token: string | null;
   /** By path; one that ends in `/*` answers everything below. */
   readonly routes: Readonly<Record<string, Route>>;
+  /** Told of what a route threw; whoever asked gets a 500. */
+  readonly onError: (error: Error) => void;
 }
 
 export interface HttpServer {
@@ -33,15 +35,16 @@ const IDLE_S = 30;
  * The HTTP server of the collector. It only ever reads: any method but GET and HEAD is refused.
  * @throws Fault port_in_use where the address cannot be listened on
  */
-export async function startHttp({ host, port, token, routes }: HttpOptions): Promise<HttpServer> {
+export async function startHttp({ host, port, token, routes, onError }: HttpOptions): Promise<HttpServer> {
   const access = openAccess(token);
-  const server = listen(host, port, async (request) => {
-    const answer = await respond(request, routes, access);
+  const answer = async (request: Request): Promise<Response> => {
+    const response = await respond(request, routes, access);
     for (const [name, value] of Object.entries(HEADERS)) {
-      if (!answer.headers.has(name)) answer.headers.set(name, value);
+      if (!response.headers.has(name)) response.headers.set(name, value);
     }
-    return answer;
-  });
+    return response;
+  };
+  const server = listen(host, port, answer, onError);
   const shown = host.includes(':') ? `[${host}]` : host;
   return {
     address: `http://${shown}:${server.port}`,
@@ -57,16 +60,22 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-type Fetch = (request: Request) => Promise<Response>;
-
-function listen(hostname: string, port: number, fetch: Fetch): ReturnType<typeof Bun.serve> {
+function listen(
+  hostname: string,
+  port: number,
+  fetch: (request: Request) => Promise<Response>,
+  onError: (error: Error) => void,
+): ReturnType<typeof Bun.serve> {
   try {
     return Bun.serve({
       hostname,
       port,
       idleTimeout: IDLE_S,
       fetch,
-      error: () => text(500, 'internal error'),
+      error(error) {
+        onError(error);
+        return text(500, 'internal error');
+      },
     });
   } catch (error) {
     const taken = (error as { code?: string }).code === 'EADDRINUSE';
