@@ -1,7 +1,7 @@
 import { version as number } from '../../package.json';
+import { commit } from '../common/build-info.ts';
 import { EXIT, messageOf } from '../common/errors.ts';
 import { LEAST_GLIBC, librdkafkaVersion } from '../infra/kafka/addon/load.ts';
-import { commit } from '../common/build-info.ts';
 import type { Command } from './command.ts';
 
 /** `version` */

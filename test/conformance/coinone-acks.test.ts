@@ -1,7 +1,10 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { coinone } from '../../exchanges/coinone.ts';
 import type { Event } from '../../src/core/exchange.ts';
 import { Markets } from '../../src/core/market/markets.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const AT = 1_790_134_800_000_000;
 

@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Exchange } from '../../src/core/exchange.ts';
 import { parseFixtures, type Subject } from './fixtures.ts';
@@ -8,6 +8,9 @@ import { limitRules } from './rules/limits.ts';
 import { marketRules } from './rules/markets.ts';
 import { sourceRules } from './rules/source.ts';
 import { subscribingRules } from './rules/subscribing.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 /** The guide's exchange is taken from the guide, word for word, and must pass what the others pass. */
 const ROOT = `${import.meta.dir}/../..`;

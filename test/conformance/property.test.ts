@@ -1,9 +1,12 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { flaw } from '../../src/core/market/validate.ts';
 import { between, seededRandom } from '../simulator/random.ts';
 import { eventsOf, type Fixture, isRow, SUBJECTS, sessionFor, textOf } from './fixtures.ts';
 import { mutantOf } from './mutate.ts';
 import { survive } from './rules/hostile.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const MUTANTS = 10_000;
 

@@ -1,8 +1,11 @@
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { startKafka } from '../services/kafka.ts';
 import { createTopic } from '../services/kafka-wire.ts';
 import { kafka } from '../services/services.ts';
 import { AddonProgram, OutageWatch } from '../unit/addon-program.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const TOPIC_EXISTS = 36;
 

@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { type ConsumedRecord, openConsumer, type RecordHandler } from '../../src/infra/kafka/consumer.ts';
 import { createTopic } from '../services/kafka-wire.ts';
 import { produce } from '../services/produce.ts';
 import { kafka } from '../services/services.ts';
 import { deps } from './messaging-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 async function topicWith(records: number, partitions = 1): Promise<{ bootstrap: string; topic: string }> {
   const bootstrap = await kafka();

@@ -1,5 +1,8 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const DEMO = join(import.meta.dir, '..', 'simulator', 'demo.ts');
 const STREAMS = ['upbit ticker', 'upbit trade', 'binance ticker', 'binance trade'];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { type RedisServer, startRedis } from '../services/redis.ts';
@@ -13,6 +13,9 @@ import {
   eventsSoFar,
   repliesOf,
 } from './control-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 /** The collector as a program of its own, steered through real Kafka, remembering in real Redis. */
 
@@ -230,6 +233,42 @@ describe('what it remembers', () => {
     ).toBeGreaterThan(rows);
     await redis.restart();
     expect((await reply(asked)).outcome).toBe('accepted');
+  }, 120_000);
+
+  test('Kafka away: commands sent just before and after are answered once, and the streams go on', async () => {
+    const before = await send('connect_and_subscribe', UPBIT, [upbit[36] ?? '']);
+    await kafka.kill9();
+    await Bun.sleep(5000);
+    await kafka.restart();
+    const after = await send('connect_and_subscribe', UPBIT, [upbit[37] ?? '']);
+    for (const id of [before, after]) expect((await reply(id, 60_000)).outcome).toBe('accepted');
+    const status = await reply(await send('status', UPBIT));
+    expect((status.detail?.desired as { symbols: string[] } | undefined)?.symbols).toContain(upbit[36] ?? '');
+    expect(status.detail?.actual).toMatchObject({ state: 'live' });
+  }, 120_000);
+
+  test('an exchange that accepts and closes at once: its breaker opens, is seen in Redis and ws.event, and limits the attempts', async () => {
+    await simulator.do({ do: 'drop-open', exchange: 'binance' });
+    await simulator.do({ do: 'cut', exchange: 'binance' });
+    const opened = (all: Event[]) =>
+      all.some(({ detail }) => (detail?.breaker as { state?: string } | undefined)?.state === 'open');
+    await eventsOf(kafka.bootstrap, opened, 60_000);
+    const host = new URL(simulator.exchanges.binance?.url ?? '').host;
+    expect(JSON.parse(String(await redisCommand('GET', `{kcs}:breaker:${host}`)))).toMatchObject({
+      state: 'open',
+    });
+    const opens = async () => {
+      const ledger = await (await fetch(`${simulator.control}/control/ledger`)).text();
+      return ledger.split('\n').filter((line) => line.includes('"binance"') && line.includes('"open"'))
+        .length;
+    };
+    const count = await opens();
+    await Bun.sleep(5000);
+    expect(await opens()).toBe(count);
+    const status = await reply(await send('status', BINANCE));
+    expect(JSON.stringify(status.detail?.actual)).toContain('circuit breaker');
+    await simulator.do({ do: 'allow-open', exchange: 'binance' });
+    expect((await reply(await send('breaker_close', BINANCE))).outcome).toBe('accepted');
   }, 120_000);
 
   test('a stop in order ends with 0 and leaves nothing uncommitted; a new start needs no command', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { Writable } from 'node:stream';
 import { systemClock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
@@ -7,6 +7,9 @@ import { openStdout } from '../../src/infra/stdout/open-stdout.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { registry } from '../services/services.ts';
 import { batch, deps, someMarkets, ticker, trade } from './messaging-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const EMBEDDED = { clientId: 'test', lingerMs: 20, regions: ['korea'] as const, startupTimeoutMs: 15_000 };
 

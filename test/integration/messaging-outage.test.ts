@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { systemClock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
 import { loadKafka } from '../../src/infra/kafka/addon/load.ts';
@@ -7,6 +7,9 @@ import { openKafka } from '../../src/infra/kafka/open-kafka.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { startKafka } from '../services/kafka.ts';
 import { batch, settings, someMarkets, trade } from './messaging-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const SILENT = createLog('silent', false);
 

@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import type { Message as OutMessage } from '../../src/core/ports.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { startKafka } from '../services/kafka.ts';
 import { kafka, registry } from '../services/services.ts';
 import { batch, settings, someMarkets, ticker, trade, withKafka } from './messaging-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 interface Rows {
   code: string;

@@ -1,10 +1,13 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { createLog } from '../../src/common/log.ts';
 import { startCollector } from '../../src/config/container.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { startKafka } from '../services/kafka.ts';
 import { startSimulator } from '../simulator/simulator.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const CODES = 6;
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -8,6 +8,9 @@ import { loadSettings } from '../../src/config/load.ts';
 import type { StreamEvent } from '../../src/core/events.ts';
 import { freePort } from '../services/ports.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 /** Kept as what the build made, to be looked at. */
 const SHOTS = join(import.meta.dir, '..', '..', 'out', 'screenshots');

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { lookUpSchemas, preflight, registerSchemas, schemaStatus } from '../../src/infra/avro/preflight.ts';
 import { type Registry, registryClient } from '../../src/infra/avro/registry.ts';
 import { SCHEMA_FILES } from '../../src/infra/avro/schemas.ts';
@@ -7,6 +7,9 @@ import { avroFamilies } from '../../src/infra/kafka/topics.ts';
 import { startRegistry } from '../services/registry.ts';
 import { kafka } from '../services/services.ts';
 import { deps, settings } from './messaging-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 /** A registry of the test's own, empty. */
 async function withRegistry(test: (registry: Registry, url: string) => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import type { StateStore } from '../../src/application/state-store.ts';
 import { systemClock } from '../../src/common/clock.ts';
 import { Fault } from '../../src/common/errors.ts';
@@ -8,6 +8,9 @@ import { redisStore } from '../../src/infra/redis/store.ts';
 import { startRedis } from '../services/redis.ts';
 import { redis } from '../services/services.ts';
 import { storeSuite } from '../unit/store-suite.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const opened: StateStore[] = [];
 let made = 0;
@@ -173,7 +176,10 @@ describe('Redis that goes and comes', () => {
   }, 60_000);
 
   test('password and ACL user; a wrong password is a Fault that says so', async () => {
-    const server = await startRedis({ password: 'pass word', args: ['--user', 'kcs', 'on', '>x1', '~*', '&*', '+@all'] });
+    const server = await startRedis({
+      password: 'pass word',
+      args: ['--user', 'kcs', 'on', '>x1', '~*', '&*', '+@all'],
+    });
     const at = `127.0.0.1:${server.port}`;
     try {
       await open(addressOf(server.url)).start(10_000);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { createTopic } from '../services/kafka-wire.ts';
@@ -6,6 +6,9 @@ import { produce } from '../services/produce.ts';
 import { registry } from '../services/services.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { CollectorProcess } from './control-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 let kafka: KafkaServer;
 let simulator: SimulatorProcess;

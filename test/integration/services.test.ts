@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,9 @@ import { createTopic } from '../services/kafka-wire.ts';
 import { produce } from '../services/produce.ts';
 import { startRedis } from '../services/redis.ts';
 import { kafka, redis, registry } from '../services/services.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const schema = {
   type: 'record',

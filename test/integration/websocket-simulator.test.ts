@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from 'bun:test';
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { systemClock } from '../../src/common/clock.ts';
 import { rewriteAddress } from '../../src/core/address.ts';
@@ -17,6 +17,9 @@ import { bunSockets } from '../../src/infra/websocket/open-socket.ts';
 import { compareTrades, type ReadTrade } from '../simulator/compare.ts';
 import { protocols } from '../simulator/protocols/index.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const CODES = 12;
 const simulators: Simulator[] = [];

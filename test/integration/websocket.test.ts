@@ -1,9 +1,12 @@
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { createServer, type Socket as TcpSocket } from 'node:net';
 import { systemClock } from '../../src/common/clock.ts';
 import type { Socket, SocketEnd, SocketOptions } from '../../src/core/ports.ts';
 import { bunSockets } from '../../src/infra/websocket/open-socket.ts';
 import { TLS_CERT, TLS_KEY } from './websocket-tls.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const PLAIN: SocketOptions = { proxy: null, ca: null, localAddress: null };
 const openSocket = bunSockets(systemClock);

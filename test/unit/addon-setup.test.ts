@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test';
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import {
   chmodSync,
   existsSync,
@@ -13,6 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cached } from '../../src/infra/kafka/addon/cache.ts';
 import { explain } from '../../src/infra/kafka/addon/explain.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const root = join(import.meta.dir, '../..');
 const addonFolder = join(root, 'src/infra/kafka/addon');

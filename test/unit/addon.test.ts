@@ -1,8 +1,11 @@
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LEAST_GLIBC } from '../../src/infra/kafka/addon/load.ts';
 import { AddonProgram, OutageWatch } from './addon-program.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const root = join(import.meta.dir, '../..');
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, index) => index)).toString('latin1');

@@ -144,6 +144,9 @@ describe('commands', () => {
   test('the selector takes every market, exceptions leave it, naming one brings it back', () => {
     const all = after(command('connect_and_subscribe', ['*']));
     expect(all.codes).toEqual(LISTED);
+    const again = apply(all, command('connect_and_subscribe', ['*']), context).reply;
+    expect(again.resolved[0]).toEqual({ asked: '*', symbol: 'KRW-BTC', code: 'KRW-BTC' });
+    expect(again).toMatchObject({ outcome: 'noop', resolved: { length: 10 } });
     const less = apply(all, command('unsubscribe', ['KRW-BTC', 'ETH']), context).desired;
     expect(less).toMatchObject({ selector: '*', exceptions: ['KRW-BTC', 'KRW-ETH'] });
     expect(less.codes).toHaveLength(8);

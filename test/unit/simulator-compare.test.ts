@@ -1,7 +1,10 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { compareTrades, type ReadTrade } from '../simulator/compare.ts';
 import { PlainClient } from '../simulator/plain-client.ts';
 import { startSimulator } from '../simulator/simulator.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 test('every kind of difference between what was sent and what was read is told', async () => {
   const simulator = await startSimulator({ exchanges: ['binance'] });

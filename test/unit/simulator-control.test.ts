@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from '../simulator/commands.ts';
 import { PlainClient } from '../simulator/plain-client.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 let simulator: Simulator;
 let upbit: string;

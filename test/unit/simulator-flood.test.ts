@@ -1,7 +1,10 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { FrameReader, frame } from '../simulator/flood/frames.ts';
 import { PlainClient } from '../simulator/plain-client.ts';
 import { startSimulator } from '../simulator/simulator.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 const ROWS = 20_000;
 

@@ -1,7 +1,10 @@
-import { afterEach, expect, test } from 'bun:test';
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { PlainClient } from '../simulator/plain-client.ts';
 import type { Rules } from '../simulator/protocol.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 let simulator: Simulator;
 

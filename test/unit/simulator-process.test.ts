@@ -1,7 +1,10 @@
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
 import { PlainClient } from '../simulator/plain-client.ts';
 import { spawnSimulator } from '../simulator/process.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(60_000);
 
 test('as a process of its own it serves, obeys and ends', async () => {
   const flags = ['--exchanges', 'upbit,binance', '--symbols', '300', '--rate', '500'];

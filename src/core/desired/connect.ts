@@ -59,9 +59,10 @@ type Named =
       readonly errors: readonly FieldError[];
     };
 
-/** All symbols of a command, or every one that means nothing. For `*` nothing is resolved one by one. */
+/** All symbols of a command, or every one that means nothing. `*` means every listed market. */
 function resolveAll(symbols: readonly string[], { rules, markets }: Checked): Named {
-  if (symbols[0] === '*') return { all: true, resolved: [] };
+  if (symbols[0] === '*')
+    return { all: true, resolved: markets.all().map((market) => resolvedAs('*', market)) };
   const resolve = resolver(markets, rules.region);
   const resolved: Resolved[] = [];
   const errors: FieldError[] = [];
