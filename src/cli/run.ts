@@ -1,3 +1,4 @@
+import { systemClock } from '../common/clock.ts';
 import { describe, EXIT, type ExitCode, Fault } from '../common/errors.ts';
 import { createLog, type Log } from '../common/log.ts';
 import { type Collector, startCollector } from '../config/container.ts';
@@ -68,14 +69,18 @@ async function startOrSignal(
   return first;
 }
 
+/** `bun run` passes on a signal that the terminal has sent to us as well: both are one. */
+const SAME_SIGNAL_MS = 100;
+
 /** Resolves with the first signal; the second one ends the process at once. */
 function firstSignal(log: Log): Promise<string> {
   return new Promise((resolve) => {
-    let seen = false;
+    let firstMs = Number.POSITIVE_INFINITY;
     for (const name of ['SIGTERM', 'SIGINT'] as const) {
       process.on(name, () => {
-        if (seen) process.exit(EXIT.unavailable);
-        seen = true;
+        const nowMs = systemClock.now();
+        if (nowMs - firstMs > SAME_SIGNAL_MS) process.exit(EXIT.unavailable);
+        firstMs = Math.min(firstMs, nowMs);
         resolve(name);
       });
     }
