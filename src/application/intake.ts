@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import { Fault, messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
-import { rewriteAddress } from '../core/address.ts';
+import { guardOf } from '../core/address.ts';
 import type { Command } from '../core/commands/command.ts';
 import { parseCommand } from '../core/commands/parse.ts';
 import { type Answer, answer } from '../core/desired/answer.ts';
@@ -277,7 +277,7 @@ function nothing(): void {}
 
 /** The host whose breaker guards a stream's sockets, with its port, as its connections name it. */
 function hostOfStream({ exchange, url }: ExchangeOffer, type: RequestType, origin: string | null): string {
-  return new URL(rewriteAddress(exchange.endpoint(type), origin ?? url)).host;
+  return guardOf(exchange.endpoint(type), origin ?? url);
 }
 
 function stopped({ topic, partition, offset }: CommandRecord): Fault {

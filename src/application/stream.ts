@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
-import { rewriteAddress } from '../core/address.ts';
+import { guardOf, rewriteAddress } from '../core/address.ts';
 import { Connection } from '../core/connection/connection.ts';
 import type { ConnectionEvents } from '../core/connection/connection-parts.ts';
 import type { LinkEnd } from '../core/connection/link.ts';
@@ -173,13 +173,16 @@ export class RunningStream {
     if (running) return running;
     const { exchange, markets, gate, socket, url } = this.#of;
     const { clock, connection: settings, openSocket, nextSocketId } = this.#deps;
-    const address = rewriteAddress(exchange.endpoint(this.#type), this.#desired.origin ?? url);
+    const own = exchange.endpoint(this.#type);
+    const replacement = this.#desired.origin ?? url;
+    const address = rewriteAddress(own, replacement);
     const connection = new Connection(
       {
         exchange,
         type: this.#type,
         markets,
         url: address,
+        guard: guardOf(own, replacement),
         socket,
         settings,
         clock,

@@ -12,7 +12,12 @@ export function rewriteAddress(own: string, replacement: string | null): string 
   return `${other.protocol}//${other.host}${prefix}${url.pathname}${url.search}`;
 }
 
-/** The host of an address, without port; what limits, breakers and the guard of a command's url go by. */
-export function hostOf(address: string): string {
-  return new URL(address).hostname;
+/**
+ * What the gate and the circuit breaker know an address by: its host with port and, where a replacement has a path, that
+ * prefix too, since several exchanges may be reached through one proxy.
+ */
+export function guardOf(own: string, replacement: string | null): string {
+  if (replacement === null) return new URL(own).host;
+  const { host, pathname } = new URL(replacement);
+  return `${host}${pathname.replace(/\/+$/, '')}`;
 }

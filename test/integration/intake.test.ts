@@ -253,8 +253,8 @@ describe('what it remembers', () => {
     const opened = (all: Event[]) =>
       all.some(({ detail }) => (detail?.breaker as { state?: string } | undefined)?.state === 'open');
     await eventsOf(kafka.bootstrap, opened, 60_000);
-    const host = new URL(simulator.exchanges.binance?.url ?? '').host;
-    expect(JSON.parse(String(await redisCommand('GET', `{kcs}:breaker:${host}`)))).toMatchObject({
+    const { host, pathname } = new URL(simulator.exchanges.binance?.url ?? '');
+    expect(JSON.parse(String(await redisCommand('GET', `{kcs}:breaker:${host}${pathname}`)))).toMatchObject({
       state: 'open',
     });
     const opens = async () => {

@@ -79,7 +79,7 @@ async function visit(options: BrowserContextOptions = {}): Promise<Visit> {
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (request) => asked.push(request.url()));
   await page.goto(url);
-  await page.waitForFunction(`document.querySelectorAll('.stream').length === 4`);
+  await page.locator('.stream').nth(3).waitFor();
   return { page, complaints, asked };
 }
 

@@ -16,6 +16,8 @@ export interface ConnectionParts {
   readonly markets: Markets;
   /** Where to connect, after settings and commands had their say. */
   readonly url: string;
+  /** What the gate knows the address by; left out: the host of `url`. */
+  readonly guard?: string;
   readonly socket: SocketOptions;
   readonly settings: ConnectionSettings;
   readonly clock: Clock;

@@ -58,7 +58,7 @@ export class Connection implements LinkOwner {
     const { clock, settings, exchange } = parts;
     this.#parts = parts;
     this.#events = events;
-    this.#host = new URL(parts.url).host;
+    this.#host = parts.guard ?? new URL(parts.url).host;
     this.#backoff = new Backoff(clock);
     this.#coverage = new Coverage(clock, (gap) => events.gap(gap));
     this.#watchdog = new Watchdog(settings.staleAfterMs);
