@@ -45,7 +45,7 @@ export interface LogFields {
 }
 
 const SECRET = /(password|secret|token|credential|sasl\.password|ssl\.key|basic\.auth)/i;
-const USERINFO = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s/@:]*):([^\s/@]+)@/gi;
+const USERINFO = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s/@:]*):([^\s/]+)@/gi;
 
 /** Hides passwords inside addresses: `redis://:***@host`. */
 export function maskText(text: string): string {

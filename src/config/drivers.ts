@@ -21,6 +21,14 @@ export function chooseDrivers(settings: Settings): Drivers {
   const stateDriver = state.driver ?? (hasRedis ? 'redis' : 'memory');
   const useAvro = messaging.use_avro ?? schema_registry.url !== null;
 
+  if (settings.env === 'prod' && (driver !== 'kafka' || stateDriver !== 'redis')) {
+    throw new Fault(
+      'config_invalid',
+      driver !== 'kafka' ? 'kafka.bootstrap_servers' : 'redis.url',
+      `ENV=prod needs Kafka and Redis, but messaging is ${driver} and state is ${stateDriver}.`,
+      'Set KAFKA_BOOTSTRAP_SERVERS, SCHEMA_REGISTRY_URL and REDIS_URL.',
+    );
+  }
   if (driver === 'kafka' && !servers) {
     throw missing(
       'kafka.bootstrap_servers',
@@ -45,14 +53,6 @@ export function chooseDrivers(settings: Settings): Drivers {
   }
   if (stateDriver === 'redis' && !hasRedis) {
     throw missing('redis.url', 'state.driver is redis, but no Redis is named.', 'REDIS_URL');
-  }
-  if (settings.env === 'prod' && (driver !== 'kafka' || stateDriver !== 'redis')) {
-    throw new Fault(
-      'config_invalid',
-      driver !== 'kafka' ? 'kafka.bootstrap_servers' : 'redis.url',
-      `ENV=prod needs Kafka and Redis, but messaging is ${driver} and state is ${stateDriver}.`,
-      'Set KAFKA_BOOTSTRAP_SERVERS, SCHEMA_REGISTRY_URL and REDIS_URL.',
-    );
   }
   return {
     messaging: driver,

@@ -1,18 +1,25 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import dev from '../../config/dev.yaml' with { type: 'text' };
 import prod from '../../config/prod.yaml' with { type: 'text' };
 import base from '../../config/settings.yaml' with { type: 'text' };
+import { EXCHANGES } from '../../exchanges/index.ts';
 import { Fault, messageOf } from '../common/errors.ts';
 import { declared } from './setting.ts';
 import { type Settings, settingsSchema } from './settings.ts';
+import { readYaml, YamlFault } from './yaml.ts';
 
 type Tree = { [key: string]: unknown };
 
 /** The files inside the binary. */
-const BUILT_IN: Readonly<Record<string, string>> = { settings: base, dev, prod };
+const BUILT_IN: ReadonlyMap<string, string> = new Map([
+  ['dev', dev],
+  ['prod', prod],
+]);
+
+/** The ENV of who names none. */
+const STANDARD_ENV = 'dev';
 
 export interface Sources {
   /** Folder with settings.yaml and {ENV}.yaml; null: the built-in ones. */
@@ -31,11 +38,10 @@ export interface Sources {
 export function loadSettings(sources: Sources): Settings {
   const overrides = fromOverrides(sources.overrides);
   const environment = fromEnvironment(sources.environment);
-  const files = [readFile(sources.folder, 'settings')];
-  const named = [...files, environment, sources.flags, overrides].reduce(merge, {});
-  const env = typeof named.env === 'string' ? named.env : 'dev';
-  files.push(readFile(sources.folder, env));
-  return validate([...files, environment, sources.flags, overrides].reduce(merge, {}));
+  const common = readCommon(sources.folder);
+  const over = [environment, sources.flags, overrides];
+  const { env } = [common, ...over].reduce(merge, {});
+  return validate([common, readOfEnv(sources.folder, env), ...over].reduce(merge, {}));
 }
 
 /** @throws Fault config_invalid */
@@ -57,28 +63,42 @@ function explain(issue: z.core.$ZodIssue): { path: string; problem: string }[] {
   return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, problem: 'unknown setting' }));
 }
 
-function readFile(folder: string | null, name: string): Tree {
-  const path = folder === null ? `built-in ${name}.yaml` : join(folder, `${name}.yaml`);
-  const text = folder === null ? BUILT_IN[name] : readText(path);
-  if (text === undefined) {
+function readCommon(folder: string | null): Tree {
+  if (folder === null) return mapOf(base, 'built-in settings.yaml');
+  const path = join(folder, 'settings.yaml');
+  return mapOf(readText(path), path);
+}
+
+/** {ENV}.yaml. A folder may leave it out where nobody named an ENV. */
+function readOfEnv(folder: string | null, named: unknown): Tree {
+  const env = String(named ?? STANDARD_ENV);
+  if (!/^\w[\w-]*$/.test(env) || env === 'settings') {
     throw new Fault(
       'config_invalid',
-      `ENV=${name}`,
-      `there is no built-in ${name}.yaml.`,
-      `Use ENV=${Object.keys(BUILT_IN).slice(1).join(' or ENV=')}, or name a folder that has it with --config.`,
+      `ENV=${env}`,
+      'is no name of an environment.',
+      'Use letters, digits, - and _, as in ENV=prod.',
     );
   }
-  const tree: unknown = parse(text, path);
+  if (folder !== null) {
+    const path = join(folder, `${env}.yaml`);
+    return (named ?? null) === null && !existsSync(path) ? {} : mapOf(readText(path), path);
+  }
+  const text = BUILT_IN.get(env);
+  if (text !== undefined) return mapOf(text, `built-in ${env}.yaml`);
+  throw new Fault(
+    'config_invalid',
+    `ENV=${env}`,
+    `there is no built-in ${env}.yaml.`,
+    `Use ENV=${[...BUILT_IN.keys()].join(' or ENV=')}, or name a folder that has it with --config.`,
+  );
+}
+
+function mapOf(text: string, path: string): Tree {
+  const tree = parse(text, path);
   if (tree === null || tree === undefined) return {};
-  if (typeof tree !== 'object' || Array.isArray(tree)) {
-    throw new Fault(
-      'config_invalid',
-      path,
-      'the file is not a map of settings.',
-      'Write `key: value` lines.',
-    );
-  }
-  return tree as Tree;
+  if (isTree(tree)) return tree;
+  throw new Fault('config_invalid', path, 'the file is not a map of settings.', 'Write `key: value` lines.');
 }
 
 function readText(path: string): string {
@@ -95,16 +115,14 @@ function readText(path: string): string {
   }
 }
 
-function parse(text: string, what: string): unknown {
+function parse(text: string, what: string, under = ''): unknown {
   try {
-    return parseYaml(text, { prettyErrors: true });
+    return readYaml(text, under);
   } catch (error) {
-    throw new Fault('config_invalid', what, messageOf(error), 'Correct the YAML.', error);
+    if (!(error instanceof YamlFault)) throw error;
+    throw new Fault('config_invalid', what, error.message, 'Correct the YAML.', error);
   }
 }
-
-/** EXCHANGE_UPBIT_URL, EXCHANGE_UPBIT_REST_URL. */
-const EXCHANGE_VARIABLE = /^EXCHANGE_([A-Z0-9]+)_(REST_)?URL$/;
 
 function fromEnvironment(environment: Sources['environment']): Tree {
   let tree: Tree = {};
@@ -112,12 +130,13 @@ function fromEnvironment(environment: Sources['environment']): Tree {
     const name = env.find((candidate) => (environment[candidate] ?? '') !== '');
     const value = name === undefined ? undefined : environment[name];
     if (name === undefined || value === undefined) continue;
-    tree = merge(tree, treeOf(path, type === 'text' || type === 'list' ? value : parse(value, name)));
+    tree = merge(tree, treeOf(path, type === 'text' || type === 'list' ? value : parse(value, name, path)));
   }
-  for (const [name, value] of Object.entries(environment)) {
-    const match = EXCHANGE_VARIABLE.exec(name);
-    if (!match?.[1] || !value) continue;
-    tree = merge(tree, treeOf(`exchanges.${match[1].toLowerCase()}.${match[2] ? 'rest_url' : 'url'}`, value));
+  for (const { id } of EXCHANGES) {
+    for (const key of ['url', 'rest_url']) {
+      const value = environment[`EXCHANGE_${id}_${key}`.toUpperCase()];
+      if (value) tree = merge(tree, treeOf(`exchanges.${id}.${key}`, value));
+    }
   }
   return tree;
 }
@@ -125,9 +144,13 @@ function fromEnvironment(environment: Sources['environment']): Tree {
 function fromOverrides(overrides: readonly string[]): Tree {
   return overrides.reduce<Tree>((tree, override) => {
     const at = override.indexOf('=');
-    if (at < 1)
-      throw new Fault('usage', `--set ${override}`, 'is not path=value.', 'Write --set batch.window_ms=50.');
-    return merge(tree, treeOf(override.slice(0, at), parse(override.slice(at + 1), `--set ${override}`)));
+    const path = override.slice(0, at);
+    if (at < 1 || path.split('.').includes('')) {
+      // What follows a wrong separator may be a secret.
+      const [start] = override.split(/[^\w.-]/);
+      throw new Fault('usage', `--set ${start}`, 'is not path=value.', 'Write --set batch.window_ms=50.');
+    }
+    return merge(tree, treeOf(path, parse(override.slice(at + 1), `--set ${path}`, path)));
   }, {});
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EXCHANGES } from '../../exchanges/index.ts';
 import { REQUEST_TYPES } from '../core/market/market.ts';
 import { setting } from './setting.ts';
 
@@ -9,6 +10,13 @@ import { setting } from './setting.ts';
 
 const text = z.string().trim();
 const optionalText = text.min(1).nullable().default(null);
+const optionalUrl = text
+  .refine(
+    (value) => URL.canParse(value) && /^(wss?|https?):\/\//i.test(value),
+    'is no ws, wss, http or https URL',
+  )
+  .nullable()
+  .default(null);
 const count = z.int().positive();
 const milliseconds = z.int().nonnegative();
 const list = z.preprocess(
@@ -177,10 +185,10 @@ const budget = z.strictObject({
 const exchange = z.strictObject({
   enabled: setting(z.boolean().default(true), 'False refuses every stream of this exchange.'),
   url: setting(
-    optionalText,
+    optionalUrl,
     'Replaces scheme, host and port of its WebSocket; a path becomes a prefix. EXCHANGE_<ID>_URL.',
   ),
-  rest_url: setting(optionalText, 'The same for its REST addresses. EXCHANGE_<ID>_REST_URL.'),
+  rest_url: setting(optionalUrl, 'The same for its REST addresses. EXCHANGE_<ID>_REST_URL.'),
   allowed_hosts: setting(list.default([]), 'Further hosts that the connection.url of a command may name.'),
   proxy: setting(optionalText, 'HTTP proxy of its sockets.'),
   ca_file: setting(optionalText, 'PEM file of a private certificate authority.'),
@@ -271,7 +279,7 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   exchanges: setting(
-    z.record(z.string(), exchange).default({}),
+    z.partialRecord(z.enum(EXCHANGES.map(({ id }) => id)), exchange).default({}),
     'Settings of single exchanges, by id; see below.',
   ),
   streams: setting(
