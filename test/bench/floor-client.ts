@@ -1,0 +1,39 @@
+/**
+ * The floor: a WebSocket client that receives and parses, and does nothing else. A process of its own.
+ *
+ *   bun test/bench/floor-client.ts URL SUBSCRIPTION SECONDS WINDOWS
+ *
+ * Prints one JSON line per window: frames, their bytes, and the CPU time of the process in µs.
+ */
+const [url = '', subscription = '', seconds = '3', windows = '3'] = process.argv.slice(2);
+/** Until the code is compiled and the buffers have their size. */
+const WARM_UP_MS = 1_500;
+
+const utf8 = new TextDecoder();
+let frames = 0;
+let bytes = 0;
+let parsed: unknown;
+
+const ws = new WebSocket(url);
+ws.binaryType = 'nodebuffer';
+ws.addEventListener('open', () => ws.send(subscription));
+ws.addEventListener('message', ({ data }) => {
+  frames++;
+  bytes += data.length;
+  parsed = JSON.parse(typeof data === 'string' ? data : utf8.decode(data));
+});
+ws.addEventListener('close', () => process.exit(1));
+
+await Bun.sleep(WARM_UP_MS);
+for (let n = 0; n < Number(windows); n++) {
+  const before = { frames, bytes };
+  const cpu = process.cpuUsage();
+  await Bun.sleep(Number(seconds) * 1_000);
+  const { user, system } = process.cpuUsage(cpu);
+  console.log(
+    JSON.stringify({ frames: frames - before.frames, bytes: bytes - before.bytes, cpuUs: user + system }),
+  );
+}
+process.exit(typeof parsed === 'object' ? 0 : 1);
+
+export {};

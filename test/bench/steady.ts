@@ -1,0 +1,63 @@
+import { spawnSimulator } from '../simulator/process.ts';
+import { startCollector } from './collector.ts';
+import { cpuMicros, rssMb, slope } from './process-use.ts';
+
+export interface Steady {
+  readonly rows_per_s: number;
+  /** Of one core. */
+  readonly cpu_share: number;
+  readonly kafka_messages_per_s: number;
+  /** At the end. */
+  readonly rss_mb: number;
+  readonly rss_slope_mb_per_min: number;
+}
+
+const ROWS_PER_S = 5_000;
+const CODES_PER_EXCHANGE = 300;
+const SAMPLE_MS = 1_000;
+/** Code is compiled, and pools and buffers have their size, after this time. */
+const WARM_UP_MS = 15_000;
+
+/**
+ * A busy day: 600 codes of two exchanges, Upbit's tickers and Binance's trades, 5,000 rows a second spread over them
+ * by Zipf's law.
+ * @param seconds of measuring, after the warm-up
+ */
+export async function steady(services: Readonly<Record<string, string>>, seconds: number): Promise<Steady> {
+  const load = ['--symbols', String(CODES_PER_EXCHANGE), '--rate', String(ROWS_PER_S), '--zipf', '1'];
+  const simulator = await spawnSimulator(['--exchanges', 'upbit,binance', ...load, '--no-rows']);
+  try {
+    const symbols = (exchange: string) => (simulator.exchanges[exchange]?.symbols ?? []).join(',');
+    const streams = [
+      ...['--exchange', 'upbit', '--type', 'ticker', '--symbols', symbols('upbit')],
+      ...['--exchange', 'binance', '--type', 'trade', '--symbols', symbols('binance')],
+    ];
+    const collector = await startCollector({ ...services, ...simulator.env }, streams);
+    try {
+      await Bun.sleep(Math.min(WARM_UP_MS, seconds * 500));
+      const startedAt = performance.now();
+      const cpu = cpuMicros(collector.pid);
+      const start = await collector.totals();
+      const memory: { x: number; y: number }[] = [];
+      const passed = () => (performance.now() - startedAt) / 1_000;
+      while (passed() < seconds) {
+        await Bun.sleep(SAMPLE_MS);
+        memory.push({ x: passed() / 60, y: rssMb(collector.pid) });
+      }
+      const end = await collector.totals();
+      const used = cpuMicros(collector.pid) - cpu;
+      const took = passed();
+      return {
+        rows_per_s: (end.acked - start.acked) / took,
+        cpu_share: used / 1e6 / took,
+        kafka_messages_per_s: (end.messages - start.messages) / took,
+        rss_mb: memory.at(-1)?.y ?? Number.NaN,
+        rss_slope_mb_per_min: slope(memory),
+      };
+    } finally {
+      await collector.stop();
+    }
+  } finally {
+    await simulator.stop();
+  }
+}
