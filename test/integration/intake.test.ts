@@ -81,14 +81,18 @@ beforeAll(async () => {
   ]);
   upbit = simulator.exchanges.upbit?.symbols ?? [];
   binance = simulator.exchanges.binance?.symbols ?? [];
-  collector = new CollectorProcess({
-    ...simulator.env,
-    KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
-    REDIS_URL: redis.url,
-    MESSAGING_USE_AVRO: 'false',
-    HTTP_PORT: '0',
-    COLLECTOR_ID: 'under-test',
-  });
+  collector = new CollectorProcess(
+    {
+      ...simulator.env,
+      KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
+      REDIS_URL: redis.url,
+      MESSAGING_USE_AVRO: 'false',
+      HTTP_PORT: '0',
+      COLLECTOR_ID: 'under-test',
+    },
+    '--set',
+    'breaker.failure_threshold=3',
+  );
   collector.start();
   commander = await new Commander(kafka.bootstrap).connect();
 }, 120_000);
@@ -265,8 +269,12 @@ describe('what it remembers', () => {
     const count = await opens();
     await Bun.sleep(5000);
     expect(await opens()).toBe(count);
-    const status = await reply(await send('status', BINANCE));
-    expect(JSON.stringify(status.detail?.actual)).toContain('circuit breaker');
+    let why = '';
+    for (let tries = 0; tries < 40 && !why.includes('circuit breaker'); tries++) {
+      await Bun.sleep(1000);
+      why = JSON.stringify((await reply(await send('status', BINANCE))).detail?.actual);
+    }
+    expect(why).toContain('circuit breaker');
     await simulator.do({ do: 'allow-open', exchange: 'binance' });
     expect((await reply(await send('breaker_close', BINANCE))).outcome).toBe('accepted');
   }, 120_000);

@@ -369,8 +369,13 @@ describe('the gate', () => {
     socketOf(made, 1).end(1000);
     await clock.advance(1100);
     socketOf(made, 2).row('A');
+    await clock.advance(3000);
     socketOf(made, 2).end();
     expect(said).toEqual(['failed', 'closed', 'good', 'closed']);
+    await clock.advance(2500);
+    socketOf(made, 3).row('A');
+    socketOf(made, 3).end();
+    expect(said.slice(4)).toEqual(['good', 'failed', 'closed']);
   });
 
   test('that refuses is asked again when it says', async () => {

@@ -194,15 +194,15 @@ export function storeSuite(
           ],
         ],
         [
-          'a success in between starts the count anew, and so does the window',
+          'failures count as long as the window is, whatever succeeds in between',
           [
             ['bad', 0, false, 'closed'],
             ['bad', 10, false, 'closed'],
             ['good', 20, false, 'closed'],
-            ['bad', 30, false, 'closed'],
-            ['bad', 40, false, 'closed'],
-            ['bad', 1035, false, 'closed'],
-            ['bad', 1036, false, 'open'],
+            ['bad', 1005, false, 'closed'],
+            ['bad', 1015, false, 'closed'],
+            ['good', 1016, false, 'closed'],
+            ['bad', 1017, false, 'open'],
           ],
         ],
         [

@@ -376,7 +376,7 @@ export class Connection implements LinkOwner {
   }
 
   #report(link: Link, outcome: OpenOutcome): void {
-    if (link.outcome !== null) return;
+    if (link.outcome !== null && !(outcome === 'failed' && link.brief(this.#parts.clock.now()))) return;
     link.outcome = outcome;
     this.#parts.gate.report(this.#host, outcome);
   }

@@ -1,6 +1,6 @@
 /** Figures of a breaker; the settings `breaker.*`. */
 export interface BreakerFigures {
-  /** Failures within the window, and since the last success, that open it. */
+  /** Failures within the window that open it. */
   readonly failureThreshold: number;
   readonly windowMs: number;
   /** How long it refuses before it lets a trial through. */
@@ -93,9 +93,7 @@ function firstTrial(breaker: HostBreaker, nowMs: number): BreakerStep {
 }
 
 function succeed(breaker: HostBreaker, figures: BreakerFigures, nowMs: number): HostBreaker {
-  if (breaker.state === 'closed')
-    return breaker.failures.length === 0 ? breaker : { ...breaker, failures: [] };
-  if (breaker.state === 'open') return breaker;
+  if (breaker.state !== 'half_open') return breaker;
   const successes = breaker.successes + 1;
   return successes >= figures.successThreshold
     ? { ...closedBreaker(breaker.host), since: nowMs }

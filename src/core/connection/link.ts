@@ -11,6 +11,7 @@ import { Subscriptions } from './subscriptions.ts';
 
 /** A row's time tells how far a code was covered only while it is this close to its arrival. */
 const EVENT_TIME_SPAN = 60_000_000;
+const BRIEF_MS = 2000;
 /** Rows of different codes do not leave an exchange in the strict order of their times. */
 const ORDER_SLACK = 250_000;
 /** Without a row to go by: what may have been on its way. */
@@ -137,6 +138,11 @@ export class Link implements SocketHandle {
   /** From then on those of another do. */
   handOver(at: Micros): void {
     this.#primaryTo ??= at;
+  }
+
+  /** Whether it was good and yet ends at once: some exchanges accept and close, for ever. */
+  brief(nowMs: number): boolean {
+    return this.outcome === 'good' && nowMs - this.openedMs < BRIEF_MS;
   }
 
   /** Whether every code has been confirmed, refused, or asked for in vain. */

@@ -21,7 +21,7 @@ export type OpenOutcome = 'good' | 'failed' | 'unused';
 export interface OpenGate {
   /** Resolves when the attempt may be made at once, or must not be made for now. Never rejects. */
   allow(host: string): Promise<OpenDecision>;
-  /** Called exactly once for each allowed attempt. */
+  /** Called once for each allowed attempt; after `good` a second time, with `failed`, where the socket ended at once. */
   report(host: string, outcome: OpenOutcome): void;
   /** The socket of an allowed attempt is gone, or was never opened. Called exactly once for each allowed attempt. */
   closed(host: string): void;
