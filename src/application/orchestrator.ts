@@ -125,13 +125,27 @@ export class Orchestrator {
     if (!known) return;
     // The poll makes good what a store that is away withholds now.
     const desired = await this.#deps.desired.read(known).catch(() => null);
-    if (desired) await this.want(desired);
+    if (desired) await this.#take(desired);
+  }
+
+  /**
+   * What the store has. An older version than the one known here was either overtaken on its way, which a second look
+   * shows, or the store was emptied and counts anew: then it holds.
+   */
+  async #take(stored: DesiredStream): Promise<void> {
+    const key = streamKey(stored);
+    const known = this.#wanted.get(key)?.version ?? 0;
+    if (stored.version >= known) return this.want(stored);
+    const again = await this.#deps.desired.read(stored).catch(() => null);
+    if (!again || again.version >= known || this.#wanted.get(key)?.version !== known) return;
+    this.#wanted.delete(key);
+    await this.want(again);
   }
 
   async #poll(): Promise<void> {
     const { desired, keys, clock, pollMs } = this.#deps;
     try {
-      for (const stream of await desired.readAll(keys)) void this.want(stream);
+      for (const stream of await desired.readAll(keys)) void this.#take(stream);
     } catch {
       // Streams go on as they are; the store says itself that it is away.
     }

@@ -1,0 +1,57 @@
+import { expect, test } from 'bun:test';
+import { Orchestrator, type OrchestratorDeps } from '../../src/application/orchestrator.ts';
+import { createLog } from '../../src/common/log.ts';
+import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
+import { memoryStore } from '../../src/infra/memory/store.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const KEY = { exchange: 'upbit', request_type: 'trade' } as const;
+
+function version(number: number, code: string): DesiredStream {
+  return { ...emptyStream(KEY), version: number, codes: [code], shards: [[code]] };
+}
+
+/** An orchestrator whose streams never begin: what it wants is what is looked at. */
+async function started() {
+  const clock = new ManualClock();
+  const stored = { current: version(5, 'KRW-BTC') as DesiredStream | null };
+  const store = memoryStore(clock);
+  const deps = {
+    clock,
+    log: createLog('silent', false),
+    desired: {
+      ...store.desired,
+      read: async () => stored.current,
+      readAll: async () => (stored.current ? [stored.current] : []),
+      onNudge: () => () => {},
+    },
+    actual: store.actual,
+    pollMs: 5000,
+    keys: [KEY],
+    exchange: () => new Promise(() => {}),
+  } as unknown as OrchestratorDeps;
+  const orchestrator = new Orchestrator(deps);
+  await orchestrator.start();
+  return { orchestrator, clock, stored };
+}
+
+test('a store that was emptied counts anew, and what it says then holds', async () => {
+  const { orchestrator, clock, stored } = await started();
+  stored.current = null;
+  await clock.advance(5000);
+  expect(orchestrator.desired(KEY)?.version).toBe(5);
+  stored.current = version(1, 'KRW-ETH');
+  await clock.advance(5000);
+  expect(orchestrator.desired(KEY)).toMatchObject({ version: 1, codes: ['KRW-ETH'] });
+});
+
+test('an older version that was only overtaken on its way changes nothing', async () => {
+  const { orchestrator, clock, stored } = await started();
+  void orchestrator.want(version(6, 'KRW-ETH'));
+  const old = version(5, 'KRW-BTC');
+  let reads = 0;
+  // The list is read before the write of version 6 lands, the second look after it.
+  Object.defineProperty(stored, 'current', { get: () => (reads++ < 2 ? old : version(6, 'KRW-ETH')) });
+  await clock.advance(5000);
+  expect(orchestrator.desired(KEY)).toMatchObject({ version: 6, codes: ['KRW-ETH'] });
+});
