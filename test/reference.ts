@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { errorsTable, settingsTable } from '../src/cli/help.ts';
 import { type LogFields, PHASES } from '../src/common/log.ts';
+import { REASONS } from '../src/core/commands/command.ts';
 import { METRICS } from '../src/infra/http/metric-table.ts';
 import { subjectOf, TOPIC_FAMILIES, TOPICS } from '../src/infra/kafka/topics.ts';
 
@@ -14,6 +15,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   'topics.md': topicsTable,
   'metrics.md': metricsTable,
   'logs.md': phasesTable,
+  'commands.md': reasonsTable,
 };
 
 export const DOCS = join(import.meta.dir, '..', 'docs');
@@ -31,6 +33,11 @@ function placeIn(page: string): [number, number] {
   const to = page.indexOf(END);
   if (from < 0 || to < from) throw new Error(`the page has no ${BEGIN} … ${END}`);
   return [from + BEGIN.length, to];
+}
+
+function reasonsTable(): string {
+  const rows = Object.entries(REASONS).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`);
+  return ['| reason | meaning |', '|---|---|', ...rows].join('\n');
 }
 
 function topicsTable(): string {
