@@ -21,12 +21,14 @@ export interface Args {
 /**
  * Reads `args` strictly.
  * @param options names of flags; `string` takes a value, `boolean` none
+ * @param most how many words may stand beside the flags
  * @throws Fault usage
  */
 export function readArgs(
   command: string,
   args: readonly string[],
   options: Readonly<Record<string, 'string' | 'boolean'>>,
+  most = 0,
 ): Args {
   const config: ParseArgsOptionsConfig = Object.fromEntries(
     Object.entries(options).map(([name, type]) => [name, { type, multiple: true }]),
@@ -39,6 +41,7 @@ export function readArgs(
       strict: true,
       tokens: true,
     });
+    if (positionals.length > most) throw new Error(`${positionals[most]} is one word too many.`);
     const flags = tokens.flatMap((token): Flag[] =>
       token.kind === 'option' ? [{ name: token.name, value: token.value }] : [],
     );

@@ -42,7 +42,7 @@ ${SETTINGS_USAGE}`,
       symbols: 'string',
       seconds: 'string',
     } as const;
-    const read = readArgs('record', args, flags);
+    const read = readArgs('record', args, flags, 1);
     const exchange = pickExchange('record', read.value('exchange'));
     const type = pickType('record', exchange, read.value('type'));
     const symbols = commaList(read.value('symbols'));

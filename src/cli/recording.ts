@@ -44,7 +44,6 @@ export function recordedFrames(
       if (text.trim() === '') continue;
       const read = readLine(text);
       if (typeof read === 'string') {
-        // Rows before it must come out first, so that standard output and error tell one story.
         onBadLine({ reason: read, line, text });
         continue;
       }

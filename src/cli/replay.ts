@@ -7,7 +7,7 @@ import type { Rejected, RowChunk } from '../core/pipeline/chunks.ts';
 import { decode } from '../core/pipeline/decode.ts';
 import { flatten } from '../core/pipeline/flatten.ts';
 import { normalise } from '../core/pipeline/normalise.ts';
-import { commaList, readArgs, usage } from './args.ts';
+import { commaList, readArgs } from './args.ts';
 import type { Command } from './command.ts';
 import { pickExchange, pickType } from './pick.ts';
 import { type BadLine, readMarkets, recordedFrames } from './recording.ts';
@@ -26,13 +26,12 @@ to standard error as {"rejected":reason,"line":n,"row":i|null,"frame":"…"}.
 --symbols A,B      what the recorded socket had subscribed, where frames name no symbol; filters nothing
 --markets M.json   [{"symbol","base","quote"}] for symbols without a separator; without it they are split by suffix`,
   async run(args) {
-    const read = readArgs('replay', args, {
-      exchange: 'string',
-      type: 'string',
-      symbols: 'string',
-      markets: 'string',
-    });
-    if (read.positionals.length > 1) throw usage('replay', 'more than one FILE.');
+    const read = readArgs(
+      'replay',
+      args,
+      { exchange: 'string', type: 'string', symbols: 'string', markets: 'string' },
+      1,
+    );
     const exchange = pickExchange('replay', read.value('exchange'));
     const type = pickType('replay', exchange, read.value('type'));
     const listings = await readMarkets(read.value('markets'));
@@ -61,21 +60,23 @@ async function replayFrames(
     control() {},
     data() {},
   };
-  const recording = recordedFrames(file, socket, reportLine);
+  const refusals = new Refusals();
+  const recording = recordedFrames(file, socket, (bad) => refusals.add({ ...bad, row: null }));
   const report = ({ reason, row, frame, number }: Rejected): void =>
-    printRejected(
+    refusals.add({
       reason,
-      recording.lineOf(number),
+      line: recording.lineOf(number),
       row,
-      typeof frame === 'string' ? frame : new TextDecoder().decode(frame),
-    );
+      text: typeof frame === 'string' ? frame : new TextDecoder().decode(frame),
+    });
   await recording.frames
     .pipeThrough(decode(exchange.encoding, report))
-    .pipeThrough(normalise(report, () => {}))
+    .pipeThrough(normalise(report, ({ numbers }) => refusals.print(recording.lineOf(numbers.at(-1) ?? -1))))
     .pipeTo(rowPrinter(exchange))
     .catch((error: unknown) => {
       if (error !== NOBODY_READS) throw error;
-    });
+    })
+    .finally(() => refusals.print(Number.POSITIVE_INFINITY));
 }
 
 /** Why the pipe ends early when standard output was closed. */
@@ -90,10 +91,24 @@ function rowPrinter(exchange: Exchange): WritableStream<RowChunk> {
   });
 }
 
-function reportLine({ reason, line, text }: BadLine): void {
-  printRejected(reason, line, null, text);
+interface Refusal extends BadLine {
+  readonly row: number | null;
 }
 
-function printRejected(reason: string, line: number, row: number | null, frame: string): void {
-  console.error(JSON.stringify({ rejected: reason, line, row, frame }));
+/** What is no row comes from several stages, each of which is ahead of the next one; printed, it is in order. */
+class Refusals {
+  #waiting: Refusal[] = [];
+
+  add(refusal: Refusal): void {
+    this.#waiting.push(refusal);
+  }
+
+  /** Prints those up to that line, which every stage has passed. */
+  print(line: number): void {
+    const passed = this.#waiting.filter((refusal) => refusal.line <= line);
+    if (passed.length === 0) return;
+    this.#waiting = this.#waiting.filter((refusal) => refusal.line > line);
+    for (const { reason, line: at, row, text } of passed.sort((a, b) => a.line - b.line))
+      console.error(JSON.stringify({ rejected: reason, line: at, row, frame: text }));
+  }
 }

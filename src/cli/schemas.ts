@@ -21,7 +21,7 @@ check              how each one stands in the registry; 78 where one is missing 
 register           registers what is missing, BACKWARD_TRANSITIVE on new subjects
 ${SETTINGS_USAGE}`,
   async run(args) {
-    const read = readArgs('schemas', args, SETTINGS_FLAGS);
+    const read = readArgs('schemas', args, SETTINGS_FLAGS, 2);
     const [what = 'list', subject] = read.positionals;
     switch (what) {
       case 'list':

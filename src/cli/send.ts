@@ -49,7 +49,7 @@ Prints the reply as one JSON line. Exit 0: accepted, or nothing to do; 64: refus
 --timeout-ms N         how long the reply is waited for (${TIMEOUT_MS})
 ${SETTINGS_USAGE}`,
   async run(args) {
-    const read = readArgs('send', args, FLAGS);
+    const read = readArgs('send', args, FLAGS, 2);
     const json = read.value('json');
     const command = json === undefined ? commandOf(read) : parsed(json);
     const timeoutMs = Number(read.value('timeout-ms') ?? TIMEOUT_MS);

@@ -30,7 +30,7 @@ it carries; without a schema registry it is printed as {"base64":…}.
 --envelope         adds topic, partition, offset, timestamp, key and headers around each value
 ${SETTINGS_USAGE}`,
   async run(args) {
-    const read = readArgs('tail', args, FLAGS);
+    const read = readArgs('tail', args, FLAGS, Number.POSITIVE_INFINITY);
     const from = read.value('from') ?? 'end';
     if (from !== 'end' && from !== 'beginning') throw usage('tail', '--from is end or beginning.');
     const count = Number(read.value('count') ?? Number.POSITIVE_INFINITY);

@@ -45,7 +45,8 @@ const LAST_FLUSH_MS = 1500;
 
 /**
  * The composition root: everything is made here, handed what it needs, and started in order.
- * @throws Fault with the exit code of whatever is not as it must be; what was started by then is stopped
+ * @throws Fault with the exit code of whatever is not as it must be; streams that ran by then are stopped, their rows
+ * delivered
  */
 export async function startCollector(settings: Settings, log: Log): Promise<Collector> {
   const clock = systemClock;
@@ -148,8 +149,14 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
   });
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
   observation.start();
-  await orchestrator.start();
-  await control.start();
+  try {
+    await orchestrator.start();
+    await control.start();
+  } catch (error) {
+    // Streams may run by now: what they received is delivered before the program ends.
+    await stop();
+    throw error;
+  }
 
   async function stop(): Promise<Leftover> {
     const deadline = clock.now() + settings.shutdown.timeout_ms;
