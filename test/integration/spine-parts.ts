@@ -1,0 +1,135 @@
+import { statSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readTopic } from '../services/avro-consumer.ts';
+import { scratchDir } from '../services/scratch.ts';
+import type { ReadTrade } from '../simulator/compare.ts';
+import { type Entry, Ledger, type Row } from '../simulator/ledger.ts';
+import type { SimulatorProcess } from '../simulator/process.ts';
+
+const ROOT = join(import.meta.dir, '..', '..');
+const BINARY = join(ROOT, 'dist', 'kor-coin-stream');
+
+/** How the program is started: `bun index.ts` of the work tree, or the binary with nothing around it. */
+export type Form = 'source' | 'binary';
+
+/** What a message of a trade topic holds. */
+export interface TradeBatch {
+  exchange: string;
+  symbol: string;
+  code: string;
+  data: Omit<ReadTrade, 'symbol'>[];
+}
+
+/** A gap as it is reported on ws.event; times are epoch microseconds. */
+export interface Gap {
+  from: number;
+  to: number | null;
+  cause: string;
+  codes: string[];
+}
+
+interface GapEvent {
+  kind: string;
+  target: { exchange: string; request_type: string } | null;
+  gap: Gap | null;
+}
+
+/** Builds the binary where it is missing or older than what goes into it. */
+export async function freshBinary(): Promise<void> {
+  const built = statSync(BINARY, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (built > newest()) return;
+  const build = Bun.spawn([process.execPath, 'run', 'build'], {
+    cwd: ROOT,
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  const [said, code] = await Promise.all([build.stderr.text(), build.exited]);
+  if (code !== 0) throw new Error(`the binary could not be built: ${said}`);
+}
+
+function newest(): number {
+  const sources = new Bun.Glob('{index.ts,bun.lock,{src,exchanges,schemas,config}/**/*}');
+  return Math.max(...Array.from(sources.scanSync(ROOT), (file) => statSync(join(ROOT, file)).mtimeMs));
+}
+
+/** The main job as a process of its own. The binary gets an empty folder and no variable beside `env`. */
+export class Collector {
+  readonly #child: Bun.Subprocess<'ignore', 'ignore', 'pipe'>;
+  /** What it wrote to standard error; resolves when it has ended. */
+  readonly said: Promise<string>;
+
+  private constructor(child: Bun.Subprocess<'ignore', 'ignore', 'pipe'>) {
+    this.#child = child;
+    this.said = child.stderr.text();
+  }
+
+  static async start(form: Form, argv: readonly string[], env: Record<string, string>): Promise<Collector> {
+    const program = form === 'source' ? [process.execPath, join(ROOT, 'index.ts')] : [BINARY];
+    const cwd = form === 'source' ? ROOT : await mkdtemp(join(scratchDir('empty'), '-'));
+    const around = form === 'source' ? { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' } : {};
+    const io = { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' } as const;
+    return new Collector(Bun.spawn([...program, 'run', ...argv], { cwd, env: { ...around, ...env }, ...io }));
+  }
+
+  /** SIGTERM. Resolves with the exit code and the time to the end, in ms. */
+  async stop(): Promise<{ code: number; ms: number }> {
+    const from = performance.now();
+    this.#child.kill('SIGTERM');
+    return { code: await this.#child.exited, ms: performance.now() - from };
+  }
+
+  async kill9(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#child.exited;
+  }
+}
+
+/** Resolves when that many codes of each exchange and type have been subscribed. */
+export async function subscribed(simulator: SimulatorProcess, perExchange: number): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const response = await fetch(`${simulator.control}/control/summary`);
+    const { counts } = (await response.json()) as { counts: Record<string, number> };
+    const open = Object.keys(simulator.exchanges).map((id) => counts[`${id} subscribe`] ?? 0);
+    if (open.every((count) => count >= perExchange)) return;
+    if (Date.now() > deadline) throw new Error(`subscribed so far: ${JSON.stringify(counts)}`);
+    await Bun.sleep(100);
+  }
+}
+
+/** The ledger of a simulator that runs elsewhere. */
+export async function ledgerOf(simulator: SimulatorProcess): Promise<Ledger> {
+  const response = await fetch(`${simulator.control}/control/ledger`);
+  const ledger = new Ledger();
+  for (const line of (await response.text()).split('\n')) {
+    if (line === '') continue;
+    const { kind, ...rest } = JSON.parse(line) as { kind: string };
+    if (kind === 'row') ledger.rows.push(rest as unknown as Row);
+    if (kind === 'entry') ledger.entries.push(rest as unknown as Entry);
+  }
+  return ledger;
+}
+
+/** Every gap of the trades of an exchange that has an end. */
+export async function tradeGaps(bootstrap: string, exchange: string): Promise<Gap[]> {
+  const events = await readTopic<GapEvent>({ bootstrap, topic: 'ws.event' });
+  return events.flatMap(({ value }) =>
+    value?.gap && value.target?.exchange === exchange && value.target.request_type === 'trade'
+      ? [value.gap]
+      : [],
+  );
+}
+
+/** Whether a row that was sent to a cut socket lies inside a gap with an end. Rows know whole milliseconds only. */
+export function inGap({ at }: Row, code: string | undefined, gaps: readonly Gap[]): boolean {
+  return gaps.some(
+    ({ from, to, cause, codes }) =>
+      cause === 'cut' &&
+      code !== undefined &&
+      codes.includes(code) &&
+      at * 1000 + 999 >= from &&
+      to !== null &&
+      at * 1000 <= to,
+  );
+}
