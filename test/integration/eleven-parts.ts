@@ -1,0 +1,242 @@
+import { type Message, readTopic } from '../services/avro-consumer.ts';
+import { type KafkaServer, startKafka } from '../services/kafka.ts';
+import { type RegistryServer, startRegistry } from '../services/registry.ts';
+import { type Entry, Ledger, type Row } from '../simulator/ledger.ts';
+import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
+import { CollectorProcess, Commander } from './control-parts.ts';
+
+/** A gap as others read it; times are epoch microseconds. */
+export interface ReadGap {
+  readonly from: number;
+  readonly to: number | null;
+  readonly cause: string;
+  readonly codes: readonly string[];
+  readonly first_missing_id: string | null;
+  readonly last_missing_id: string | null;
+}
+
+interface ReadTarget {
+  readonly exchange: string;
+  readonly request_type: string;
+}
+
+export interface ReadEvent {
+  readonly kind: string;
+  readonly correlation_id: string | null;
+  readonly target: ReadTarget | null;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly gap: ReadGap | null;
+  readonly detail: Record<string, unknown> | null;
+}
+
+interface Batch {
+  readonly exchange: string;
+  readonly symbol: string;
+  readonly code: string;
+  readonly data: readonly Record<string, unknown>[];
+}
+
+/** One row of a batch, with what the batch says of it. */
+export interface ReadRow {
+  readonly exchange: string;
+  readonly symbol: string;
+  readonly code: string;
+  readonly timestamp: number;
+  readonly received_at: number;
+  readonly trade_id: string;
+  readonly price: number;
+  readonly volume: number;
+  readonly side: string;
+  readonly close: number;
+}
+
+/** A broker, a registry, a simulator and a collector, each a process of its own. */
+export interface Run {
+  readonly simulator: SimulatorProcess;
+  readonly collector: CollectorProcess;
+  /** Sends a command and waits for its reply. */
+  command(command: object): Promise<ReadEvent>;
+  rows(type: 'ticker' | 'trade'): Promise<ReadRow[]>;
+  events(): Promise<ReadEvent[]>;
+  /** Polls the events until one of them fits. */
+  event(fits: (event: ReadEvent) => boolean, timeoutMs?: number): Promise<ReadEvent>;
+  json(topic: string): Promise<Record<string, unknown>[]>;
+  ledger(): Promise<Ledger>;
+  end(): Promise<void>;
+}
+
+const REGIONS = ['korea', 'asia', 'na', 'eu'];
+
+/** @param streams flags of the collector, made when the markets of the simulator are known */
+export async function startRun(
+  simulation: readonly string[],
+  streams: (simulator: SimulatorProcess) => readonly string[],
+  prepare: (simulator: SimulatorProcess) => Promise<void> = async () => {},
+): Promise<Run> {
+  const [broker, registry, simulator] = await Promise.all([
+    startKafka(),
+    startRegistry(),
+    spawnSimulator(simulation),
+  ]);
+  await prepare(simulator);
+  const env = {
+    ...simulator.env,
+    KAFKA_BOOTSTRAP_SERVERS: broker.bootstrap,
+    SCHEMA_REGISTRY_URL: registry.url,
+  };
+  const fixed = ['--set', 'state.driver=memory', '--set', 'http.port=0'];
+  const collector = new CollectorProcess(env, ...streams(simulator), ...fixed);
+  collector.start();
+  return runOf(broker, registry, simulator, collector);
+}
+
+function runOf(
+  broker: KafkaServer,
+  registry: RegistryServer,
+  simulator: SimulatorProcess,
+  collector: CollectorProcess,
+): Run {
+  const { bootstrap } = broker;
+  const events = async () => valuesOf(await readTopic<ReadEvent>({ bootstrap, topic: 'ws.event' }));
+  async function event(fits: (event: ReadEvent) => boolean, timeoutMs = 20_000): Promise<ReadEvent> {
+    const messages = await readTopic<ReadEvent>({
+      bootstrap,
+      topic: 'ws.event',
+      until: (all) => valuesOf(all).some(fits),
+      timeoutMs,
+    });
+    const found = valuesOf(messages).find(fits);
+    if (!found) throw new Error('the event that was there is gone');
+    return found;
+  }
+  return {
+    simulator,
+    collector,
+    events,
+    event,
+    async command(command) {
+      const correlation_id = crypto.randomUUID();
+      const commander = await new Commander(bootstrap).connect();
+      await commander.send({ ...command, correlation_id });
+      await commander.close();
+      return event((one) => one.kind === 'reply' && one.correlation_id === correlation_id);
+    },
+    async rows(type) {
+      const topics = await Promise.all(
+        REGIONS.map((region) => topicOf(bootstrap, registry.url, `${type}-data.${region}`)),
+      );
+      return topics.flat();
+    },
+    json: async (topic) =>
+      valuesOf(await readTopic<Record<string, unknown>>({ bootstrap, topic, timeoutMs: 10_000 })),
+    ledger: () => ledgerOf(simulator),
+    async end() {
+      await collector.kill9();
+      await Promise.all([simulator.stop(), registry.kill9(), broker.kill9()]);
+    },
+  };
+}
+
+/** The rows of a topic in the order of its partitions; none where no exchange of the region runs. */
+async function topicOf(bootstrap: string, registry: string, topic: string): Promise<ReadRow[]> {
+  const listed = await topicNames(bootstrap);
+  if (!listed.has(topic)) return [];
+  const batches = valuesOf(await readTopic<Batch>({ bootstrap, topic, registry, timeoutMs: 60_000 }));
+  return batches.flatMap(({ exchange, symbol, code, data }) =>
+    data.map((row) => ({ ...row, exchange, symbol, code }) as unknown as ReadRow),
+  );
+}
+
+async function topicNames(bootstrap: string): Promise<Set<string>> {
+  const kcat = Bun.spawn(['kcat', '-L', '-J', '-b', bootstrap], { stdout: 'pipe', stderr: 'ignore' });
+  const { topics } = (await kcat.stdout.json()) as { topics: readonly { readonly topic: string }[] };
+  return new Set(topics.map(({ topic }) => topic));
+}
+
+function valuesOf<Value>(messages: readonly Message<Value>[]): Value[] {
+  return messages.flatMap(({ value }) => (value === null ? [] : [value]));
+}
+
+/** The ledger of a simulator in another process, as it is now. */
+async function ledgerOf({ control }: SimulatorProcess): Promise<Ledger> {
+  const text = await (await fetch(`${control}/control/ledger`)).text();
+  const ledger = new Ledger();
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const { kind, ...entry } = JSON.parse(line) as { kind: string };
+    if (kind === 'row') ledger.rows.push(entry as Row);
+    else if (kind === 'entry') ledger.entries.push(entry as Entry);
+  }
+  return ledger;
+}
+
+/** Flags that subscribe the first `codes` markets of every exchange of the simulator. */
+export function firstCodes({ exchanges }: SimulatorProcess, codes: number, types: string): string[] {
+  return Object.entries(exchanges).flatMap(([id, { symbols }]) => [
+    '--exchange',
+    id,
+    '--type',
+    types,
+    '--symbols',
+    symbols.slice(0, codes).join(','),
+  ]);
+}
+
+export interface Subscription {
+  readonly exchange: string;
+  readonly socket: number | null;
+  readonly type: string;
+  readonly symbol: string;
+}
+
+/** What is subscribed at the end of the ledger, on which socket. */
+export function subscriptions(ledger: Ledger): Subscription[] {
+  const open = new Map<string, Subscription>();
+  for (const entry of ledger.entries) {
+    const { exchange, socket } = entry;
+    if (entry.what === 'subscribe' || entry.what === 'unsubscribe') {
+      const { type, symbol } = entry;
+      const key = `${exchange} ${socket} ${type} ${symbol}`;
+      if (entry.what === 'subscribe') open.set(key, { exchange, socket, type, symbol });
+      else open.delete(key);
+    } else if (entry.what === 'close') {
+      for (const [key, one] of open) if (one.exchange === exchange && one.socket === socket) open.delete(key);
+    }
+  }
+  return [...open.values()];
+}
+
+/** Waits until so many different codes and types are subscribed. */
+export async function subscribed(run: Run, count: number, timeoutMs = 60_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const now = subscriptions(await run.ledger());
+    const distinct = new Set(now.map(({ exchange, type, symbol }) => `${exchange} ${type} ${symbol}`)).size;
+    if (distinct >= count) return;
+    if (Date.now() > deadline) throw new Error(`${distinct} of ${count} codes were subscribed in time`);
+    await Bun.sleep(500);
+  }
+}
+
+/** The rows that no reported gap of their stream and code covers, by the time at which they were sent. */
+export function outsideGaps(
+  rows: readonly Row[],
+  events: readonly ReadEvent[],
+  codes: ReadonlyMap<string, string>,
+): Row[] {
+  const gaps = new Map<string, ReadGap[]>();
+  for (const { gap, target } of events) {
+    if (!gap || !target) continue;
+    for (const code of gap.codes) {
+      const key = `${target.exchange} ${target.request_type} ${code}`;
+      gaps.set(key, [...(gaps.get(key) ?? []), gap]);
+    }
+  }
+  return rows.filter(({ exchange, type, symbol, at }) => {
+    const code = codes.get(`${exchange} ${symbol}`);
+    const own = gaps.get(`${exchange} ${type} ${code}`) ?? [];
+    // The ledger's milliseconds are whole ones.
+    return !own.some(({ from, to }) => at * 1000 + 999 >= from && (to === null || at * 1000 <= to + 1000));
+  });
+}

@@ -1,0 +1,133 @@
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { compareTrades } from '../simulator/compare.ts';
+import type { Ledger } from '../simulator/ledger.ts';
+import { protocols } from '../simulator/protocols/index.ts';
+import { firstCodes, outsideGaps, type ReadRow, type Run, startRun, subscribed } from './eleven-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(400_000);
+
+const EXCHANGES = 'upbit,bithumb,coinone,korbit,binance,bybit,okx,huobi,coinbase,kraken,bitfinex'.split(',');
+/** Those that say before they end a connection. */
+const ANNOUNCING = ['binance', 'okx', 'bitfinex'];
+const CODES = 20;
+const CUTS = 25;
+/** KCS_LONG=1 stretches the pauses between the cuts to a run of three minutes. */
+const PACE = process.env.KCS_LONG === '1' ? 4 : 1;
+
+let run: Run | null = null;
+afterAll(() => run?.end());
+
+/** Ends sockets one by one, the exchanges in turn. */
+async function endSockets(how: 'close' | 'cut'): Promise<void> {
+  for (let done = 0, turn = 0; done < CUTS; turn++) {
+    const exchange = EXCHANGES[turn % EXCHANGES.length] ?? '';
+    done += (await run?.simulator.do({ do: how, exchange, count: 1 })) ?? 0;
+    await Bun.sleep(600 * PACE);
+  }
+}
+
+/** Where a frame has its newest trade first, rows keep the order of the frames. */
+function notAsSent(ledger: Ledger, exchange: string, read: readonly ReadRow[]): ReadRow[] {
+  const place = new Map(ledger.sent(exchange, 'trade').map(({ symbol, id }, i) => [`${symbol} ${id}`, i]));
+  const last = new Map<string, number>();
+  return read.filter(({ symbol, trade_id }) => {
+    const at = place.get(`${symbol} ${trade_id}`) ?? -1;
+    const behind = at < (last.get(symbol) ?? -1);
+    last.set(symbol, at);
+    return behind;
+  });
+}
+
+test('eleven exchanges at once, over closed, announced and cut connections: every trade once, and no loss untold', async () => {
+  run = await startRun(
+    ['--exchanges', EXCHANGES.join(','), '--symbols', '40', '--rate', '500'],
+    (simulator) => firstCodes(simulator, CODES, 'ticker,trade'),
+  );
+  const { simulator } = run;
+  const all = EXCHANGES.length * 2 * CODES;
+  await subscribed(run, all);
+  await endSockets('close');
+  await subscribed(run, all);
+  await Bun.sleep(3000);
+  const rotatedAt = Date.now();
+  for (const exchange of ANNOUNCING) await simulator.do({ do: 'rotate', exchange, afterMs: 6000 });
+  await Bun.sleep(9000);
+  const cutAt = Date.now();
+  await endSockets('cut');
+  await subscribed(run, all);
+  await Bun.sleep(2000);
+  await simulator.do({ do: 'rate', rowsPerS: 0 });
+  await Bun.sleep(1000);
+  expect(await run.collector.stop()).toBe(0);
+
+  const [ledger, trades, tickers, events] = await Promise.all([
+    run.ledger(),
+    run.rows('trade'),
+    run.rows('ticker'),
+    run.events(),
+  ]);
+  ledger.assertNoViolations();
+  const codes = new Map(
+    [...trades, ...tickers].map(({ exchange, symbol, code }) => [`${exchange} ${symbol}`, code]),
+  );
+  const of = (rows: readonly ReadRow[], id: string) => rows.filter(({ exchange }) => exchange === id);
+  const found = EXCHANGES.map((exchange) => {
+    const { missing, disordered, ...wrong } = compareTrades(ledger, exchange, of(trades, exchange));
+    const outOfOrder = protocols[exchange]?.newestFirst
+      ? notAsSent(ledger, exchange, of(trades, exchange))
+      : disordered;
+    const swallowed = ledger.unsent(exchange);
+    return {
+      exchange,
+      ...Object.fromEntries(Object.entries(wrong).map(([name, rows]) => [name, rows.length])),
+      outOfOrder: outOfOrder.length,
+      lostUncut: missing.filter(({ at }) => at < cutAt).length,
+      lostUntold: outsideGaps(missing, events, codes).length,
+      swallowedUntold: outsideGaps(swallowed, events, codes).length,
+      swallowedInRotation: ANNOUNCING.includes(exchange)
+        ? swallowed.filter(({ at }) => at >= rotatedAt && at < cutAt).length
+        : 0,
+    };
+  });
+  expect(new Set(trades.map(({ exchange }) => exchange)).size).toBe(EXCHANGES.length);
+  expect(new Set(tickers.map(({ exchange, code }) => `${exchange} ${code}`)).size).toBe(
+    EXCHANGES.length * CODES,
+  );
+  const tickersFound = EXCHANGES.map((exchange) => {
+    const sent = ledger.sent(exchange, 'ticker');
+    const closes = new Set(sent.map(({ symbol, price }) => `${symbol} ${price}`));
+    const read = of(tickers, exchange);
+    const got = new Set(read.map(({ symbol, close }) => `${symbol} ${close}`));
+    const lost = sent.filter(({ symbol, price }) => !got.has(`${symbol} ${price}`));
+    return {
+      exchange,
+      foreign: read.filter(({ symbol, close }) => !closes.has(`${symbol} ${close}`)).length,
+      lostUncut: lost.filter(({ at }) => at < cutAt).length,
+      lostUntold: outsideGaps(lost, events, codes).length,
+    };
+  });
+  expect(tickersFound).toEqual(
+    EXCHANGES.map((exchange) => ({ exchange, foreign: 0, lostUncut: 0, lostUntold: 0 })),
+  );
+  const filled = ledger.trades('kraken').filter(({ snapshot, at }) => snapshot && at > cutAt);
+  console.log(
+    'snapshot trades of kraken',
+    filled.length,
+    'missing',
+    EXCHANGES.map(
+      (e) => `${e} ${compareTrades(ledger, e, of(trades, e)).missing.length}/${ledger.unsent(e).length}`,
+    ).join(' '),
+  );
+  const none = { foreign: 0, repeated: 0, outOfOrder: 0, altered: 0 };
+  expect(found).toEqual(
+    EXCHANGES.map((exchange) => ({
+      exchange,
+      ...none,
+      lostUncut: 0,
+      lostUntold: 0,
+      swallowedUntold: 0,
+      swallowedInRotation: 0,
+    })),
+  );
+});
