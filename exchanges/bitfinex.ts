@@ -255,7 +255,7 @@ function trades(told: RecentIds, market: Market, rows: Values, at: Micros, emit:
   if (rows.length === 0) emit({ kind: 'alive' });
   for (let i = 0; i < rows.length; i++) {
     const row: unknown = rows[i];
-    if (Array.isArray(row)) tell(told, row, trade(row, market, 'SNAPSHOT', at), emit);
+    if (Array.isArray(row)) tell(told, row, trade(row, market, 'SNAPSHOT', at), emit, i);
     else emit({ kind: 'reject', reason: 'trade is not an array', row: i });
   }
 }
@@ -269,9 +269,9 @@ function execution({ type, told }: Socket, market: Market, frame: Values, at: Mi
   tell(told, row, trade(row, market, 'REALTIME', at), emit);
 }
 
-function tell(told: RecentIds, row: Values, deal: Trade, emit: Emit): void {
+function tell(told: RecentIds, row: Values, deal: Trade, emit: Emit, index?: number): void {
   if (deal.price > 0 && deal.volume > 0) told.add(row[0]);
-  emit(deal);
+  emit(deal, index);
 }
 
 /**

@@ -241,17 +241,20 @@ function trade(value: unknown, row: number, markets: Markets, receivedAt: Micros
   if (!isObject(value) || !market) return emit({ kind: 'reject', reason: 's is not a market', row });
   const price = decimal(value.p);
   const volume = decimal(value.v);
-  emit({
-    kind: 'trade',
-    market,
-    timestamp: timeOf(value.T),
-    received_at: receivedAt,
-    stream_type: 'REALTIME',
-    trade_id: idOf(value.i),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
-    side: sideOf(value.S, 'Buy', 'Sell'),
-  });
+  emit(
+    {
+      kind: 'trade',
+      market,
+      timestamp: timeOf(value.T),
+      received_at: receivedAt,
+      stream_type: 'REALTIME',
+      trade_id: idOf(value.i),
+      fills: 1,
+      price,
+      volume,
+      amount: price * volume,
+      side: sideOf(value.S, 'Buy', 'Sell'),
+    },
+    row,
+  );
 }

@@ -196,19 +196,22 @@ function trades(tick: JsonObject, text: string, market: Market, receivedAt: Micr
     }
     const price = number(value.price);
     const volume = number(value.amount);
-    emit({
-      kind: 'trade',
-      market,
-      timestamp: timeOf(value.ts),
-      received_at: receivedAt,
-      stream_type: 'REALTIME',
-      trade_id: tradeId(value, text, cursor),
-      fills: 1,
-      price,
-      volume,
-      amount: price * volume,
-      side: sideOf(value.direction, 'buy', 'sell'),
-    });
+    emit(
+      {
+        kind: 'trade',
+        market,
+        timestamp: timeOf(value.ts),
+        received_at: receivedAt,
+        stream_type: 'REALTIME',
+        trade_id: tradeId(value, text, cursor),
+        fills: 1,
+        price,
+        volume,
+        amount: price * volume,
+        side: sideOf(value.direction, 'buy', 'sell'),
+      },
+      row,
+    );
   }
 }
 

@@ -151,6 +151,7 @@ function read(frame: JsonObject, receivedAt: Micros, type: RequestType, markets:
       isObject(element)
         ? trade(element, market, receivedAt, streamType)
         : { kind: 'reject', reason: 'not an object', row },
+      row,
     );
   }
 }

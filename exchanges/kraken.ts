@@ -176,8 +176,7 @@ function rows(frame: JsonObject, type: RequestType, markets: Markets, receivedAt
     const symbol = isObject(row) ? row.symbol : undefined;
     const market = typeof symbol === 'string' ? markets.get(symbol) : undefined;
     if (!isObject(row) || !market) emit(stranger(symbol, i));
-    else if (type === 'trade') trade(row, market, streamType, receivedAt, emit);
-    else ticker(row, market, streamType, receivedAt, emit);
+    else emit((type === 'trade' ? trade : ticker)(row, market, streamType, receivedAt), i);
   }
 }
 
@@ -208,16 +207,10 @@ function tickerTime(value: unknown, receivedAt: Micros): Micros {
  * vwap is rounded, so volume × vwap is no quote volume. change_pct is in percent. A pair
  * without a last price has no row.
  */
-function ticker(
-  row: JsonObject,
-  market: Market,
-  streamType: StreamType,
-  receivedAt: Micros,
-  emit: Emit,
-): void {
-  if (row.last === null) return emit({ kind: 'alive' });
+function ticker(row: JsonObject, market: Market, streamType: StreamType, receivedAt: Micros): Event {
+  if (row.last === null) return { kind: 'alive' };
   const percent = optionalNumber(row.change_pct);
-  emit({
+  return {
     kind: 'ticker',
     market,
     timestamp: tickerTime(row.timestamp, receivedAt),
@@ -236,7 +229,7 @@ function ticker(
     bid_size: quoted(row.bid_qty),
     ask: quoted(row.ask),
     ask_size: quoted(row.ask_qty),
-  });
+  };
 }
 
 /**
@@ -245,16 +238,10 @@ function ticker(
  *  "ord_type":"market","trade_id":0,"timestamp":"2022-12-25T09:30:59.123456Z"}]}
  * One frame may hold trades of several takers and symbols. side is the taker's.
  */
-function trade(
-  row: JsonObject,
-  market: Market,
-  streamType: StreamType,
-  receivedAt: Micros,
-  emit: Emit,
-): void {
+function trade(row: JsonObject, market: Market, streamType: StreamType, receivedAt: Micros): Event {
   const price = number(row.price);
   const volume = number(row.qty);
-  emit({
+  return {
     kind: 'trade',
     market,
     timestamp: timeOfIso(row.timestamp),
@@ -266,5 +253,5 @@ function trade(
     volume,
     amount: price * volume,
     side: sideOf(row.side, 'buy', 'sell'),
-  });
+  };
 }

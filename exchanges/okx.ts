@@ -1,4 +1,4 @@
-import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
+import type { Emit, Event, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, listing, type Markets } from '../src/core/market/markets.ts';
@@ -128,8 +128,7 @@ function read(
     const market =
       isObject(value) && typeof value.instId === 'string' ? markets.get(value.instId) : undefined;
     if (!isObject(value) || !market) emit({ kind: 'reject', reason: 'instId is not a market', row });
-    else if (type === 'ticker') ticker(value, market, receivedAt, emit);
-    else trade(value, market, receivedAt, emit);
+    else emit(type === 'ticker' ? ticker(value, market, receivedAt) : trade(value, market, receivedAt), row);
   }
 }
 
@@ -185,11 +184,11 @@ function settle(asked: Asked, id: unknown, symbols: readonly string[]): void {
  *  "vol24h":"113886.022388","ts":"1758682068249"}]}
  * On spot vol24h counts base units and volCcy24h quote units; on derivatives it is the other way round.
  */
-function ticker(value: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+function ticker(value: JsonObject, market: Market, receivedAt: Micros): Event {
   const close = decimal(value.last);
   const open = optionalDecimal(value.open24h);
   const change = changeOf(close, null, open);
-  emit({
+  return {
     kind: 'ticker',
     market,
     timestamp: timeOfDigits(value.ts),
@@ -208,7 +207,7 @@ function ticker(value: JsonObject, market: Market, receivedAt: Micros, emit: Emi
     bid_size: optionalDecimal(value.bidSz),
     ask: optionalDecimal(value.askPx),
     ask_size: optionalDecimal(value.askSz),
-  });
+  };
 }
 
 /**
@@ -217,10 +216,10 @@ function ticker(value: JsonObject, market: Market, receivedAt: Micros, emit: Emi
  *  "sz":"0.000011","side":"sell","ts":"1791369376364","count":"1","source":"0","seqId":82083114838}]}
  * The fills of one taker order at one price are one trade of `count` ids, of which tradeId is the last.
  */
-function trade(value: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+function trade(value: JsonObject, market: Market, receivedAt: Micros): Event {
   const price = decimal(value.px);
   const volume = decimal(value.sz);
-  emit({
+  return {
     kind: 'trade',
     market,
     timestamp: timeOfDigits(value.ts),
@@ -232,7 +231,7 @@ function trade(value: JsonObject, market: Market, receivedAt: Micros, emit: Emit
     volume,
     amount: price * volume,
     side: sideOf(value.side, 'buy', 'sell'),
-  });
+  };
 }
 
 const DIGITS = /^\d+$/;

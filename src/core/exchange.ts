@@ -53,7 +53,8 @@ export type Event =
   /** The exchange will end or reset this socket: a new one takes over. */
   | { readonly kind: 'restart'; readonly reason: string };
 
-export type Emit = (event: Event) => void;
+/** @param row index of the element, where the frame holds an array of rows */
+export type Emit = (event: Event, row?: number) => void;
 
 /** The state of one socket: channel ids, request ids. A new socket gets a new session. */
 export interface Session {

@@ -234,7 +234,7 @@ describe('schemas', () => {
 });
 
 interface DeadLetter {
-  readonly raw_context: { readonly frame_base64: string; readonly truncated: boolean };
+  readonly meta: { readonly raw_context: { readonly frame_base64: string; readonly truncated: boolean } };
 }
 
 function streamsOf(simulator: Simulator): string[] {
@@ -301,7 +301,7 @@ describe('under way', () => {
       await received(simulator, simulator.ledger.trades('upbit').length + 300);
       const letters = await readTopic<DeadLetter>({ bootstrap: kafka.bootstrap, topic: 'ws.dlq', until: 2 });
       const frames = letters.flatMap(({ value }) =>
-        value ? [Buffer.from(value.raw_context.frame_base64, 'base64').toString()] : [],
+        value ? [Buffer.from(value.meta.raw_context.frame_base64, 'base64').toString()] : [],
       );
       expect(frames[0]).toBe('{"type":"trade","code":"KRW-');
       expect(frames[1]).toContain(`"code":"${symbol}"`);

@@ -161,7 +161,7 @@ describe('the way of the data', () => {
     expect(rejected.map(({ number, row }) => [number, row])).toEqual([
       [2, null],
       [1, null],
-      [3, 0],
+      [3, null],
     ]);
     expect([stats.frames, stats.parsed, stats.failed, stats.rejected]).toEqual([5, 2, 3, 3]);
   });

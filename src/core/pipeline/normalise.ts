@@ -29,7 +29,6 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   let text = '';
   let number = 0;
   let arrivedAt = chunk.at;
-  let rowInFrame = 0;
   let sound = true;
 
   function reject(reason: string, row: number | null): void {
@@ -37,19 +36,17 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
     rejected({ socket, reason, row, frame: text, receivedAt: arrivedAt, number });
   }
 
-  function emit(event: Event): void {
+  function emit(event: Event, row?: number): void {
     switch (event.kind) {
       case 'ticker':
       case 'trade': {
         const wrong = flaw(event);
         if (wrong === null) rows.push(event);
-        else reject(wrong, rowInFrame);
-        rowInFrame++;
+        else reject(wrong, row ?? null);
         return;
       }
       case 'reject':
         reject(event.reason, event.row);
-        if (event.row !== null) rowInFrame++;
         return;
       default:
         socket.control(event);
@@ -60,7 +57,6 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
     text = texts[i] as string;
     number = numbers[i] as number;
     arrivedAt = receivedAt[i] as number;
-    rowInFrame = 0;
     sound = true;
     try {
       session.read(text, arrivedAt, emit);
