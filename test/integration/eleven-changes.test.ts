@@ -1,0 +1,236 @@
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
+import { firstCodes, type Run, startRun, subscribed, subscriptions } from './eleven-parts.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(120_000);
+
+let run: Run | null = null;
+afterEach(async () => {
+  await run?.end();
+  run = null;
+});
+
+/** Waits until what `look` returns is `wanted`. */
+async function becomes(look: () => Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await look())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not in time`);
+    await Bun.sleep(300);
+  }
+}
+
+test('700 codes at 200 a socket: where 100 leave and 100 others join, exactly those move', async () => {
+  run = await startRun(['--exchanges', 'bybit', '--symbols', '800', '--rate', '200'], (simulator) => [
+    ...firstCodes(simulator, 1, 'trade'),
+    '--set',
+    'exchanges.bybit.codes_per_socket=200',
+  ]);
+  const { simulator } = run;
+  const symbols = simulator.exchanges.bybit?.symbols ?? [];
+  const target = { exchange: 'bybit', region: 'asia', request_type: 'trade' };
+  const command = { type: 'command', action: 'connect_and_subscribe', target };
+  await subscribed(run, 1);
+  const before = symbols.slice(0, 700);
+  expect(await run.command({ ...command, symbols: before })).toMatchObject({ outcome: 'accepted' });
+  await subscribed(run, 700);
+  const first = subscriptions(await run.ledger());
+  const sizes = [...Map.groupBy(first, ({ socket }) => socket).values()].map((own) => own.length);
+  expect(sizes.toSorted((a, b) => b - a)).toEqual([200, 200, 200, 100]);
+
+  await simulator.do({ do: 'clear' });
+  const leaving = before.filter((_, i) => i > 0 && i % 7 === 3);
+  expect(leaving).toHaveLength(100);
+  const joining = symbols.slice(700, 800);
+  const after = [...before.filter((symbol) => !leaving.includes(symbol)), ...joining];
+  expect(await run.command({ ...command, symbols: after })).toMatchObject({ outcome: 'accepted' });
+  const moved = async (what: 'subscribe' | 'unsubscribe') => (await run?.ledger())?.of(what) ?? [];
+  await becomes(
+    async () => (await moved('subscribe')).length >= 100 && (await moved('unsubscribe')).length >= 100,
+    'the codes moved',
+  );
+  await Bun.sleep(2000);
+  const names = (entries: readonly { readonly symbol: string }[]) =>
+    entries.map(({ symbol }) => symbol).toSorted();
+  expect(names(await moved('subscribe'))).toEqual(joining.toSorted());
+  expect(names(await moved('unsubscribe'))).toEqual(leaving.toSorted());
+  const ledger = await run.ledger();
+  expect(ledger.of('open').length + ledger.of('close').length).toBe(0);
+  ledger.assertNoViolations();
+  expect(await run.collector.stop()).toBe(0);
+});
+
+test('holes in consecutive ids are reported as they are, with their first and last id', async () => {
+  const ids = ['binance', 'coinbase', 'kraken', 'okx'];
+  run = await startRun(['--exchanges', ids.join(','), '--symbols', '10', '--rate', '120'], (simulator) =>
+    firstCodes(simulator, 5, 'trade'),
+  );
+  const { simulator } = run;
+  await subscribed(run, ids.length * 5);
+  await Bun.sleep(3000);
+  for (const exchange of ids) {
+    for (const n of [0, 1]) {
+      const symbol = simulator.exchanges[exchange]?.symbols[n] ?? '';
+      await simulator.do({ do: 'hole', exchange, symbol, count: 2 + n });
+    }
+  }
+  await becomes(
+    async () => ((await run?.events()) ?? []).filter(({ gap }) => gap?.cause === 'missing_ids').length >= 8,
+    'the holes were told',
+    40_000,
+  );
+  expect(await run.collector.stop()).toBe(0);
+  const [ledger, events, rows] = await Promise.all([run.ledger(), run.events(), run.rows('trade')]);
+  const codes = new Map(rows.map(({ exchange, symbol, code }) => [`${exchange} ${symbol}`, code]));
+  const injected = ledger
+    .of('hole')
+    .map(
+      ({ exchange, symbol, first, last }) =>
+        `${exchange} ${codes.get(`${exchange} ${symbol}`)} ${first} ${last}`,
+    );
+  const reported = events.flatMap(({ gap, target }) =>
+    gap?.cause === 'missing_ids'
+      ? [`${target?.exchange} ${gap.codes} ${gap.first_missing_id} ${gap.last_missing_id}`]
+      : [],
+  );
+  expect(injected).toHaveLength(8);
+  expect(reported.toSorted()).toEqual(injected.toSorted());
+});
+
+// Upbit, Bithumb and Binance refuse no single code: they are silent about it.
+test('every refused code is told once, in the words of the exchange, and its neighbours flow', async () => {
+  const ids = ['coinone', 'korbit', 'bybit', 'okx', 'huobi', 'coinbase', 'kraken', 'bitfinex'];
+  const refused = (symbols: readonly string[]) => [symbols[1] ?? '', symbols[4] ?? ''];
+  run = await startRun(
+    ['--exchanges', ids.join(','), '--symbols', '12', '--rate', '400'],
+    (simulator) => firstCodes(simulator, 8, 'trade'),
+    async (simulator) => {
+      for (const exchange of ids) {
+        for (const symbol of refused(simulator.exchanges[exchange]?.symbols ?? []))
+          await simulator.do({ do: 'refuse', exchange, symbol });
+      }
+    },
+  );
+  const { simulator } = run;
+  await subscribed(run, ids.length * 6);
+  await Bun.sleep(12_000);
+  expect(await run.collector.stop()).toBe(0);
+  const [events, errors, rows, ledger] = await Promise.all([
+    run.events(),
+    run.json('ws.error'),
+    run.rows('trade'),
+    run.ledger(),
+  ]);
+  ledger.assertNoViolations();
+  type Told = { exchange: string; symbol: string; words: string };
+  const told: Told[] = events.flatMap(({ target, detail, reason }) =>
+    ((detail?.refused ?? []) as { symbol: string }[]).map(({ symbol }) => ({
+      exchange: target?.exchange ?? '',
+      symbol,
+      words: reason ?? '',
+    })),
+  );
+  const erred = errors.flatMap((message) => {
+    const { target, error, meta } = message as {
+      target: { exchange: string } | null;
+      error: { error_code: string; error_message: { message: string } };
+      meta: { raw_context: { symbol?: string } };
+    };
+    if (error.error_code !== 'subscription_refused') return [];
+    return [
+      { exchange: target?.exchange, symbol: meta.raw_context.symbol, words: error.error_message.message },
+    ];
+  });
+  const name = ({ exchange, symbol }: { exchange?: string | undefined; symbol?: string | undefined }) =>
+    `${exchange} ${symbol}`;
+  const expected = ids.flatMap((exchange) =>
+    refused(simulator.exchanges[exchange]?.symbols ?? []).map((symbol) => `${exchange} ${symbol}`),
+  );
+  expect(told.map(name).toSorted()).toEqual(expected.toSorted());
+  expect(erred.map(name).toSorted()).toEqual(expected.toSorted());
+  for (const { words } of [...told, ...erred]) expect(words).not.toBe('');
+  for (const exchange of ids) {
+    const symbols = (simulator.exchanges[exchange]?.symbols ?? []).slice(0, 8);
+    const flowing = new Set(rows.filter((row) => row.exchange === exchange).map(({ symbol }) => symbol));
+    expect([...flowing].toSorted()).toEqual(
+      symbols.filter((symbol) => !refused(symbols).includes(symbol)).toSorted(),
+    );
+  }
+});
+
+test('a market that is listed joins `*` within a refresh, one that is gone leaves it, and an empty list empties nothing', async () => {
+  run = await startRun(['--exchanges', 'upbit,kraken', '--symbols', '6', '--rate', '100'], () => [
+    ...['--exchange', 'upbit', '--type', 'trade', '--symbols', '*'],
+    ...['--exchange', 'kraken', '--type', 'trade', '--symbols', '*'],
+    ...['--set', 'markets.refresh_ms=1000'],
+  ]);
+  const { simulator } = run;
+  await subscribed(run, 12);
+  const now = async (exchange: string) =>
+    run === null
+      ? []
+      : subscriptions(await run.ledger())
+          .filter((one) => one.exchange === exchange)
+          .map(({ symbol }) => symbol);
+  await simulator.do({ do: 'list', exchange: 'upbit', base: 'NEWCOIN', quote: 'KRW' });
+  await simulator.do({ do: 'list', exchange: 'kraken', base: 'NEWCOIN', quote: 'USD' });
+  await becomes(async () => (await now('upbit')).includes('KRW-NEWCOIN'), 'upbit has the new market', 4000);
+  await becomes(async () => (await now('kraken')).includes('NEWCOIN/USD'), 'kraken has the new market', 4000);
+  const joined = await run.event(
+    ({ target, detail }) =>
+      target?.exchange === 'upbit' &&
+      JSON.stringify((detail?.markets as { joined?: unknown } | undefined)?.joined ?? '').includes('NEWCOIN'),
+  );
+  expect(joined.kind).toBe('state');
+  const gone = simulator.exchanges.upbit?.symbols[5] ?? '';
+  await simulator.do({ do: 'delist', exchange: 'upbit', symbol: gone });
+  await run.event(
+    ({ target, detail }) =>
+      target?.exchange === 'upbit' &&
+      JSON.stringify((detail?.markets as { left?: unknown } | undefined)?.left ?? '').includes(gone),
+  );
+
+  await simulator.do({ do: 'rest', exchange: 'upbit', status: 200, body: '[]' });
+  await simulator.do({ do: 'clear' });
+  await becomes(
+    async () => ((await run?.ledger())?.of('rest', 'upbit') ?? []).length >= 2,
+    'the list was read',
+  );
+  await Bun.sleep(1500);
+  const ledger = await run.ledger();
+  expect(ledger.of('close', 'upbit')).toEqual([]);
+  expect(ledger.of('unsubscribe', 'upbit')).toEqual([]);
+  expect(ledger.of('received', 'upbit').filter(({ text }) => text.includes('type'))).toEqual([]);
+  expect(await run.collector.stop()).toBe(0);
+});
+
+test('a flood of garbage is counted, sampled in ws.dlq with the count left out, and hurts no neighbour', async () => {
+  run = await startRun(
+    ['--exchanges', 'upbit,bitfinex,huobi', '--symbols', '6', '--rate', '200'],
+    (simulator) => firstCodes(simulator, 4, 'trade'),
+  );
+  const { simulator } = run;
+  await subscribed(run, 12);
+  const FRAMES = 300;
+  const kinds = ['text', 'truncated', 'bytes', 'number'];
+  for (let i = 0; i < FRAMES; i++) {
+    for (const exchange of ['upbit', 'bitfinex', 'huobi'])
+      await simulator.do({ do: 'garbage', exchange, kind: kinds[i % kinds.length] ?? 'text' });
+  }
+  await Bun.sleep(2000);
+  expect(await run.collector.stop()).toBe(0);
+  const letters = (await run.json('ws.dlq')) as unknown as {
+    target: { exchange: string } | null;
+    meta: { raw_context: { suppressed?: number } };
+  }[];
+  const ledger = await run.ledger();
+  for (const exchange of ['upbit', 'bitfinex', 'huobi']) {
+    const own = letters.filter(({ target }) => target?.exchange === exchange);
+    const left = own.reduce((sum, { meta }) => sum + (meta.raw_context.suppressed ?? 0), 0);
+    const faults = ledger.of('fault', exchange).length;
+    expect({ exchange, all: own.length + left }).toEqual({ exchange, all: faults });
+    expect(own.length).toBeLessThan(faults);
+  }
+  const rows = await run.rows('trade');
+  expect(rows.length).toBeGreaterThan(100);
+  expect(ledger.of('close').filter(({ by }) => by === 'server')).toEqual([]);
+});
