@@ -1,8 +1,9 @@
 import { systemClock } from '../common/clock.ts';
 import { describe, EXIT, type ExitCode, Fault } from '../common/errors.ts';
 import { createLog, type Log } from '../common/log.ts';
-import { type Collector, startCollector } from '../config/container.ts';
+import { startCollector } from '../config/container.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Leftover } from '../infra/messaging.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
 import { LiveView } from './live-view.ts';
@@ -38,13 +39,18 @@ async function collect(settings: Settings): Promise<ExitCode> {
   const pretty = settings.log.format === 'text' || (settings.log.format === 'auto' && view.interactive);
   const log = createLog(settings.log.level, pretty, pretty ? view : undefined);
   const signal = firstSignal(log);
-  const collector = await startOrSignal(settings, log, signal);
-  if (collector === null) return EXIT.ok;
-  view.start(collector);
+  let stop: () => Promise<Leftover> = async () => ({ undelivered: 0, messages: 0 });
+  const started = startCollector(settings, log, (how) => {
+    stop = how;
+  });
+  // A signal while services are still being waited for ends the wait.
+  const collector = await Promise.race([started, signal.then(() => null)]);
+  if (collector === null) started.catch(() => {});
+  else view.start(collector);
   const name = await signal;
   view.stop();
   log.info({ phase: 'stop', signal: name }, 'stopping: sockets close, rows in hand are delivered');
-  const { undelivered, messages } = await collector.stop();
+  const { undelivered, messages } = await stop();
   if (messages === 0) {
     log.info({ phase: 'stop' }, 'stopped, everything received is acknowledged');
     return EXIT.ok;
@@ -55,18 +61,6 @@ async function collect(settings: Settings): Promise<ExitCode> {
     `${undelivered} rows (${messages} messages in all) were not acknowledged within ${settings.shutdown.timeout_ms} ms.`,
     'Look after the broker; a longer shutdown.timeout_ms waits longer.',
   );
-}
-
-/** A signal while services are still being waited for ends the wait. */
-async function startOrSignal(
-  settings: Settings,
-  log: Log,
-  signal: Promise<string>,
-): Promise<Collector | null> {
-  const started = startCollector(settings, log);
-  const first = await Promise.race([started, signal.then(() => null)]);
-  if (first === null) started.catch(() => {});
-  return first;
 }
 
 /** `bun run` passes on a signal that the terminal has sent to us as well: both are one. */

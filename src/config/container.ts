@@ -45,10 +45,15 @@ const LAST_FLUSH_MS = 1500;
 
 /**
  * The composition root: everything is made here, handed what it needs, and started in order.
+ * @param onStreams told how to stop as soon as streams may run, which is before the start is complete
  * @throws Fault with the exit code of whatever is not as it must be; streams that ran by then are stopped, their rows
  * delivered
  */
-export async function startCollector(settings: Settings, log: Log): Promise<Collector> {
+export async function startCollector(
+  settings: Settings,
+  log: Log,
+  onStreams: (stop: () => Promise<Leftover>) => void = () => {},
+): Promise<Collector> {
   const clock = systemClock;
   const drivers = chooseDrivers(settings);
   const exchanges = enabledExchanges(EXCHANGES, settings);
@@ -149,6 +154,7 @@ export async function startCollector(settings: Settings, log: Log): Promise<Coll
   });
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
   observation.start();
+  onStreams(stop);
   try {
     await orchestrator.start();
     await control.start();

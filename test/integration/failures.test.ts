@@ -297,14 +297,16 @@ describe('under way', () => {
       await received(simulator, 100);
       await simulator.do({ do: 'garbage', exchange: 'upbit', kind: 'truncated' });
       await simulator.do({ do: 'nan', exchange: 'upbit', type: 'trade', symbol });
-      await simulator.do({ do: 'big', exchange: 'upbit' });
+      await simulator.do({ do: 'big', exchange: 'upbit', broken: true });
       await received(simulator, simulator.ledger.trades('upbit').length + 300);
-      const letters = await readTopic<DeadLetter>({ bootstrap: kafka.bootstrap, topic: 'ws.dlq', until: 2 });
+      const letters = await readTopic<DeadLetter>({ bootstrap: kafka.bootstrap, topic: 'ws.dlq', until: 3 });
       const frames = letters.flatMap(({ value }) =>
         value ? [Buffer.from(value.meta.raw_context.frame_base64, 'base64').toString()] : [],
       );
       expect(frames[0]).toBe('{"type":"trade","code":"KRW-');
       expect(frames[1]).toContain(`"code":"${symbol}"`);
+      expect(frames[2]).toStartWith('{"pad":"xxx');
+      expect(letters.map(({ value }) => value?.meta.raw_context.truncated)).toEqual([false, false, true]);
       await endAndCompare(program, simulator);
       expect(simulator.ledger.of('open')).toHaveLength(1);
     } finally {

@@ -28,8 +28,8 @@ export type Command =
   | { readonly do: 'unmute'; readonly exchange: string }
   /** One frame that is no data: see `garbage.ts` for the kinds. */
   | ({ readonly do: 'garbage'; readonly kind?: string } & Which)
-  /** A frame of `bytes` (5,000,000). */
-  | ({ readonly do: 'big'; readonly bytes?: number } & Which)
+  /** A frame of `bytes` (5,000,000), one that ends too early where `broken`. */
+  | ({ readonly do: 'big'; readonly bytes?: number; readonly broken?: boolean } & Which)
   /** A gzip member that inflates to `bytes` (256 MiB). */
   | ({ readonly do: 'bomb'; readonly bytes?: number } & Which)
   /** A data frame whose price is not a number. */

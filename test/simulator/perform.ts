@@ -150,7 +150,8 @@ function sendFault(socket: SimSocket, command: Extract<Command, { do: 'garbage' 
 
 function faultyFrame(command: Extract<Command, { do: 'garbage' | 'big' | 'bomb' }>): string | Uint8Array {
   if (command.do === 'garbage') return garbage(command.kind ?? 'text');
-  if (command.do === 'big') return bigText(command.bytes ?? 5_000_000);
+  if (command.do === 'big')
+    return bigText(command.bytes ?? 5_000_000).slice(0, command.broken ? -1 : undefined);
   return gzipBomb(command.bytes ?? 256 * 1024 * 1024);
 }
 
