@@ -360,6 +360,18 @@ describe('under way', () => {
 });
 
 describe('the end', () => {
+  test('a signal while a service is waited for ends the wait, with 0', async () => {
+    const env = { KAFKA_BOOTSTRAP_SERVERS: NOBODY };
+    const argv = ['run', '--set', 'http.port=0', '--set', 'messaging.use_avro=false'];
+    const program = start(argv, env);
+    await program.said('Kafka client');
+    const asked = Date.now();
+    program.kill('SIGTERM');
+    const { code, err } = await program.ended;
+    expect({ code, complaints: complaints(err) }).toEqual({ code: 0, complaints: [] });
+    expect(Date.now() - asked).toBeLessThan(3000);
+  });
+
   test('a second signal ends at once, with 69', async () => {
     const broker = await startKafka();
     const simulator = await startSimulator({ exchanges: ['upbit'], symbols: 3, rowsPerS: 100, seed: 10 });
