@@ -175,7 +175,7 @@ describe('a service that is not there at start', () => {
       argv: ['run', ...FAST, '--set', 'messaging.use_avro=false'],
       env: { KAFKA_BOOTSTRAP_SERVERS: NOBODY },
       code: 69,
-      says: ['broker_unavailable', NOBODY, 'kafka.bootstrap_servers'],
+      says: ['broker_unavailable', NOBODY, 'within 1500 ms', 'kafka.bootstrap_servers'],
     },
     registry: {
       argv: ['run', ...FAST],

@@ -184,7 +184,7 @@ export class BrokerLink {
         throw new Fault(
           'broker_unavailable',
           String(options['bootstrap.servers'] ?? 'embedded broker'),
-          `No Kafka broker answered within ${Math.round(timeoutMs / 1000)} s (${messageOf(error)}).`,
+          `No Kafka broker answered within ${timeoutMs} ms (${messageOf(error)}).`,
           'Check kafka.bootstrap_servers, the network, and the security settings in kafka.options.',
           error,
         );

@@ -129,7 +129,7 @@ class Reader implements RecordConsumer {
         );
       });
     } catch (error) {
-      const what = `No Kafka broker answered within ${Math.round(startupTimeoutMs / 1000)} s (${messageOf(error)}).`;
+      const what = `No Kafka broker answered within ${startupTimeoutMs} ms (${messageOf(error)}).`;
       throw new Fault('broker_unavailable', bootstrapServers, what, 'Check kafka.bootstrap_servers.', error);
     }
     this.#client.setDefaultConsumeTimeout(POLL_MS);
