@@ -148,6 +148,29 @@ describe('the way of the data', () => {
     expect(batches.flatMap(({ rows }) => rows.map((row) => row.kind === 'ticker' && row.close))).toEqual([2]);
   });
 
+  test('a ticker that each of two sockets brings on its own wrong side of a takeover counts once', async () => {
+    const { pipeline, socket, clock, batches } = rig('ticker');
+    const old = pipeline.attach({ ...socket(), primaryAt: (at) => at < 10 });
+    const young = pipeline.attach({ ...socket(), primaryAt: (at) => at >= 10 });
+    const frame = (price: number) =>
+      tickerFrame('KRW-BTC', price).replace(/"timestamp":\d+/g, `"timestamp":${1_700_000_000_000 + price}`);
+    old.push(frame(1), 1);
+    young.push(frame(1), 2);
+    await settle();
+    young.push(frame(2), 9);
+    await settle();
+    old.push(frame(2), 11);
+    await settle();
+    young.push(frame(3), 12);
+    await settle();
+    old.push(frame(3), 13);
+    old.push(frame(2), 14);
+    await clock.advance(150);
+    expect(batches.flatMap(({ rows }) => rows.map((row) => row.kind === 'ticker' && row.close))).toEqual([
+      1, 2, 3,
+    ]);
+  });
+
   test('a bad frame is reported with its number and harms no neighbour', async () => {
     const { pipeline, socket, clock, batches, rejected, stats } = rig('trade');
     const sink = pipeline.attach(socket());

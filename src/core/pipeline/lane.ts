@@ -30,6 +30,12 @@ export class Lane implements Timed {
   lastEventAt: Micros = 0;
   lastReceivedAt: Micros = 0;
 
+  /** The socket of the latest ticker that counted, and its exchange time; merge's. */
+  tickerSocket = -1;
+  tickerAt: Micros = 0;
+  /** Exchange time of the latest ticker that came over a successor before it took over. */
+  tickerAheadAt: Micros = 0;
+
   /** Rows of the current chunk, and those of them that are no answer to a subscription; merge's. */
   inChunk = 0;
   liveInChunk = 0;

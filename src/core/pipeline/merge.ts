@@ -9,8 +9,8 @@ import type { StreamStats } from './stream-stats.ts';
 
 /**
  * All sockets of a stream → one sequence per code. Trades are deduplicated by id over reconnects and overlapping
- * sockets, and their ids watched where they are consecutive; tickers come from the primary socket only, as they
- * have no id to deduplicate by.
+ * sockets, and their ids watched where they are consecutive; tickers come from the primary socket, as they have no id
+ * to deduplicate by.
  * @param missing told of trades that never came, by their ids
  * @param dropped told of every row that goes no further
  */
@@ -25,7 +25,7 @@ export function merge(
   const touched: Lane[] = [];
 
   function admit(row: Row, lane: Lane, socket: SocketHandle, nowMs: number): boolean {
-    if (row.kind === 'ticker') return socket.primaryAt(row.received_at);
+    if (row.kind === 'ticker') return admitTicker(row, lane, socket);
     if (lane.seen && !lane.seen.add(row.trade_id)) return false;
     if (lane.watch?.see(Number(row.trade_id), row.fills, nowMs)) holes.opened(lane);
     return true;
@@ -65,4 +65,21 @@ export function merge(
       holes.close();
     },
   });
+}
+
+/**
+ * The primary socket's tickers count. One more does: what the successor brought before it took over, and the old
+ * socket only afterwards, would otherwise count on neither. Sockets are numbered in the order of their opening.
+ */
+function admitTicker(row: Row, lane: Lane, socket: SocketHandle): boolean {
+  if (socket.primaryAt(row.received_at)) {
+    lane.tickerSocket = socket.id;
+  } else if (socket.id > lane.tickerSocket) {
+    lane.tickerAheadAt = row.timestamp;
+    return false;
+  } else if (row.timestamp <= lane.tickerAt || row.timestamp > lane.tickerAheadAt) {
+    return false;
+  }
+  lane.tickerAt = row.timestamp;
+  return true;
 }
