@@ -5,8 +5,6 @@ import type { Settings } from './settings.ts';
 export interface Drivers {
   readonly messaging: 'kafka' | 'embedded' | 'stdout';
   readonly messagingReason: string;
-  /** True where somebody asked for this driver, so that nothing may replace it. */
-  readonly messagingAsked: boolean;
   readonly state: 'redis' | 'memory';
   readonly stateReason: string;
   readonly useAvro: boolean;
@@ -61,7 +59,6 @@ export function chooseDrivers(settings: Settings): Drivers {
       : servers
         ? 'kafka.bootstrap_servers is set'
         : 'no broker is set',
-    messagingAsked: messaging.driver !== null || servers,
     state: stateDriver,
     stateReason: state.driver ? 'state.driver' : hasRedis ? 'an address is set' : 'no Redis is set',
     useAvro,

@@ -45,8 +45,7 @@ export async function openMessaging(
       deps,
     );
   } catch (error) {
-    if (drivers.messagingAsked || !(error instanceof Fault) || error.code !== 'addon_unavailable')
-      throw error;
+    if (!(error instanceof Fault) || error.code !== 'addon_unavailable') throw error;
     log.warn(
       { phase: 'start', remedy: error.remedy },
       `${error.message} Rows go to standard output instead. To mend it: ${error.remedy}`,

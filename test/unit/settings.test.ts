@@ -241,13 +241,11 @@ describe('drivers', () => {
   test('unset ones follow their addresses', () => {
     expect(of()).toMatchObject({
       messaging: 'embedded',
-      messagingAsked: false,
       state: 'memory',
       useAvro: false,
     });
     expect(of(KAFKA, REGISTRY, REDIS)).toMatchObject({
       messaging: 'kafka',
-      messagingAsked: true,
       state: 'redis',
       useAvro: true,
     });
