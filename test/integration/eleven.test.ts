@@ -29,7 +29,12 @@ async function endSockets(how: 'close' | 'cut'): Promise<void> {
 
 /** Where a frame has its newest trade first, rows keep the order of the frames. */
 function notAsSent(ledger: Ledger, exchange: string, read: readonly ReadRow[]): ReadRow[] {
-  const place = new Map(ledger.sent(exchange, 'trade').map(({ symbol, id }, i) => [`${symbol} ${id}`, i]));
+  const place = new Map<string, number>();
+  for (const [i, { symbol, id }] of ledger.sent(exchange, 'trade').entries()) {
+    // A snapshot repeats what was sent before.
+    const key = `${symbol} ${id}`;
+    if (!place.has(key)) place.set(key, i);
+  }
   const last = new Map<string, number>();
   return read.filter(({ symbol, trade_id }) => {
     const at = place.get(`${symbol} ${trade_id}`) ?? -1;
