@@ -21,8 +21,9 @@ const GATHER_MS = 250;
 export class ActualState {
   readonly #deps: ActualStateDeps;
   readonly #written = new Map<string, ActualStream>();
-  #cancel: Cancel = () => {};
-  #soon = false;
+  #cancelRefresh: Cancel = () => {};
+  /** Null while no change waits to be written. */
+  #cancelSoon: Cancel | null = null;
   #stopped = false;
   #round: Promise<void> = Promise.resolve();
 
@@ -31,14 +32,16 @@ export class ActualState {
   }
 
   start(): void {
-    this.#after(REFRESH_MS);
+    this.#refreshLater();
   }
 
   /** Something changed: what is different is written shortly. */
   changed(): void {
-    if (this.#soon || this.#stopped) return;
-    this.#soon = true;
-    this.#after(GATHER_MS);
+    if (this.#cancelSoon || this.#stopped) return;
+    this.#cancelSoon = this.#deps.clock.after(GATHER_MS, () => {
+      this.#cancelSoon = null;
+      this.#queue(false);
+    });
   }
 
   /**
@@ -47,20 +50,23 @@ export class ActualState {
    */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancel();
+    this.#cancelRefresh();
+    this.#cancelSoon?.();
     await this.#round;
     const last = this.#deps.running().map((stream) => ({ ...stream, status: 'disconnected' as const }));
     await Promise.allSettled(last.map((stream) => this.#deps.store.write(stream)));
   }
 
-  #after(ms: number): void {
-    this.#cancel();
-    this.#cancel = this.#deps.clock.after(ms, () => {
-      const all = !this.#soon;
-      this.#soon = false;
-      this.#round = this.#round.then(() => this.#write(all));
-      if (!this.#stopped) this.#after(REFRESH_MS);
+  /** A timer of its own: streams that change all the time must not keep the others from being refreshed. */
+  #refreshLater(): void {
+    this.#cancelRefresh = this.#deps.clock.after(REFRESH_MS, () => {
+      this.#queue(true);
+      this.#refreshLater();
     });
+  }
+
+  #queue(all: boolean): void {
+    this.#round = this.#round.then(() => this.#write(all));
   }
 
   async #write(all: boolean): Promise<void> {

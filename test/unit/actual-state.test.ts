@@ -10,7 +10,7 @@ function stream(connectionId: string, symbols: string[], lastActive = 1): Actual
   return { target, status: 'connected', connectionId, createdAt: 1, lastActive, symbols };
 }
 
-function setUp() {
+function setUp(started = true) {
   const clock = new ManualClock();
   const { actual } = memoryStore(clock);
   const calls: string[] = [];
@@ -29,7 +29,7 @@ function setUp() {
     },
   };
   const keeper = new ActualState({ store: counted, clock, running: () => state.running });
-  keeper.start();
+  if (started) keeper.start();
   return { clock, actual, calls, state, keeper };
 }
 
@@ -86,4 +86,27 @@ test('at the stop what runs is marked, so that the next run knows since when it 
   expect(await actual.read(target)).toEqual({ ...stream('a', ['KRW-BTC'], 9), status: 'disconnected' });
   keeper.changed();
   expect(clock.pending).toBe(0);
+});
+
+test('a change told before the start is written as soon as any other', async () => {
+  const { clock, actual, state, keeper } = setUp(false);
+  state.running = [stream('a', ['KRW-BTC'])];
+  keeper.changed();
+  keeper.start();
+  keeper.changed();
+  await clock.advance(300);
+  expect((await actual.read(target))?.connectionId).toBe('a');
+});
+
+test('streams that change all the time do not put off the refresh of the others', async () => {
+  const { clock, actual, state, keeper } = setUp();
+  state.running = [stream('a', ['KRW-BTC'])];
+  keeper.changed();
+  await clock.advance(300);
+  state.running = [stream('a', ['KRW-BTC'], 2)];
+  for (let second = 0; second < 31; second++) {
+    keeper.changed();
+    await clock.advance(1000);
+  }
+  expect((await actual.read(target))?.lastActive).toBe(2);
 });
