@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTopic } from '../services/avro-consumer.ts';
 import { scratchDir } from '../services/scratch.ts';
@@ -66,7 +66,8 @@ export class Collector {
 
   static async start(form: Form, argv: readonly string[], env: Record<string, string>): Promise<Collector> {
     const program = form === 'source' ? [process.execPath, join(ROOT, 'index.ts')] : [BINARY];
-    const cwd = form === 'source' ? ROOT : await mkdtemp(join(scratchDir('empty'), '-'));
+    const cwd = form === 'source' ? ROOT : scratchDir('empty');
+    await mkdir(cwd, { recursive: true });
     const around = form === 'source' ? { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' } : {};
     const io = { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' } as const;
     return new Collector(Bun.spawn([...program, 'run', ...argv], { cwd, env: { ...around, ...env }, ...io }));
@@ -121,7 +122,7 @@ export async function tradeGaps(bootstrap: string, exchange: string): Promise<Ga
   );
 }
 
-/** Whether a row that was sent to a cut socket lies inside a gap with an end. Rows know whole milliseconds only. */
+/** Whether a row lies inside the gap of a cut that has an end. Rows know whole milliseconds only. */
 export function inGap({ at }: Row, code: string | undefined, gaps: readonly Gap[]): boolean {
   return gaps.some(
     ({ from, to, cause, codes }) =>
