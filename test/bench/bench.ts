@@ -2,9 +2,10 @@ import { parseArgs } from 'node:util';
 import { startKafka } from '../services/kafka.ts';
 import { startRegistry } from '../services/registry.ts';
 import { endAllServers } from '../services/scratch.ts';
+import { BINANCE_TRADE, UPBIT_TICKER } from './feeds.ts';
 import { observationCost } from './observation-cost.ts';
 import { readCost } from './read-cost.ts';
-import { BINANCE_TRADE, type Saturation, saturation, UPBIT_TICKER } from './saturation.ts';
+import { type Saturation, saturation } from './saturation.ts';
 import { steady } from './steady.ts';
 
 /**
@@ -20,7 +21,7 @@ const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '2' }, quick: { type: 'boolean', default: false } },
 });
 const windows = values.quick ? { seconds: 2, count: 3 } : { seconds: 4, count: 3 };
-const steadySeconds = values.quick ? 15 : Number(values.minutes) * 60;
+const steadySeconds = values.quick ? 10 : Number(values.minutes) * 60;
 
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 
@@ -44,7 +45,7 @@ try {
   const ticker = told('  Upbit ticker ', await saturation(UPBIT_TICKER, services, windows));
   const trade = told('  Binance trade', await saturation(BINANCE_TRADE, services, windows));
 
-  const load = await steady(services, steadySeconds);
+  const load = await steady(services, steadySeconds, windows);
   const share = `${(load.cpu_share * 100).toFixed(1)} % of a core at ${Math.round(load.rows_per_s)} rows/s`;
   console.log(
     `Steady load, 600 codes: ${share}, ${Math.round(load.kafka_messages_per_s)} messages/s to Kafka`,

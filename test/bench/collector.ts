@@ -31,6 +31,7 @@ const ROOT = join(import.meta.dir, '..', '..');
 
 /**
  * `bun index.ts run` as a process of its own; resolves when its first rows are acknowledged.
+ * `BENCH_PROFILE` holds flags of bun for it, as in `BENCH_PROFILE='--cpu-prof --cpu-prof-dir=/tmp'`.
  * @param streams flags of `run` that name the streams
  */
 export async function startCollector(
@@ -38,7 +39,7 @@ export async function startCollector(
   streams: readonly string[],
 ): Promise<Collector> {
   const port = await freePort();
-  const profiler = process.env.BENCH_PROFILE === undefined ? [] : process.env.BENCH_PROFILE.split(' ');
+  const profiler = process.env.BENCH_PROFILE?.split(' ') ?? [];
   const child = Bun.spawn([process.execPath, ...profiler, 'index.ts', 'run', ...streams], {
     cwd: ROOT,
     env: {

@@ -1,5 +1,6 @@
 import { spawnSimulator } from '../simulator/process.ts';
 import { startCollector } from './collector.ts';
+import type { Feed } from './feeds.ts';
 import { floor, type Windows } from './floor.ts';
 import { cpuMicros, median } from './process-use.ts';
 
@@ -10,34 +11,6 @@ export interface Saturation {
   readonly rows_per_s: number;
   readonly frame_bytes: number;
 }
-
-interface Feed {
-  readonly exchange: string;
-  readonly type: 'ticker' | 'trade';
-  /** Path behind the simulator's own. */
-  readonly path: string;
-  subscription(symbols: readonly string[]): string;
-}
-
-export const UPBIT_TICKER: Feed = {
-  exchange: 'upbit',
-  type: 'ticker',
-  path: '/websocket/v1',
-  subscription: (codes) =>
-    JSON.stringify([{ ticket: 'floor' }, { type: 'ticker', codes }, { format: 'DEFAULT' }]),
-};
-
-export const BINANCE_TRADE: Feed = {
-  exchange: 'binance',
-  type: 'trade',
-  path: '/stream',
-  subscription: (symbols) =>
-    JSON.stringify({
-      method: 'SUBSCRIBE',
-      params: symbols.map((symbol) => `${symbol.toLowerCase()}@trade`),
-      id: 1,
-    }),
-};
 
 const CODES = 100;
 /** The collector's code is hot, and its queues are as full as they get, after this time. */

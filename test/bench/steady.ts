@@ -1,17 +1,22 @@
-import { spawnSimulator } from '../simulator/process.ts';
+import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { startCollector } from './collector.ts';
+import { BINANCE_TRADE, type Feed, UPBIT_TICKER } from './feeds.ts';
+import { floor, type Windows } from './floor.ts';
 import { cpuMicros, rssMb, slope } from './process-use.ts';
 
 export interface Steady {
   readonly rows_per_s: number;
   /** Of one core. */
   readonly cpu_share: number;
+  /** What floor clients of the same frames take of one core. */
+  readonly floor_share: number;
   readonly kafka_messages_per_s: number;
   /** At the end. */
   readonly rss_mb: number;
   readonly rss_slope_mb_per_min: number;
 }
 
+const FEEDS: readonly Feed[] = [UPBIT_TICKER, BINANCE_TRADE];
 const ROWS_PER_S = 5_000;
 const CODES_PER_EXCHANGE = 300;
 const SAMPLE_MS = 1_000;
@@ -23,15 +28,19 @@ const WARM_UP_MS = 15_000;
  * by Zipf's law.
  * @param seconds of measuring, after the warm-up
  */
-export async function steady(services: Readonly<Record<string, string>>, seconds: number): Promise<Steady> {
+export async function steady(
+  services: Readonly<Record<string, string>>,
+  seconds: number,
+  windows: Windows,
+): Promise<Steady> {
   const load = ['--symbols', String(CODES_PER_EXCHANGE), '--rate', String(ROWS_PER_S), '--zipf', '1'];
   const simulator = await spawnSimulator(['--exchanges', 'upbit,binance', ...load, '--no-rows']);
   try {
-    const symbols = (exchange: string) => (simulator.exchanges[exchange]?.symbols ?? []).join(',');
-    const streams = [
-      ...['--exchange', 'upbit', '--type', 'ticker', '--symbols', symbols('upbit')],
-      ...['--exchange', 'binance', '--type', 'trade', '--symbols', symbols('binance')],
-    ];
+    const floorShare = await floorOf(simulator, windows);
+    const streams = FEEDS.flatMap(({ exchange, type }) => {
+      const symbols = simulator.exchanges[exchange]?.symbols ?? [];
+      return ['--exchange', exchange, '--type', type, '--symbols', symbols.join(',')];
+    });
     const collector = await startCollector({ ...services, ...simulator.env }, streams);
     try {
       await Bun.sleep(Math.min(WARM_UP_MS, seconds * 500));
@@ -50,6 +59,7 @@ export async function steady(services: Readonly<Record<string, string>>, seconds
       return {
         rows_per_s: (end.acked - start.acked) / took,
         cpu_share: used / 1e6 / took,
+        floor_share: floorShare,
         kafka_messages_per_s: (end.messages - start.messages) / took,
         rss_mb: memory.at(-1)?.y ?? Number.NaN,
         rss_slope_mb_per_min: slope(memory),
@@ -60,4 +70,15 @@ export async function steady(services: Readonly<Record<string, string>>, seconds
   } finally {
     await simulator.stop();
   }
+}
+
+/** One floor client for each feed, at the same time; their share of a core together. */
+async function floorOf(simulator: SimulatorProcess, windows: Windows): Promise<number> {
+  const floors = await Promise.all(
+    FEEDS.map(({ exchange, path, subscription }) => {
+      const { url, symbols } = simulator.exchanges[exchange] ?? { url: '', symbols: [] };
+      return floor(`${url}${path}`, subscription(symbols), windows);
+    }),
+  );
+  return floors.reduce((sum, { us, framesPerS }) => sum + (us * framesPerS) / 1e6, 0);
 }
