@@ -50,6 +50,7 @@ try {
   console.log(
     `Steady load, 600 codes: ${share}, ${Math.round(load.kafka_messages_per_s)} messages/s to Kafka`,
   );
+  console.log(`  of which receiving and parsing alone: ${(load.floor_share * 100).toFixed(1)} % of a core`);
   const slope = `${load.rss_slope_mb_per_min.toFixed(2)} MB a minute over ${steadySeconds} s`;
   console.log(`Memory: ${Math.round(load.rss_mb)} MB resident, ${slope}`);
   await endAllServers();
