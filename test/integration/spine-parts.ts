@@ -49,8 +49,10 @@ export async function freshBinary(): Promise<void> {
 }
 
 function newest(): number {
-  const sources = new Bun.Glob('{index.ts,bun.lock,{src,exchanges,schemas,config}/**/*}');
-  return Math.max(...Array.from(sources.scanSync(ROOT), (file) => statSync(join(ROOT, file)).mtimeMs));
+  const sources = ['index.ts', 'bun.lock', 'src/**/*', 'exchanges/*', 'schemas/*', 'config/*'].flatMap(
+    (pattern) => [...new Bun.Glob(pattern).scanSync(ROOT)],
+  );
+  return Math.max(...sources.map((file) => statSync(join(ROOT, file)).mtimeMs));
 }
 
 /** The main job as a process of its own. The binary gets an empty folder and no variable beside `env`. */
