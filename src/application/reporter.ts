@@ -63,7 +63,7 @@ export class Reporter {
     return this.#outbox.publish({
       family: 'ws.event',
       region: null,
-      key: target ? streamKey(target) : null,
+      key: target ? messageKey(target) : null,
       correlationId: event.correlationId ?? null,
       value: {
         ticket_id: crypto.randomUUID(),
@@ -93,7 +93,7 @@ export class Reporter {
     const { target, code = '' } = scope;
     this.#counts.set(fault.code, (this.#counts.get(fault.code) ?? 0) + 1);
     this.#errors.add(
-      `${fault.code}|${target ? streamKey(target) : ''}|${code}|${fault.subject}|${fault.message}`,
+      `${fault.code}|${target ? messageKey(target) : ''}|${code}|${fault.subject}|${fault.message}`,
       {
         fault,
         scope,
@@ -137,7 +137,7 @@ export class Reporter {
     const message: Message = {
       family: 'ws.connect_success',
       region: target.region,
-      key: `${streamKey(target)}|${market.code}`,
+      key: `${messageKey(target)}|${market.code}`,
       correlationId,
       value: {
         ticket_id: crypto.randomUUID(),
@@ -200,7 +200,7 @@ export class Reporter {
   #errorMessage(fault: Fault, scope: ErrorScope, repeated: number): Message {
     const { target, context = {}, correlationId = null } = scope;
     const rule = ERRORS[fault.code];
-    const key = target ? streamKey(target) : null;
+    const key = target ? messageKey(target) : null;
     return {
       family: 'ws.error',
       region: null,
@@ -254,7 +254,7 @@ export class Reporter {
   }
 }
 
-function streamKey({ exchange, region, request_type }: TargetName): string {
+function messageKey({ exchange, region, request_type }: TargetName): string {
   return `${exchange}|${region}|${request_type}`;
 }
 

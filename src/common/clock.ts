@@ -39,3 +39,8 @@ export const systemClock: Clock = {
   },
   random: Math.random,
 };
+
+/** Resolves `ms` milliseconds from now. */
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
+}

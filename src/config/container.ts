@@ -6,7 +6,7 @@ import { Observation } from '../application/metrics/observation.ts';
 import { Orchestrator } from '../application/orchestrator.ts';
 import { Reporter } from '../application/reporter.ts';
 import type { StateStore } from '../application/state-store.ts';
-import { type Clock, systemClock } from '../common/clock.ts';
+import { type Clock, sleep, systemClock } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';
 import type { StreamKey } from '../core/desired/stream.ts';
 import type { Exchange } from '../core/exchange.ts';
@@ -224,10 +224,6 @@ function hostBreakers(
 
 function streamKeys(exchanges: readonly Exchange[]): StreamKey[] {
   return exchanges.flatMap(({ id, types }) => types.map((type) => ({ exchange: id, request_type: type })));
-}
-
-function sleep(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.after(Math.max(0, ms), resolve));
 }
 
 function hostName(): string {

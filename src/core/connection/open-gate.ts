@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../common/clock.ts';
+import { type Cancel, type Clock, sleep } from '../../common/clock.ts';
 import type { Ban, Limits } from '../exchange.ts';
 import { RateBudget } from './rate-budget.ts';
 
@@ -87,7 +87,7 @@ export class LimitedGate implements OpenGate {
     if (sockets !== null && this.#open >= sockets) {
       return { allowed: false, retryInMs: NO_PLACE_MS, reason: `${sockets} sockets are open, the limit` };
     }
-    for (let wait = this.#delay(); wait > 0; wait = this.#delay()) await this.#sleep(wait);
+    for (let wait = this.#delay(); wait > 0; wait = this.#delay()) await sleep(this.#clock, wait);
     const decision = this.#banned(host) ?? (await this.#askBreaker(host));
     if (decision.allowed) {
       this.#budget.take(this.#clock.now());
@@ -98,10 +98,6 @@ export class LimitedGate implements OpenGate {
 
   #delay(): number {
     return this.#budget.delay(this.#clock.now());
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.after(ms, resolve));
   }
 
   #banned(host: string): OpenDecision | null {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, sleep } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { avroFamilies, subjectOf, type TopicFamily } from '../kafka/topics.ts';
@@ -96,7 +96,7 @@ export async function preflight(
     } catch (error) {
       const waits = error instanceof Fault && error.code === 'registry_unavailable';
       if (!waits || clock.now() + RETRY_MS > until) throw error;
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+      await sleep(clock, RETRY_MS);
     }
   }
 }

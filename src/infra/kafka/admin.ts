@@ -1,5 +1,5 @@
 import type { LibrdKafkaError } from '@confluentinc/kafka-javascript';
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, sleep } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
 import type { Region } from '../../core/market/market.ts';
 import type { Kafka } from './addon/load.ts';
@@ -87,7 +87,7 @@ async function appear(producer: Producer, regions: readonly Region[], clock: Clo
     const [absent] = (await topicStatus(producer, regions)).filter((status) => status.partitions === 0);
     if (!absent) return;
     if (clock.now() > until) throw topicMissing(absent.topic, 1, 'it was created but does not appear');
-    await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve));
+    await sleep(clock, AGAIN_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../common/clock.ts';
+import { type Cancel, type Clock, sleep } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Kafka } from './addon/load.ts';
@@ -177,7 +177,7 @@ export class BrokerLink {
         return await this.#producer.connect(Math.max(1, until - clock.now()));
       } catch (error) {
         if (clock.now() < until && !this.#closed) {
-          await this.#sleep(WATCH_MS);
+          await sleep(this.#parts.clock, WATCH_MS);
           this.#producer = this.#newProducer();
           continue;
         }
@@ -234,9 +234,5 @@ export class BrokerLink {
     }
     this.#renewing = false;
     if (!this.#repairing) this.queue.release();
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#parts.clock.after(ms, resolve));
   }
 }

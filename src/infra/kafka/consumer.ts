@@ -5,7 +5,7 @@ import type {
   Message,
   Metadata,
 } from '@confluentinc/kafka-javascript';
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, sleep } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { type ClusterOptions, checkedOptions, clientOptions, kafkaOrFault } from './client-options.ts';
@@ -152,7 +152,7 @@ class Reader implements RecordConsumer {
     this.#freed();
     await this.#ended.promise;
     const until = this.#clock.now() + CLOSE_MS;
-    while (this.#inOrder.open > 0 && this.#clock.now() < until) await this.#sleep(POLL_MS / 10);
+    while (this.#inOrder.open > 0 && this.#clock.now() < until) await sleep(this.#clock, POLL_MS / 10);
     const left = new Promise<void>((resolve) => {
       this.#client.disconnect(() => resolve());
     });
@@ -216,7 +216,7 @@ class Reader implements RecordConsumer {
       return records[0];
     } catch (error) {
       this.#errors.say(messageOf(error));
-      await this.#sleep(POLL_MS);
+      await sleep(this.#clock, POLL_MS);
       return undefined;
     }
   }
@@ -233,7 +233,7 @@ class Reader implements RecordConsumer {
       } catch (error) {
         if (this.#closing) break;
         this.#errors.say(`a record is tried again: ${messageOf(error)}`);
-        await this.#sleep(RETRY_MS);
+        await sleep(this.#clock, RETRY_MS);
         if (this.#closing) break;
       }
     }
@@ -270,10 +270,6 @@ class Reader implements RecordConsumer {
     } catch (error) {
       this.#errors.say(messageOf(error));
     }
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.after(ms, resolve));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Region, RequestType } from '../../core/market/market.ts';
+import type { Region } from '../../core/market/market.ts';
 import type { Family } from '../../core/ports.ts';
 import type { SchemaFile } from '../avro/schemas.ts';
 
@@ -79,11 +79,6 @@ export function topicName(family: TopicFamily, region: Region | null): string {
 /** The registry's subject of an Avro family: `ticker-data-value`. */
 export function subjectOf(family: TopicFamily): string {
   return `${family}-value`;
-}
-
-/** The family that rows of a type go to. */
-export function dataFamily(type: Exclude<RequestType, 'orderbook'>): DataFamily {
-  return `${type}-data`;
 }
 
 /** The families whose messages are Avro, and their schema files. */

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, sleep } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { flatten } from '../../core/pipeline/flatten.ts';
@@ -67,8 +67,7 @@ export function openStdout(clock: Clock, log: Log, out: Writable = process.stdou
 
   async function flush(deadlineMs: number) {
     const until = clock.now() + deadlineMs;
-    while (open.size > 0 && clock.now() < until)
-      await new Promise<void>((resolve) => clock.after(FLUSH_POLL_MS, resolve));
+    while (open.size > 0 && clock.now() < until) await sleep(clock, FLUSH_POLL_MS);
     const left = [...open];
     for (const waiting of left) fail(waiting);
     return { undelivered: left.reduce((rows, waiting) => rows + waiting.rows, 0), messages: left.length };
