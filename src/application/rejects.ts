@@ -1,10 +1,11 @@
-import type { Clock } from '../common/clock.ts';
+import type { Cancel, Clock } from '../common/clock.ts';
 import type { Target } from '../core/events.ts';
 import type { Rejected } from '../core/pipeline/chunks.ts';
 import type { Reporter } from './reporter.ts';
 
-/** Dead letters per stream in any second; under a flood the rest is counted in the next letter's `suppressed`. */
+/** Dead letters per stream and second; what a flood has beyond them is counted in one more, when the second is over. */
 const LETTERS_PER_SECOND = 10;
+const SECOND_MS = 1000;
 /** Bytes of a frame that a dead letter carries. */
 const MAX_FRAME_BYTES = 64 * 1024;
 
@@ -17,12 +18,12 @@ export function rejectSampler(
   reporter: Reporter,
   clock: Clock,
 ): { report(rejected: Rejected): void; flush(): void } {
-  let second = Number.NEGATIVE_INFINITY;
   let letters = 0;
   let suppressed = 0;
   let last: Rejected | null = null;
+  let endSecond: Cancel | null = null;
 
-  function bury(rejected: Rejected): void {
+  function bury(rejected: Rejected, others: number): void {
     reporter.bury({
       reason: rejected.reason,
       target: { ...target },
@@ -33,33 +34,33 @@ export function rejectSampler(
         request_type: target.request_type,
         row: rejected.row,
         connection_id: String(rejected.socket.id),
-        suppressed,
+        suppressed: others,
       },
       detail: { kind: 'deserialization_error', exception_message: rejected.reason },
     });
+  }
+
+  function flush(): void {
+    endSecond?.();
+    endSecond = null;
+    letters = 0;
+    if (last) bury(last, suppressed - 1);
     suppressed = 0;
+    last = null;
   }
 
   return {
     report(rejected) {
-      const now = clock.now();
-      if (now - second >= 1000) {
-        second = now;
-        letters = 0;
-      }
-      if (letters >= LETTERS_PER_SECOND) {
-        suppressed++;
-        last = rejected;
+      endSecond ??= clock.after(SECOND_MS, flush);
+      if (letters < LETTERS_PER_SECOND) {
+        letters++;
+        bury(rejected, 0);
         return;
       }
-      letters++;
-      bury(rejected);
+      suppressed++;
+      last = rejected;
     },
-    flush() {
-      if (suppressed === 0 || !last) return;
-      suppressed--;
-      bury(last);
-    },
+    flush,
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { commit } from '../common/build-info.ts';
 
@@ -11,6 +11,8 @@ const dist = join(root, 'dist');
 const name = 'kor-coin-stream';
 
 await mkdir(dist, { recursive: true });
+// Stack traces of the binary show the name it was built under, so that it has its own from the start.
+const draft = await mkdtemp(join(dist, '.build-'));
 const built = Bun.spawnSync(
   [
     process.execPath,
@@ -20,11 +22,12 @@ const built = Bun.spawnSync(
     '--define',
     `KCS_COMMIT=${JSON.stringify(commit())}`,
     '--outfile',
-    join(dist, `${name}.new`),
+    join(draft, name),
   ],
   { cwd: root, stdout: 'inherit', stderr: 'inherit' },
 );
-if (!built.success) process.exit(built.exitCode || 1);
 // A collector that runs from the old file keeps it.
-await rename(join(dist, `${name}.new`), join(dist, name));
+if (built.success) await rename(join(draft, name), join(dist, name));
+await rm(draft, { recursive: true });
+if (!built.success) process.exit(built.exitCode || 1);
 console.log(`built dist/${name}`);

@@ -101,7 +101,6 @@ async function lookAtBroker(settings: Settings, drivers: Drivers): Promise<strin
       clock: systemClock,
       log: createLog('silent', false),
       regions: enabledExchanges(EXCHANGES, settings).map(({ region }) => region),
-      onBreaker() {},
     },
   );
   await messaging.close();

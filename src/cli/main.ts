@@ -1,6 +1,6 @@
-import { describe, EXIT, type ExitCode, exitCodeOf } from '../common/errors.ts';
-import { maskText } from '../common/log.ts';
+import { EXIT, type ExitCode } from '../common/errors.ts';
 import { COMMANDS } from './commands.ts';
+import { tellFailure } from './failure.ts';
 import { overview } from './help.ts';
 
 /**
@@ -22,8 +22,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     return await command.run(args);
   } catch (error) {
-    console.error(maskText(describe(error)));
-    return exitCodeOf(error);
+    return tellFailure(error, 'text');
   }
 }
 

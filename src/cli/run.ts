@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.ts';
 import type { Leftover } from '../infra/messaging.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
+import { tellFailure } from './failure.ts';
 import { LiveView } from './live-view.ts';
 import { streamGroups } from './run-flags.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
@@ -22,21 +23,27 @@ Runs the collector until SIGTERM or SIGINT; a second signal ends it at once.
 --exchange ID …    a stream that needs no command; each --exchange opens a group. --symbols "*" is every market
 ${SETTINGS_USAGE}`,
   async run(args) {
-    const read = readArgs('run', args, {
-      ...SETTINGS_FLAGS,
-      exchange: 'string',
-      type: 'string',
-      symbols: 'string',
-    });
-    const groups = streamGroups(read.flags);
-    const settings = settingsOf(read, groups.length > 0 ? { streams: groups } : {});
-    return collect(settings);
+    const view = new LiveView(process.stderr);
+    let pretty = view.interactive;
+    try {
+      const read = readArgs('run', args, {
+        ...SETTINGS_FLAGS,
+        exchange: 'string',
+        type: 'string',
+        symbols: 'string',
+      });
+      const groups = streamGroups(read.flags);
+      const settings = settingsOf(read, groups.length > 0 ? { streams: groups } : {});
+      if (settings.log.format !== 'auto') pretty = settings.log.format === 'text';
+      return await collect(settings, view, pretty);
+    } catch (error) {
+      const phase = error instanceof Fault && error.code === 'undelivered' ? 'stop' : 'start';
+      return tellFailure(error, pretty ? 'text' : { phase });
+    }
   },
 };
 
-async function collect(settings: Settings): Promise<ExitCode> {
-  const view = new LiveView(process.stderr);
-  const pretty = settings.log.format === 'text' || (settings.log.format === 'auto' && view.interactive);
+async function collect(settings: Settings, view: LiveView, pretty: boolean): Promise<ExitCode> {
   const log = createLog(settings.log.level, pretty, pretty ? view : undefined);
   const signal = firstSignal(log);
   let stop: () => Promise<Leftover> = async () => ({ undelivered: 0, messages: 0 });

@@ -76,8 +76,6 @@ export async function startCollector(
     clock,
     log,
     regions,
-    onBreaker: (state, reason) =>
-      log.warn({ phase: 'breaker', state, reason }, `Kafka circuit breaker: ${state}`),
   });
   const reporter = new Reporter(messaging.outbox, clock, log, id);
   const lists = new MarketLists(exchanges, {

@@ -2,7 +2,6 @@ import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import type { Region } from '../core/market/market.ts';
-import type { BreakerListener } from '../infra/kafka/breaker.ts';
 import { openEmbedded } from '../infra/kafka/open-embedded.ts';
 import { type KafkaSettings, openKafka } from '../infra/kafka/open-kafka.ts';
 import type { RegistrySettings } from '../infra/kafka/prepared-encodings.ts';
@@ -16,7 +15,6 @@ export interface MessagingParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly regions: readonly Region[];
-  readonly onBreaker: BreakerListener;
 }
 
 /**
@@ -27,9 +25,9 @@ export interface MessagingParts {
 export async function openMessaging(
   settings: Settings,
   drivers: Drivers,
-  { clock, log, regions, onBreaker }: MessagingParts,
+  { clock, log, regions }: MessagingParts,
 ): Promise<Messaging> {
-  const deps = { clock, log, onBreaker };
+  const deps = { clock, log };
   if (drivers.messaging === 'stdout') return openStdout(clock, log);
   if (drivers.messaging === 'kafka') return openKafka(kafkaSettings(settings, drivers, regions), deps);
   try {

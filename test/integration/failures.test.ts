@@ -405,9 +405,9 @@ describe('the end', () => {
       program.kill('SIGTERM');
       const { code, err } = await program.ended;
       expect(code).toBe(69);
-      expect(complaints(err).at(-1)).toMatch(
-        /^undelivered: \d+ rows: \d\d+ rows .* not acknowledged within 3000 ms/,
-      );
+      const { error_code, exit, msg } = JSON.parse(complaints(err).at(-1) ?? '');
+      expect([error_code, exit]).toEqual(['undelivered', 69]);
+      expect(msg).toMatch(/^undelivered: \d+ rows: \d\d+ rows .* not acknowledged within 3000 ms/);
     } finally {
       program.kill('SIGKILL');
       await Promise.all([broker.discard(), simulator.stop()]);

@@ -1,15 +1,29 @@
-import { expect, setDefaultTimeout, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { createLog } from '../../src/common/log.ts';
 import { startCollector } from '../../src/config/container.ts';
 import { loadSettings } from '../../src/config/load.ts';
+import type { RequestType } from '../../src/core/market/market.ts';
 import { readTopic } from '../services/avro-consumer.ts';
-import { startKafka } from '../services/kafka.ts';
-import { startSimulator } from '../simulator/simulator.ts';
+import { type KafkaServer, startKafka } from '../services/kafka.ts';
+import { freePort } from '../services/ports.ts';
+import { registry } from '../services/services.ts';
+import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { countBy, type Expected, expectedOf, runByTheMinute } from './minute-ledger.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(60_000);
 
-const CODES = 6;
+const MINUTES = 5;
+const CODES = 5;
+const ROWS_PER_S = 300;
+/** Binary frames without acks; text with acks; gzip with pings; text with heartbeats and snapshots of trades. */
+const REGIONS = { upbit: 'korea', binance: 'asia', huobi: 'asia', kraken: 'na' } as const;
+const EXCHANGES = Object.keys(REGIONS) as (keyof typeof REGIONS)[];
+const STREAMS = EXCHANGES.flatMap((exchange) =>
+  (['ticker', 'trade'] as const).map((type) => ({ exchange, type, region: REGIONS[exchange] })),
+);
+/** Silent for the whole of the fourth minute. */
+const SILENT = { minute: 3, exchange: 'upbit', type: 'ticker' } as const;
 
 type Item = Record<string, number> & { details: Record<string, number> };
 interface Metrics {
@@ -17,93 +31,221 @@ interface Metrics {
   readonly request_type: string;
   readonly batch: { readonly items: [Item] };
 }
-interface Rows {
+interface Batch {
   readonly exchange: string;
   readonly code: string;
   readonly data: readonly { readonly received_at: number }[];
 }
 
-function sum(items: readonly object[], field: string): number {
-  return items.reduce((total, item) => total + ((item as Record<string, number>)[field] ?? 0), 0);
+let broker: KafkaServer;
+let simulator: Simulator;
+/** Epoch minutes in which the collector ran. */
+let minutes: number[];
+let scrape: string;
+const layers = new Map<string, Metrics[]>();
+const batches = new Map<string, Batch[]>();
+
+/** What happens in the five minutes, in seconds from their start: cuts, bad frames, a broker that is away. */
+function trouble() {
+  const { do: act } = simulator;
+  const symbol = (exchange: string) => simulator.symbols(exchange)[0] ?? '';
+  const garbage = async (kind: string) => {
+    for (const exchange of EXCHANGES) await act({ do: 'garbage', exchange, kind });
+  };
+  const nan = async (type: RequestType) => {
+    for (const exchange of EXCHANGES) await act({ do: 'nan', exchange, type, symbol: symbol(exchange) });
+  };
+  const duplicate = async () => {
+    for (const exchange of EXCHANGES) await act({ do: 'duplicate', exchange, symbol: symbol(exchange) });
+  };
+  const close = (exchange: string) => act({ do: 'close', exchange, code: 1001 });
+  // What a cut finds on its way counts as sent and never arrives, so that there is nothing on its way.
+  const cut = async (exchange: string) => {
+    await act({ do: 'rate', rowsPerS: 0 });
+    await Bun.sleep(300);
+    await act({ do: 'cut', exchange });
+    await act({ do: 'rate', rowsPerS: ROWS_PER_S });
+  };
+  return [
+    { atS: 10, run: () => garbage('text') },
+    { atS: 12, run: () => nan('ticker') },
+    { atS: 14, run: () => nan('trade') },
+    { atS: 16, run: duplicate },
+    { atS: 20, run: () => close('upbit') },
+    { atS: 25, run: () => cut('binance') },
+    { atS: 30, run: () => close('huobi') },
+    { atS: 35, run: () => cut('kraken') },
+    { atS: 70, run: () => garbage('bytes') },
+    { atS: 75, run: () => cut('upbit') },
+    { atS: 80, run: () => cut('huobi') },
+    { atS: 105, run: () => broker.kill9() },
+    { atS: 110, run: () => garbage('truncated') },
+    { atS: 125, run: () => cut('binance') },
+    { atS: 130, run: () => close('kraken') },
+    { atS: 135, run: () => broker.restart() },
+    { atS: 140, run: duplicate },
+    { atS: 150, run: () => nan('trade') },
+    { atS: 160, run: () => garbage('deep') },
+    {
+      // Within the lull before the minute.
+      atS: SILENT.minute * 60 - 0.5,
+      run: () => act({ do: 'mute', exchange: SILENT.exchange, type: SILENT.type }),
+    },
+    { atS: 200, run: () => cut('binance') },
+    { atS: (SILENT.minute + 1) * 60 - 0.5, run: () => act({ do: 'unmute', exchange: SILENT.exchange }) },
+    { atS: 250, run: () => close('binance') },
+    { atS: 260, run: () => cut('kraken') },
+    { atS: 270, run: () => garbage('text') },
+  ];
 }
 
-/** Waits until the wall clock is `from` to `to` seconds into a minute. */
-async function secondOfMinute(from: number, to: number): Promise<void> {
-  while (!inside(from, to)) await Bun.sleep(50);
-}
+beforeAll(
+  async () => {
+    const [kafka, url, port] = await Promise.all([startKafka(), registry(), freePort()]);
+    broker = kafka;
+    simulator = await startSimulator({ exchanges: EXCHANGES, symbols: 20, rowsPerS: ROWS_PER_S });
+    const settings = loadSettings({
+      folder: null,
+      environment: {
+        ...simulator.env(),
+        KAFKA_BOOTSTRAP_SERVERS: broker.bootstrap,
+        SCHEMA_REGISTRY_URL: url,
+      },
+      overrides: ['state.driver=memory', `http.port=${port}`],
+      flags: {
+        streams: EXCHANGES.map((exchange) => ({
+          exchange,
+          type: ['ticker', 'trade'],
+          symbols: simulator.symbols(exchange).slice(0, CODES),
+        })),
+      },
+    });
+    // It starts well before the end of a minute, whose rest is compared as well.
+    while ((Date.now() / 1000) % 60 > 50) await Bun.sleep(100);
+    const begun = Math.floor(Date.now() / 60_000);
+    const collector = await startCollector(settings, createLog('silent', false));
+    await runByTheMinute(simulator, ROWS_PER_S, begun + 1, MINUTES, trouble());
+    await Bun.sleep(1000);
+    scrape = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(await collector.stop()).toEqual({ undelivered: 0, messages: 0 });
+    minutes = Array.from({ length: MINUTES + 2 }, (_, minute) => begun + minute);
 
-function inside(from: number, to: number): boolean {
-  const second = (Date.now() / 1000) % 60;
-  return second >= from && second < to;
-}
-
-test('what the minutes say is what was sent and what lies in Kafka, over bad frames, closed sockets and a broker that is away at the boundary', async () => {
-  const broker = await startKafka();
-  const simulator = await startSimulator({ exchanges: ['upbit'], symbols: 20, rowsPerS: 300 });
-  const symbols = simulator.symbols('upbit').slice(0, CODES);
-  const settings = loadSettings({
-    folder: null,
-    environment: { ...simulator.env(), KAFKA_BOOTSTRAP_SERVERS: broker.bootstrap },
-    overrides: ['messaging.use_avro=false', 'state.driver=memory', 'http.port=0'],
-    flags: { streams: [{ exchange: 'upbit', type: ['ticker', 'trade'], symbols }] },
-  });
-  await secondOfMinute(35, 45);
-  const collector = await startCollector(settings, createLog('silent', false));
-  const symbol = symbols[0] ?? '';
-  await Bun.sleep(4000);
-  for (const kind of ['text', 'truncated']) await simulator.do({ do: 'garbage', exchange: 'upbit', kind });
-  await simulator.do({ do: 'nan', exchange: 'upbit', type: 'ticker', symbol });
-  await simulator.do({ do: 'duplicate', exchange: 'upbit', symbol });
-  await simulator.do({ do: 'close', exchange: 'upbit', code: 1000 });
-  await secondOfMinute(57, 60);
-  await broker.kill9();
-  await Bun.sleep(6000);
-  await broker.restart();
-  await Bun.sleep(4000);
-  await simulator.do({ do: 'rate', rowsPerS: 0 });
-  await Bun.sleep(1000);
-  expect(await collector.stop()).toEqual({ undelivered: 0, messages: 0 });
-
-  const read = async <Value>(topic: string) =>
-    (await readTopic<Value>({ bootstrap: broker.bootstrap, topic })).flatMap(({ value }) => value ?? []);
-  const layers = await Promise.all(
-    ['reception', 'processing', 'quality'].map((layer) => read<Metrics>(`ws.metrics.${layer}.korea`)),
-  );
-  for (const type of ['ticker', 'trade'] as const) {
-    const [reception, processing, quality] = layers.map((layer) =>
-      layer.filter(({ request_type }) => request_type === type).map(({ batch }) => batch.items[0]),
-    ) as [Item[], Item[], Item[]];
-    const starts = processing.map(({ minute_start_ts_kst }) => minute_start_ts_kst);
-    expect(starts).toHaveLength(2);
-    expect((starts[1] ?? 0) - (starts[0] ?? 0)).toBe(60);
-    expect(reception.map(({ minute_start_ts_kst }) => minute_start_ts_kst)).toEqual(starts);
-    expect(quality.map(({ minute_start_ts_kst }) => minute_start_ts_kst)).toEqual(starts);
-
-    const rows = (await read<Rows>(`${type}-data.korea`)).flatMap(({ code, data }) =>
-      data.map(({ received_at }) => ({ code, minute: Math.floor(received_at / 60e6) * 60 })),
-    );
-    for (const [index, start] of starts.entries()) {
-      const own = rows.filter(({ minute }) => minute === start);
-      expect(own.length).toBeGreaterThan(200);
-      expect(processing[index]?.total_acknowledged).toBe(own.length);
-      if (type === 'trade') continue;
-      const byCode = Object.fromEntries(
-        [...Map.groupBy(own, ({ code }) => code)].map(([code, all]) => [code, all.length]),
+    const read = async <Value>(topic: string) =>
+      (await readTopic<Value>({ bootstrap: broker.bootstrap, registry: url, topic })).flatMap(
+        ({ value }) => value ?? [],
       );
-      expect(processing[index]?.details).toEqual(byCode);
+    for (const region of new Set(Object.values(REGIONS))) {
+      for (const layer of ['reception', 'processing', 'quality']) {
+        const more = await read<Metrics>(`ws.metrics.${layer}.${region}`);
+        layers.set(layer, [...(layers.get(layer) ?? []), ...more]);
+      }
+      for (const type of ['ticker', 'trade'])
+        batches.set(type, [...(batches.get(type) ?? []), ...(await read<Batch>(`${type}-data.${region}`))]);
     }
-    const sentRows = simulator.ledger.minutes().filter((minute) => minute.type === type);
-    expect(sum(processing, 'total_processed')).toBe(sum(sentRows, 'rows'));
+  },
+  (MINUTES + 4) * 60_000,
+);
+
+afterAll(async () => {
+  await simulator?.stop();
+  await broker?.kill9();
+}, 30_000);
+
+function items(layer: string, exchange: string, type: string): Item[] {
+  return (layers.get(layer) ?? [])
+    .filter((metrics) => metrics.exchange === exchange && metrics.request_type === type)
+    .map(({ batch }) => batch.items[0]);
+}
+
+const RECEPTION = ['total_received', 'total_parsed', 'total_parse_failed', 'bytes_received'] as const;
+const PROCESSING = ['total_processed', 'total_failed', 'total_acknowledged'] as const;
+
+function pick(from: Readonly<Record<string, unknown>> | undefined, fields: readonly string[]) {
+  return fields.map((field) => [field, from?.[field]]);
+}
+
+describe.each(STREAMS)('five minutes of $exchange $type', ({ exchange, type }) => {
+  const expected = (minute: number): Expected => expectedOf(simulator.ledger, exchange, type, minute);
+
+  test('have one message of each layer a minute, none left out', () => {
+    for (const layer of ['reception', 'processing', 'quality'])
+      expect([
+        layer,
+        items(layer, exchange, type).map((item) => (item.minute_start_ts_kst ?? 0) / 60),
+      ]).toEqual([layer, minutes]);
+  });
+
+  test('are what the exchange sent, minute by minute', () => {
+    const reception = items('reception', exchange, type);
+    const processing = items('processing', exchange, type);
+    minutes.forEach((minute, index) => {
+      const sent = { ...expected(minute) };
+      expect([index, pick(reception[index], RECEPTION)]).toEqual([index, pick(sent, RECEPTION)]);
+      expect([index, pick(processing[index], PROCESSING)]).toEqual([index, pick(sent, PROCESSING)]);
+      const { details = {} } = processing[index] ?? {};
+      expect(Object.values(details).sort()).toEqual(Object.values(sent.rowsBySymbol).sort());
+    });
+  });
+
+  test('are what lies in Kafka, minute by minute', () => {
+    const rows = (batches.get(type) ?? [])
+      .filter((batch) => batch.exchange === exchange)
+      .flatMap(({ data }) => data.map(({ received_at }) => String(Math.floor(received_at / 60e6))));
+    const acknowledged = items('processing', exchange, type).map((item) => item.total_acknowledged ?? 0);
+    const lying = countBy(rows, (minute) => minute);
+    expect(acknowledged).toEqual(minutes.map((minute) => lying[minute] ?? 0));
+  });
+
+  test('say how complete they were', () => {
+    const processing = items('processing', exchange, type);
+    items('quality', exchange, type).forEach((quality, index) => {
+      const sent = expected(minutes[index] ?? 0);
+      const due = sent.total_acknowledged + sent.total_failed;
+      expect([index, quality.data_completeness]).toEqual([
+        index,
+        due === 0 ? 1 : Math.round((sent.total_acknowledged / due) * 1e4) / 1e4,
+      ]);
+      expect(quality.symbol_coverage).toBe(Object.keys(sent.rowsBySymbol).length);
+      expect((quality.health_score ?? 0) > 0).toBe((processing[index]?.total_processed ?? 0) > 0);
+    });
+  });
+
+  test('add up to the counters of /metrics', () => {
+    const total = (field: keyof Expected) =>
+      minutes.reduce((sum, minute) => sum + Number(expected(minute)[field]), 0);
+    const counter = (name: string) =>
+      Number(
+        new RegExp(`^kcs_${name}_total\\{exchange="${exchange}",request_type="${type}"\\} (\\S+)$`, 'm').exec(
+          scrape,
+        )?.[1],
+      );
+    expect(counter('frames_received')).toBe(total('total_received'));
+    expect(counter('frames_failed')).toBe(total('total_parse_failed'));
+    expect(counter('received_bytes')).toBe(total('bytes_received'));
+    expect(counter('rows_received')).toBe(total('total_processed'));
+    expect(counter('rows_acknowledged')).toBe(total('total_acknowledged'));
+    expect(counter('rows_undelivered')).toBe(0);
+  });
+});
+
+test('the five minutes had what they were to be told of', () => {
+  const { ledger } = simulator;
+  for (const exchange of EXCHANGES) {
+    expect([exchange, ledger.of('fault', exchange).length >= 10]).toEqual([exchange, true]);
+    expect([exchange, ledger.of('close', exchange).length >= 4]).toEqual([exchange, true]);
   }
-  const faults = simulator.ledger.of('fault', 'upbit');
-  expect(faults.length).toBe(5);
-  const all = (layer: Metrics[] = []) => layer.map(({ batch }) => batch.items[0]);
-  const sent = simulator.ledger.minutes();
-  expect(sum(all(layers[0]), 'total_received')).toBe(sum(sent, 'frames') + faults.length);
-  expect(sum(all(layers[0]), 'bytes_received')).toBe(sum(sent, 'bytes') + sum(faults, 'bytes'));
-  expect(sum(all(layers[0]), 'total_parsed')).toBe(sum(sent, 'frames'));
-  expect(sum(all(layers[0]), 'total_parse_failed')).toBe(faults.length);
-  expect(sum(all(layers[1]), 'total_failed')).toBe(faults.length);
-  await simulator.stop();
-  await broker.kill9();
-}, 180_000);
+  const abrupt = ledger.of('close').filter((entry) => entry.abrupt);
+  expect(new Set(abrupt.map(({ exchange }) => exchange))).toEqual(new Set(EXCHANGES));
+  const silent = minutes[SILENT.minute + 1] ?? 0;
+  expect(expectedOf(ledger, SILENT.exchange, SILENT.type, silent)).toEqual({
+    total_received: 0,
+    total_parsed: 0,
+    total_parse_failed: 0,
+    bytes_received: 0,
+    total_processed: 0,
+    total_failed: 0,
+    total_acknowledged: 0,
+    rowsBySymbol: {},
+  });
+  ledger.assertNoViolations();
+});

@@ -59,10 +59,20 @@ export interface Minute {
   rows: number;
 }
 
+/** Every frame that went out on one socket in one minute: data, acks, heartbeats and faulty ones. */
+export interface SocketMinute {
+  readonly exchange: string;
+  readonly socket: number;
+  readonly minute: number;
+  frames: number;
+  bytes: number;
+}
+
 export class Ledger {
   readonly rows: Row[] = [];
   readonly entries: Entry[] = [];
   readonly #minutes = new Map<string, Minute>();
+  readonly #socketMinutes = new Map<string, SocketMinute>();
 
   /** @param keepRows false for long runs: rows are counted and not kept */
   constructor(readonly keepRows = true) {}
@@ -118,6 +128,19 @@ export class Ledger {
     entry.rows += rows;
   }
 
+  /** Counts a frame that a socket took. */
+  frame(exchange: string, socket: number, bytes: number): void {
+    const minute = Math.floor(Date.now() / 60_000);
+    const key = `${socket} ${minute}`;
+    let entry = this.#socketMinutes.get(key);
+    if (!entry) {
+      entry = { exchange, socket, minute, frames: 0, bytes: 0 };
+      this.#socketMinutes.set(key, entry);
+    }
+    entry.frames++;
+    entry.bytes += bytes;
+  }
+
   /** Rows that went to an open, subscribed socket, in the order of sending: repeats and snapshots included. */
   sent(exchange: string, type: DataType, symbol?: string): Row[] {
     return this.#rows(exchange, type, symbol).filter(({ socket }) => socket !== null);
@@ -159,6 +182,10 @@ export class Ledger {
     return [...this.#minutes.values()];
   }
 
+  socketMinutes(): SocketMinute[] {
+    return [...this.#socketMinutes.values()];
+  }
+
   violations(): Of<'violation'>[] {
     return this.of('violation');
   }
@@ -178,6 +205,7 @@ export class Ledger {
     this.rows.length = 0;
     this.entries.length = 0;
     this.#minutes.clear();
+    this.#socketMinutes.clear();
   }
 
   /** Figures of a run. */

@@ -140,7 +140,9 @@ export class SimSocket {
     if (!this.#ws || this.#ended || this.stalled) return 0;
     if (this.#ws.send(frame) === 0) return 0;
     this.#active('sent');
-    return typeof frame === 'string' ? Buffer.byteLength(frame) : frame.byteLength;
+    const bytes = typeof frame === 'string' ? Buffer.byteLength(frame) : frame.byteLength;
+    this.host.ledger.frame(this.host.protocol.id, this.id, bytes);
+    return bytes;
   }
 
   #do(reply: Reply): void {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { EXIT, type Fault } from '../../src/common/errors.ts';
 import { events } from '../../src/infra/http/events.ts';
-import { readiness } from '../../src/infra/http/health.ts';
+import { readiness, warnings } from '../../src/infra/http/health.ts';
 import type { Observed } from '../../src/infra/http/observed.ts';
 import { routes } from '../../src/infra/http/routes.ts';
 import { type HttpServer, startHttp } from '../../src/infra/http/server.ts';
@@ -166,6 +166,52 @@ describe('readiness', () => {
     expect(
       withStreams(stream(figures, ['live', 'backoff']), stream(figures, ['stale'], UPBIT_TICKERS)).ready,
     ).toBe(true);
+  });
+});
+
+describe('warnings', () => {
+  const figures = new StreamFigures();
+  const of = (...streams: ReturnType<typeof stream>[]) =>
+    warnings(observed({ orchestrator: { streams: () => streams } }));
+  const withCodes = (codes: object[], ...states: Parameters<typeof stream>[1]) => {
+    const one = stream(figures, states);
+    const [first] = one.snapshots();
+    const all = codes.map((change) => ({ ...first?.codes[0], ...change }));
+    return { ...one, snapshots: () => [{ ...first, codes: all }] } as unknown as ReturnType<typeof stream>;
+  };
+
+  test('there are none while every stream and code is as it should be', () => {
+    expect(of()).toEqual([]);
+    expect(of(stream(figures, ['live']))).toEqual([]);
+  });
+
+  test('name streams that are not live, and why', () => {
+    expect(of(stream(figures, ['backoff']))).toEqual([{ what: 'upbit trade', why: 'backoff (is backoff)' }]);
+    const paused = { ...stream(figures, ['live']), paused: true } as ReturnType<typeof stream>;
+    expect(of(paused)).toEqual([{ what: 'upbit trade', why: 'paused, the byte budget is full' }]);
+  });
+
+  test('name codes that are silent or refused, of many the first few', () => {
+    const codes = [{ stale: true }, { code: 'KRW-ETH', refused: 'unknown market' }, {}];
+    expect(of(withCodes(codes, 'live'))).toEqual([
+      { what: 'upbit trade', why: 'no data: KRW-BTC (1 of 3)' },
+      { what: 'upbit trade', why: 'refused by the exchange: KRW-ETH (1 of 3)' },
+    ]);
+    const many = Array.from({ length: 50 }, (_, n) => ({ code: `KRW-C${n}`, stale: true }));
+    expect(of(withCodes(many, 'live'))[0]?.why).toBe(
+      'no data: KRW-C0, KRW-C1, KRW-C2, KRW-C3, KRW-C4, … (50 of 50)',
+    );
+  });
+
+  test('stand in the answer of /readyz, which is 200 all the same', async () => {
+    const seen = observed({ orchestrator: { streams: () => [withCodes([{ stale: true }, {}], 'live')] } });
+    const answer = await get(await serve(seen), '/readyz');
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      ready: true,
+      reasons: [],
+      warnings: [{ what: 'upbit trade', why: 'no data: KRW-BTC (1 of 2)' }],
+    });
   });
 });
 

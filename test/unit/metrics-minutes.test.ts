@@ -47,6 +47,46 @@ describe('metrics of a minute', () => {
     expect(rig.items('ws.metrics.quality')[0]).toMatchObject({ data_completeness: 0.75, symbol_coverage: 2 });
   });
 
+  test('say how many codes have fallen silent, and score by it, before the first empty minute', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    const minute = async (subscribed: number, stale: number) => {
+      await run.arrive(tradeFrame('KRW-BTC', rig.published.length + 1));
+      rig.codesAre({ subscribed, stale });
+      await rig.clock.advance(60_000);
+      const { codes_subscribed, codes_stale, health_score } = rig.items('ws.metrics.quality').at(-1) ?? {};
+      return [codes_subscribed, codes_stale, health_score];
+    };
+    await rig.clock.advance(1000);
+    expect(await minute(1, 0)).toEqual([1, 0, 100]);
+    expect(await minute(4, 1)).toEqual([4, 1, 70]);
+    expect(await minute(4, 4)).toEqual([4, 4, 0]);
+    expect(await minute(1, 0)).toEqual([1, 0, 100]);
+  });
+
+  test('say what the codes were at the end of the minute, also when it is told later or after the stop', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    rig.brokerAway(true);
+    await run.arrive(tradeFrame('KRW-BTC', 1));
+    rig.codesAre({ subscribed: 3, stale: 2 });
+    await rig.clock.advance(61_000);
+    rig.codesAre({ subscribed: 3, stale: 1 });
+    await rig.clock.advance(60_000);
+    expect(rig.published).toEqual([]);
+    rig.codesAre({ subscribed: 3, stale: 0 });
+    rig.brokerAway(false);
+    await rig.clock.advance(1000);
+    const stale = () => rig.items('ws.metrics.quality').map(({ codes_stale }) => codes_stale);
+    expect(stale()).toEqual([2, 1]);
+    rig.codesAre(null);
+    await run.stop();
+    rig.metrics.stop();
+    expect(stale()).toEqual([2, 1, 1]);
+  });
+
   test('count a frame in the minute of its arrival, though its rows are acknowledged in the next', async () => {
     const rig = minuteRig(59_990);
     rig.metrics.start();
@@ -78,6 +118,8 @@ describe('metrics of a minute', () => {
         minute_start_ts_kst: start,
         data_completeness: 1,
         symbol_coverage: 0,
+        codes_subscribed: 2,
+        codes_stale: 0,
         avg_latency_ms: 0,
         p95_latency_ms: 0,
         p99_latency_ms: 0,

@@ -1,5 +1,6 @@
 import { upbit } from '../../exchanges/upbit.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
+import type { CodeStates } from '../../src/application/metrics/minute-messages.ts';
 import { MinuteMetrics } from '../../src/application/metrics/minute-metrics.ts';
 import type { FrameSink } from '../../src/core/connection/pipe.ts';
 import type { Target } from '../../src/core/events.ts';
@@ -26,6 +27,8 @@ export interface MinuteRig {
   readonly figures: StreamFigures;
   readonly metrics: MinuteMetrics;
   readonly published: Message[];
+  /** What the codes of every stream are from now on; 2 subscribed, none stale at first. */
+  codesAre(codes: CodeStates | null): void;
   /** While true acknowledgements wait. */
   brokerAway(away: boolean): void;
   /** Makes whatever waits for an acknowledgement fail. */
@@ -51,9 +54,10 @@ export function minuteRig(intoMinuteMs = 0): MinuteRig {
   const metrics = new MinuteMetrics({
     clock,
     figures,
-    subscribed: () => 2,
+    codes: () => codes,
     publish: (message) => published.push(message),
   });
+  let codes: CodeStates | null = { subscribed: 2, stale: 0 };
   let held: { resolve(): void; reject(): void }[] | null = null;
   const writer: Writer = {
     write: () => {
@@ -75,6 +79,9 @@ export function minuteRig(intoMinuteMs = 0): MinuteRig {
     figures,
     metrics,
     published,
+    codesAre(now) {
+      codes = now;
+    },
     brokerAway(away) {
       const waiting = held ?? [];
       held = away ? [] : null;

@@ -6,16 +6,19 @@ import type { Family, Message } from '../../core/ports.ts';
 const RULES_VERSION = 1;
 const BUCKET_S = 60;
 
+/** How many codes a stream carried at the end of a minute, and how many of them had fallen silent. */
+export interface CodeStates {
+  readonly subscribed: number;
+  readonly stale: number;
+}
+
 /** A minute of a stream in which nothing arrived. */
 export function silentMinute(start: number): MinuteStats {
   return new MinuteStats(start);
 }
 
-/**
- * One minute of one stream as its three messages.
- * @param subscribed codes that the stream carried
- */
-export function minuteMessages(target: Target, minute: MinuteStats, subscribed: number): Message[] {
+/** One minute of one stream as its three messages. */
+export function minuteMessages(target: Target, minute: MinuteStats, codes: CodeStates): Message[] {
   return [
     message('ws.metrics.reception', target, minute, {
       total_received: minute.frames,
@@ -29,7 +32,7 @@ export function minuteMessages(target: Target, minute: MinuteStats, subscribed: 
       total_acknowledged: minute.acked,
       details: rowsByCode(minute),
     }),
-    message('ws.metrics.quality', target, minute, quality(minute, subscribed)),
+    message('ws.metrics.quality', target, minute, quality(minute, codes)),
   ];
 }
 
@@ -69,7 +72,7 @@ function rowsByCode({ codes }: MinuteStats): Record<string, number> {
 }
 
 /** The quality layer of a minute. */
-export function quality(minute: MinuteStats, subscribed: number): Record<string, number | null> {
+export function quality(minute: MinuteStats, codes: CodeStates): Record<string, number | null> {
   const { network, delivery } = minute;
   const coverage = new Set(minute.codes.map(({ market }) => market.code)).size;
   const measured = network.count > 0;
@@ -82,7 +85,9 @@ export function quality(minute: MinuteStats, subscribed: number): Record<string,
     avg_exchange_latency_ms: measured ? ms(network.mean) : null,
     p95_exchange_latency_ms: measured ? ms(network.percentile(0.95)) : null,
     p99_exchange_latency_ms: measured ? ms(network.percentile(0.99)) : null,
-    health_score: round(health(minute, coverage, subscribed), 1),
+    codes_subscribed: codes.subscribed,
+    codes_stale: codes.stale,
+    health_score: round(health(minute, coverage, codes), 1),
   };
 }
 
@@ -96,13 +101,18 @@ function completeness({ rows, repeats, rejected, acked }: MinuteStats): number {
 const GOOD_LATENCY = 250_000;
 const BAD_LATENCY = 2_000_000;
 
-/** 0 where nothing came; else 60 for completeness, 30 for latency, 10 for the codes that brought rows. */
-function health(minute: MinuteStats, coverage: number, subscribed: number): number {
+/**
+ * 0 where nothing came; else 60 for completeness, 30 for latency, 10 for the codes that brought rows, and of that the
+ * part of the codes that have not fallen silent: a stream that has as a whole scores 0 before its first empty minute.
+ */
+function health(minute: MinuteStats, coverage: number, { subscribed, stale }: CodeStates): number {
   if (minute.rows === 0) return 0;
   const slow = (minute.delivery.mean - GOOD_LATENCY) / (BAD_LATENCY - GOOD_LATENCY);
   const latency = 30 * (1 - Math.min(1, Math.max(0, slow)));
   const wanted = Math.max(1, Math.min(3, subscribed));
-  return 60 * completeness(minute) + (minute.acked === 0 ? 0 : latency) + 10 * Math.min(1, coverage / wanted);
+  const score =
+    60 * completeness(minute) + (minute.acked === 0 ? 0 : latency) + 10 * Math.min(1, coverage / wanted);
+  return score * (1 - stale / Math.max(1, subscribed));
 }
 
 /** µs → ms, 2 decimals. */

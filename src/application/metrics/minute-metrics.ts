@@ -4,7 +4,7 @@ import type { Micros } from '../../core/market/market.ts';
 import { MINUTE } from '../../core/pipeline/minute-stats.ts';
 import type { Message } from '../../core/ports.ts';
 import type { StreamFigure, StreamFigures } from './figures.ts';
-import { minuteMessages, minuteOf, silentMinute } from './minute-messages.ts';
+import { type CodeStates, minuteMessages, minuteOf, silentMinute } from './minute-messages.ts';
 
 /** After the boundary: time for what arrived just before it to come through. */
 const SETTLE_MS = 500;
@@ -12,14 +12,17 @@ const SETTLE_MS = 500;
 const AGAIN_MS = 500;
 /** It is reported after this long whatever is still missing, so that a lost partition hides nothing else. */
 const HOLD: Micros = 300_000_000;
+/** Minutes that can wait at a time, the present one not counted. */
+const WAITING = HOLD / MINUTE + 1;
+const NO_CODES: CodeStates = { subscribed: 0, stale: 0 };
 /** Silent minutes longer ago than this were none: the clock was set, as it is on machines that start without one. */
 const SILENCE_TOLD: Micros = 60 * MINUTE;
 
 export interface MinuteMetricsDeps {
   readonly clock: Clock;
   readonly figures: StreamFigures;
-  /** Codes that the stream carries now. */
-  subscribed(target: Target): number;
+  /** What the codes of the stream are now; null where it does not run. */
+  codes(target: Target): CodeStates | null;
   /** Hands a message to the outbox; must not fail. */
   publish(message: Message): void;
 }
@@ -31,6 +34,8 @@ export interface MinuteMetricsDeps {
  */
 export class MinuteMetrics {
   readonly #deps: MinuteMetricsDeps;
+  /** What codes were at the end of minutes that wait for their last rows, and at the latest end that was seen. */
+  readonly #codes = new Map<StreamFigure, { readonly at: Micros; readonly states: CodeStates }[]>();
   #cancel: Cancel = () => {};
 
   constructor(deps: MinuteMetricsDeps) {
@@ -53,6 +58,7 @@ export class MinuteMetrics {
     this.#cancel = this.#deps.clock.after(ms, () => {
       const { figures, clock } = this.#deps;
       const now = clock.micros();
+      for (const figure of figures.all()) this.#look(figure, minuteOf(now));
       const waiting = figures.all().map((figure) => this.#report(figure, now));
       if (waiting.includes(true)) this.#later(AGAIN_MS);
       else this.start();
@@ -60,8 +66,9 @@ export class MinuteMetrics {
   }
 
   /** Reports what is due. @returns whether a minute that is over has rows on their way */
-  #report({ target, stats }: StreamFigure, until: Micros): boolean {
-    const { clock, subscribed, publish } = this.#deps;
+  #report(figure: StreamFigure, until: Micros): boolean {
+    const { target, stats } = figure;
+    const { clock, publish } = this.#deps;
     const now = clock.micros();
     const last = Math.min(until, minuteOf(now) + MINUTE);
     stats.clockIs(now);
@@ -75,11 +82,25 @@ export class MinuteMetrics {
       }
       if (minute && !minute.settled && until < end + HOLD) return true;
       if (minute || stats.ran(start, end)) {
-        for (const message of minuteMessages(target, minute ?? silentMinute(start), subscribed(target)))
-          publish(message);
+        const codes = this.#codesAt(figure, end);
+        for (const message of minuteMessages(target, minute ?? silentMinute(start), codes)) publish(message);
       }
       stats.close(end);
     }
     return false;
+  }
+
+  /** Notes what the codes are, once for each end of a minute. */
+  #look(figure: StreamFigure, at: Micros): void {
+    const states = this.#deps.codes(figure.target);
+    const seen = this.#codes.get(figure) ?? [];
+    if (states === null || seen.at(-1)?.at === at) return;
+    this.#codes.set(figure, [...seen.slice(-WAITING), { at, states }]);
+  }
+
+  #codesAt(figure: StreamFigure, end: Micros): CodeStates {
+    const seen = this.#codes.get(figure) ?? [];
+    const then = seen.find(({ at }) => at === end);
+    return (then ?? seen.at(-1))?.states ?? this.#deps.codes(figure.target) ?? NO_CODES;
   }
 }

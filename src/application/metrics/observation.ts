@@ -11,6 +11,7 @@ import { ClockOffsets } from './clock-offsets.ts';
 import type { StreamFigures } from './figures.ts';
 import { GapCounts } from './gap-counts.ts';
 import { Live } from './live.ts';
+import type { CodeStates } from './minute-messages.ts';
 import { MinuteMetrics } from './minute-metrics.ts';
 
 export interface ObservationDeps {
@@ -41,12 +42,17 @@ export class Observation {
         );
       });
     };
-    const subscribed = ({ exchange, request_type }: RunningStream['target']): number =>
-      streams().find(({ target }) => target.exchange === exchange && target.request_type === request_type)
-        ?.desired.codes.length ?? 0;
+    const codes = ({ exchange, request_type }: RunningStream['target']): CodeStates | null => {
+      const stream = streams().find(
+        ({ target }) => target.exchange === exchange && target.request_type === request_type,
+      );
+      if (!stream) return null;
+      const stale = stream.snapshots().flatMap((one) => one.codes.filter((code) => code.stale));
+      return { subscribed: stream.desired.codes.length, stale: stale.length };
+    };
     this.live = new Live(clock, figures);
     this.offsets = new ClockOffsets(clock, figures);
-    this.#minutes = new MinuteMetrics({ clock, figures, subscribed, publish });
+    this.#minutes = new MinuteMetrics({ clock, figures, codes, publish });
     this.#batches = new BatchPerformance(clock, figures, publish);
     this.#backpressure = new Backpressure({ clock, budget, log, streams, publish });
     reporter.listen(this.gaps.take);

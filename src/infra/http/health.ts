@@ -8,10 +8,13 @@ export interface Readiness {
 }
 
 export interface Reason {
-  /** `kafka`, `redis`, or the id of an exchange. */
+  /** `kafka`, `redis`, the id of an exchange, or a stream (`upbit trade`). */
   readonly what: string;
   readonly why: string;
 }
+
+/** Codes that a warning names; it counts the others. */
+const NAMED = 5;
 
 type Watched = Pick<Observed, 'messaging' | 'store' | 'drivers' | 'orchestrator'>;
 
@@ -19,6 +22,40 @@ type Watched = Pick<Observed, 'messaging' | 'store' | 'drivers' | 'orchestrator'
 export function readiness(observed: Watched): Readiness {
   const reasons = [...kafkaReasons(observed), ...storeReasons(observed), ...darkExchanges(observed)];
   return { ready: reasons.length === 0, reasons };
+}
+
+/** What makes nothing unready and is not as it should be: streams that are not live, and codes that are silent or refused. */
+export function warnings({ orchestrator }: Pick<Watched, 'orchestrator'>): Reason[] {
+  return orchestrator.streams().flatMap((stream) => {
+    const { exchange, request_type } = stream.target;
+    const what = `${exchange} ${request_type}`;
+    const codes = stream.snapshots().flatMap((connection) => connection.codes);
+    const about = (told: string, some: typeof codes): Reason[] =>
+      some.length === 0
+        ? []
+        : [
+            {
+              what,
+              why: `${told}: ${named(some.map(({ code }) => code))} (${some.length} of ${codes.length})`,
+            },
+          ];
+    return [
+      ...(stream.state === 'live' && !stream.paused ? [] : [{ what, why: statement(stream) }]),
+      ...about(
+        'no data',
+        codes.filter(({ stale }) => stale),
+      ),
+      ...about(
+        'refused by the exchange',
+        codes.filter(({ refused }) => refused !== null),
+      ),
+    ];
+  });
+}
+
+function named(codes: readonly string[]): string {
+  const shown = codes.slice(0, NAMED).join(', ');
+  return codes.length > NAMED ? `${shown}, …` : shown;
 }
 
 function kafkaReasons({ messaging }: Watched): Reason[] {
@@ -47,7 +84,11 @@ function darkExchanges({ orchestrator }: Watched): Reason[] {
 }
 
 function describe(stream: RunningStream): string {
+  return `${stream.target.request_type} ${statement(stream)}`;
+}
+
+function statement(stream: RunningStream): string {
   const reason = stream.snapshots().find((connection) => connection.reason !== null)?.reason;
   const state = stream.paused ? 'paused, the byte budget is full' : stream.state;
-  return `${stream.target.request_type} ${state}${reason ? ` (${reason})` : ''}`;
+  return `${state}${reason ? ` (${reason})` : ''}`;
 }

@@ -1,5 +1,5 @@
 import type { Feed } from './events.ts';
-import { readiness } from './health.ts';
+import { readiness, warnings } from './health.ts';
 import type { Observed } from './observed.ts';
 import { PAGE } from './page/page.ts';
 import { prometheus } from './prometheus.ts';
@@ -14,7 +14,8 @@ export function routes(observed: Observed, feed: Feed): Record<string, Route> {
     '/healthz': open(() => Response.json({ alive: true, uptime_s: Math.round(process.uptime()) })),
     '/readyz': open(() => {
       const { ready, reasons } = readiness(observed);
-      return Response.json({ ready, reasons }, { status: ready ? 200 : 503 });
+      const body = { ready, reasons, warnings: warnings(observed) };
+      return Response.json(body, { status: ready ? 200 : 503 });
     }),
     '/metrics': open(() => {
       const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };

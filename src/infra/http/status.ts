@@ -1,7 +1,7 @@
 import type { RunningStream } from '../../application/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
-import { type Reason, readiness } from './health.ts';
+import { type Reason, readiness, warnings } from './health.ts';
 import type { Observed } from './observed.ts';
 
 /** Everything a person or script may ask about the collector, as JSON with times in epoch µs. */
@@ -17,6 +17,7 @@ export function status(observed: Observed): Record<string, unknown> {
     uptime_s: Math.round(Date.now() / 1000 - observed.process.startedAt),
     ready,
     reasons,
+    warnings: warnings(observed),
     drivers: {
       messaging: drivers.messaging,
       messaging_reason: drivers.messagingReason,

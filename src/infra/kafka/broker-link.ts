@@ -116,6 +116,8 @@ export class BrokerLink {
     this.#timer?.();
     this.breaker.stop();
     await this.#producer.close();
+    this.#errors.flush();
+    this.#breakerLog.flush();
   }
 
   #newProducer(): Producer {

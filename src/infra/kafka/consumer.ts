@@ -63,6 +63,8 @@ const SESSION_MS = 10_000;
 const CLOSE_MS = 2_500;
 /** librdkafka's code for partitions given. */
 const ASSIGN = -175;
+/** A group's coordinator starts, moves or is elected: librdkafka asks again until one answers. */
+const COORDINATOR_MOVES = new Set([14, 15, 16]);
 
 /**
  * Reads topics as a member of a group, from the earliest record where the group is new. Offsets of handled records
@@ -87,6 +89,7 @@ class Reader implements RecordConsumer {
   readonly #log: Log;
   readonly #client: KafkaConsumer;
   readonly #errors: Folded;
+  readonly #passing: Folded;
   readonly #inOrder: InOrder;
   readonly #ended = Promise.withResolvers<void>();
   /** Records that came although fetching rests. */
@@ -104,6 +107,9 @@ class Reader implements RecordConsumer {
     this.#log = log;
     this.#errors = new Folded(clock, (text, times) =>
       log.warn({ phase: 'command', times }, `Kafka consumer: ${text}`),
+    );
+    this.#passing = new Folded(clock, (text, times) =>
+      log.debug({ phase: 'command', times }, `Kafka consumer: ${text}`),
     );
     this.#inOrder = new InOrder(({ topic, partition, offset }) => {
       this.#attempt(() => this.#client.offsetsStore([{ topic, partition, offset: offset + 1 }]));
@@ -157,6 +163,8 @@ class Reader implements RecordConsumer {
       this.#client.disconnect(() => resolve());
     });
     await within(CLOSE_MS, left, this.#clock);
+    this.#errors.flush();
+    this.#passing.flush();
   }
 
   #newClient(): KafkaConsumer {
@@ -179,9 +187,9 @@ class Reader implements RecordConsumer {
           typeof kafka.KafkaConsumer
         >[0]),
     );
-    client.on('event.error', (error) => this.#errors.say(error.message));
+    client.on('event.error', (error) => this.#say(error));
     client.on('rebalance', (event, partitions) => this.#rebalanced(event, partitions));
-    client.on('rebalance.error', (error) => this.#errors.say(error.message));
+    client.on('rebalance.error', (error) => this.#say(error));
     return client;
   }
 
@@ -215,7 +223,7 @@ class Reader implements RecordConsumer {
       });
       return records[0];
     } catch (error) {
-      this.#errors.say(messageOf(error));
+      this.#say(error);
       await sleep(this.#clock, POLL_MS);
       return undefined;
     }
@@ -261,6 +269,12 @@ class Reader implements RecordConsumer {
       if (resting) this.#client.pause(this.#assigned);
       else this.#client.resume(this.#assigned);
     });
+  }
+
+  #say(error: unknown): void {
+    const code = (error as { code?: unknown }).code;
+    const folded = typeof code === 'number' && COORDINATOR_MOVES.has(code) ? this.#passing : this.#errors;
+    folded.say(messageOf(error));
   }
 
   /** A partition may have been taken away a moment ago; then there is nothing to do to it. */

@@ -44,6 +44,7 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
       client: link.statistics === null ? null : readStatistics(link.statistics),
     }),
     async flush(deadlineMs) {
+      rejects.flush();
       const left = await link.flush(deadlineMs);
       return { undelivered: left.reduce((rows, message) => rows + message.rows, 0), messages: left.length };
     },

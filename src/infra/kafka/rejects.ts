@@ -1,22 +1,32 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Cancel, Clock } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Batch, Message, Outbox } from '../../core/ports.ts';
 
-/** Dead letters of refused messages per second; more are counted and said with the next one. */
+/** Dead letters of refused messages per second; more are counted in one more, when the second is over. */
 const LETTERS_PER_SECOND = 10;
+const SECOND_MS = 1000;
 /** How much of a refused value a dead letter carries. */
 const MAX_VALUE_BYTES = 64 * 1024;
 const MICROS_PER_MS = 1000;
+
+interface Refused {
+  readonly batch: Batch;
+  readonly rows: number;
+  readonly topic: string;
+  readonly value: Buffer | null;
+  readonly reason: string;
+}
 
 /** Where messages go that the broker, or their schema, will never take: `ws.dlq`, sampled under flood, and counts. */
 export class Rejects {
   readonly #outbox: Outbox;
   readonly #clock: Clock;
   readonly #log: Log;
-  #second = 0;
   #letters = 0;
   #suppressed = 0;
+  #last: Refused | null = null;
+  #endSecond: Cancel | null = null;
   /** Messages and rows refused since the start. */
   messages = 0;
   rows = 0;
@@ -31,21 +41,33 @@ export class Rejects {
   reject(batch: Batch, rows: number, topic: string, value: Buffer | null, reason: string): void {
     this.messages++;
     this.rows += rows;
-    const second = Math.floor(this.#clock.now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#letters = 0;
-    }
-    if (++this.#letters > LETTERS_PER_SECOND) {
-      this.#suppressed++;
+    this.#endSecond ??= this.#clock.after(SECOND_MS, () => this.flush());
+    const refused = { batch, rows, topic, value, reason };
+    if (this.#letters < LETTERS_PER_SECOND) {
+      this.#letters++;
+      this.#bury(refused, 0);
       return;
     }
-    const suppressed = this.#suppressed;
+    this.#suppressed++;
+    this.#last = refused;
+  }
+
+  /** Tells what is still suppressed. */
+  flush(): void {
+    this.#endSecond?.();
+    this.#endSecond = null;
+    this.#letters = 0;
+    if (this.#last) this.#bury(this.#last, this.#suppressed - 1);
     this.#suppressed = 0;
+    this.#last = null;
+  }
+
+  #bury(refused: Refused, suppressed: number): void {
+    const { batch, rows, topic, reason } = refused;
     const fields = { phase: 'produce', topic, rows, code: batch.market.code, suppressed } as const;
     this.#log.error({ ...fields, exchange: batch.exchange }, `message refused for good: ${reason}`);
-    this.#publish(deadLetter(batch, rows, topic, value, reason, suppressed, this.#clock)).catch(
-      (error: unknown) => this.#log.error({ phase: 'produce' }, `dlq_publish_failed: ${messageOf(error)}`),
+    this.#publish(deadLetter(refused, suppressed, this.#clock)).catch((error: unknown) =>
+      this.#log.error({ phase: 'produce' }, `dlq_publish_failed: ${messageOf(error)}`),
     );
   }
 
@@ -61,11 +83,7 @@ export class Rejects {
 }
 
 function deadLetter(
-  batch: Batch,
-  rows: number,
-  topic: string,
-  value: Buffer | null,
-  reason: string,
+  { batch, rows, topic, value, reason }: Refused,
   suppressed: number,
   clock: Clock,
 ): (withValue: boolean) => Message {

@@ -5,6 +5,10 @@ import { addressText, createClient, type RedisAddress, type RedisClient } from '
 /** One way to run a Redis command; fails with the Fault `redis_unavailable` and with nothing else. */
 export type RunCommand = (command: string, ...args: (string | number)[]) => Promise<unknown>;
 
+const NEVER_THERE =
+  'Start it, or mend REDIS_URL (address, user, password, TLS). For a trial without Redis: --set state.driver=memory.';
+const GONE = 'Check that it runs; streams go on, commands wait in Kafka.';
+
 /**
  * The connection to Redis: one for commands, one for the nudges. It knows whether Redis is there, and turns whatever
  * goes wrong into one kind of Fault.
@@ -18,6 +22,7 @@ export class RedisConnection {
   readonly #listeners = new Set<(available: boolean) => void>();
   readonly #readers = new Set<(message: string) => void>();
   #available = false;
+  #wasThere = false;
   #lastError = 'no connection yet';
 
   /** @param channel what `onMessage` listens to */
@@ -106,6 +111,7 @@ export class RedisConnection {
   #became(available: boolean): void {
     if (this.#available === available) return;
     this.#available = available;
+    this.#wasThere ||= available;
     for (const listener of this.#listeners) listener(available);
   }
 
@@ -114,7 +120,7 @@ export class RedisConnection {
   }
 
   #fault(what: string, cause?: unknown): Fault {
-    const remedy = 'Check that it runs and REDIS_URL is right; streams go on, commands wait in Kafka.';
+    const remedy = this.#wasThere ? GONE : NEVER_THERE;
     return new Fault('redis_unavailable', this.#address, `Redis ${what}`, remedy, cause);
   }
 }

@@ -1,0 +1,33 @@
+import { describe, type ExitCode, exitCodeOf, Fault } from '../common/errors.ts';
+import { createLog, maskText, type Phase } from '../common/log.ts';
+
+/**
+ * Says on standard error, in one line, why a command ends: as text for people, or as a log line where the lines
+ * beside it are log lines.
+ */
+export function tellFailure(error: unknown, as: 'text' | { readonly phase: Phase }): ExitCode {
+  const exit = exitCodeOf(error);
+  if (as === 'text') {
+    console.error(maskText(describe(error)));
+    return exit;
+  }
+  const log = createLog('fatal', false);
+  if (error instanceof Fault) {
+    const { code, subject, remedy, rule } = error;
+    const { domain, severity, retryable } = rule;
+    log.fatal(
+      {
+        phase: as.phase,
+        error_code: code,
+        error_domain: domain,
+        severity,
+        retryable,
+        subject,
+        remedy,
+        exit,
+      },
+      describe(error),
+    );
+  } else log.fatal({ phase: as.phase, error_code: 'unknown_error', exit, err: error }, describe(error));
+  return exit;
+}
