@@ -40,6 +40,14 @@ export function streamRules(offer: ExchangeOffer, type: RequestType, sockets: nu
 }
 
 /**
+ * A command that was carried out. `answered`: the store has an answer to the same record, which stands; what is said
+ * here never came to be.
+ */
+export interface Carried extends Applied {
+  readonly became: 'written' | 'unchanged' | 'answered';
+}
+
+/**
  * Changes desired state in the store, by reading, reckoning and writing what was not changed meanwhile by another.
  * Every method fails with the store's Fault while the store is away.
  */
@@ -63,7 +71,7 @@ export class DesiredWriter {
     offer: ExchangeOffer,
     markets: Markets,
     outcomeOf?: (answer: Answer) => StoredOutcome,
-  ): Promise<Applied & { readonly changed: boolean }> {
+  ): Promise<Carried> {
     for (;;) {
       const before = (await this.#store.read(key)) ?? emptyStream(key);
       const context: ApplyContext = {
@@ -72,10 +80,10 @@ export class DesiredWriter {
         nowMs: this.#now(),
       };
       const applied = apply(before, command, context);
-      if (applied.desired === before) return { ...applied, changed: false };
-      if (await this.#store.write(before.version, applied.desired, outcomeOf?.(applied.reply))) {
-        return { ...applied, changed: true };
-      }
+      if (applied.desired === before) return { ...applied, became: 'unchanged' };
+      const outcome = outcomeOf?.(applied.reply);
+      const became = await this.#store.write(before.version, applied.desired, outcome);
+      if (became !== 'outdated') return { ...applied, became };
     }
   }
 
@@ -86,17 +94,13 @@ export class DesiredWriter {
       if (!before) return null;
       const rules = streamRules(offer, key.request_type, await this.#sockets(offer, key));
       const next = reselect(before, markets, rules);
-      if (next.desired === before || (await this.#store.write(before.version, next.desired))) return next;
+      if (next.desired === before) return next;
+      if ((await this.#store.write(before.version, next.desired)) === 'written') return next;
     }
   }
 
   /** Streams of the configuration: what `symbols` names runs and is out of reach of commands. */
-  pin(
-    key: StreamKey,
-    symbols: readonly string[],
-    offer: ExchangeOffer,
-    markets: Markets,
-  ): Promise<Applied & { readonly changed: boolean }> {
+  pin(key: StreamKey, symbols: readonly string[], offer: ExchangeOffer, markets: Markets): Promise<Carried> {
     return this.apply(key, pinCommand(key, offer.exchange.region, symbols, this.#now()), offer, markets);
   }
 

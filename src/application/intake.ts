@@ -134,7 +134,8 @@ export class CommandIntake {
     for (;;) {
       if (this.#stopping) throw stopped(record);
       try {
-        return await this.#once(place, replyId, command);
+        const decision = await this.#once(place, replyId, command);
+        if (decision) return decision;
       } catch (error) {
         if (error instanceof Fault && error.code === 'redis_unavailable') {
           await this.#storeIsBack(error);
@@ -153,7 +154,8 @@ export class CommandIntake {
     }
   }
 
-  async #once(place: RecordPlace, replyId: string, command: Command): Promise<Decision> {
+  /** @returns null where another collector answered the record meanwhile: its answer is there to be read */
+  async #once(place: RecordPlace, replyId: string, command: Command): Promise<Decision | null> {
     const { store, offers } = this.#deps;
     const known = await store.outcomes.read(place);
     if (known?.replyId === replyId) {
@@ -171,7 +173,8 @@ export class CommandIntake {
       place,
       reply: replyOf(given),
     }));
-    if (applied.changed) return { reply: replyOf(applied.reply), changed: applied.desired };
+    if (applied.became === 'answered') return null;
+    if (applied.became === 'written') return { reply: replyOf(applied.reply), changed: applied.desired };
     const given =
       applied.reply.outcome === 'accepted'
         ? await this.#beside(command, offer, key, applied.desired)

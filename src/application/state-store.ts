@@ -31,6 +31,12 @@ export interface StateStore {
   readonly breakers: BreakerStore;
 }
 
+/**
+ * What became of a write. `outdated`: the stream has another version by now; `answered`: the record of the outcome
+ * was answered before, perhaps by another collector. Nothing was written in either case.
+ */
+export type Written = 'written' | 'outdated' | 'answered';
+
 /** Desired state. Writes are versioned: a writer that read an older version is told so and reads again. */
 export interface DesiredStore {
   read(key: StreamKey): Promise<DesiredStream | null>;
@@ -39,10 +45,8 @@ export interface DesiredStore {
   /**
    * Writes `after`, and with it in one step `outcome` where a command led to it, and nudges every collector.
    * @param expected the version that was read; 0 where there was none
-   * @returns false where the stream has another version by now, or the same record was answered before; nothing was
-   *   written then
    */
-  write(expected: number, after: DesiredStream, outcome?: StoredOutcome): Promise<boolean>;
+  write(expected: number, after: DesiredStream, outcome?: StoredOutcome): Promise<Written>;
   /** Calls back with the key of a stream (`upbit|ticker`) that somebody wrote; may miss some, so also poll. */
   onNudge(listener: (key: string) => void): Cancel;
 }

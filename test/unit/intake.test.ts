@@ -226,6 +226,21 @@ describe('outcomes', () => {
     expect(events[0]?.outcome).toBe('accepted');
   });
 
+  test('nor has it two where a later command changed the stream before the slower one came to write', async () => {
+    const twice = command('connect_and_subscribe', ['KRW-BTC']);
+    const later = command('disconnect');
+    let writes = 0;
+    const write: StateStore['desired']['write'] = async (...change) => {
+      if (++writes > 3) throw new Error('it tries without end');
+      await intake.handle(twice);
+      await intake.handle(later);
+      return store.desired.write(...change);
+    };
+    await make({ store: { ...store, desired: { ...store.desired, write } } }).handle(twice);
+    expect(events.at(-1)).toEqual(events[0] as StreamEvent);
+    expect((await store.desired.read(KEY))?.codes).toEqual([]);
+  });
+
   test('two partitions at once: both commands count', async () => {
     await Promise.all([
       intake.handle({ ...command('connect_and_subscribe', ['KRW-BTC']), partition: 0 }),

@@ -66,11 +66,12 @@ export function storeSuite(
         shards: [['KRW-BTC'], [], ['KRW-ETH']],
         origin: 'wss://api.upbit.com:8443',
       };
-      expect(await desired.write(0, full)).toBe(true);
+      expect(await desired.write(0, full)).toBe('written');
       expect(await desired.read(KEY)).toEqual(full);
       expect(await desired.readAll([OTHER, KEY])).toEqual([full]);
       const empty: DesiredStream = { ...emptyStream(KEY), version: 2 };
-      expect(await desired.write(1, empty)).toBe(true);
+      expect(await desired.write(1, empty)).toBe('written');
+      expect(await desired.write(1, full)).toBe('outdated');
       expect(await desired.read(KEY)).toEqual(empty);
     });
 
@@ -80,7 +81,7 @@ export function storeSuite(
       const writers = Array.from({ length: 8 }, (_, at) =>
         desired.write(1, stream(2, [`KRW-${at}`]), outcome(at)),
       );
-      const won = (await Promise.all(writers)).flatMap((written, at) => (written ? [at] : []));
+      const won = (await Promise.all(writers)).flatMap((became, at) => (became === 'written' ? [at] : []));
       expect(won).toHaveLength(1);
       expect((await desired.read(KEY))?.codes).toEqual([`KRW-${won[0]}`]);
       for (let at = 0; at < 8; at++) {
@@ -106,7 +107,7 @@ export function storeSuite(
       const second = { ...first, reply: { ...first.reply, outcome: 'noop' as const } };
       expect(await outcomes.write(first)).toEqual(first.reply);
       expect(await outcomes.write(second)).toEqual(first.reply);
-      expect(await desired.write(0, stream(1, ['KRW-BTC']), second)).toBe(false);
+      expect(await desired.write(0, stream(1, ['KRW-BTC']), second)).toBe('answered');
       expect(await desired.read(KEY)).toBeNull();
       const other = outcome(1, 'id-2');
       expect(await outcomes.write(other)).toEqual(other.reply);

@@ -46,11 +46,11 @@ function memoryDesired(outcomes: MemoryOutcomes): DesiredStore {
       keys.map((key) => streams.get(streamKey(key))).filter((stream) => stream !== undefined),
     async write(expected, after, outcome) {
       const key = streamKey(after);
-      if ((streams.get(key)?.version ?? 0) !== expected) return false;
-      if (outcome && outcomes.remember(outcome) !== outcome.reply) return false;
+      if ((streams.get(key)?.version ?? 0) !== expected) return 'outdated';
+      if (outcome && outcomes.remember(outcome) !== outcome.reply) return 'answered';
       streams.set(key, after);
       for (const listener of listeners) queueMicrotask(() => listener(key));
-      return true;
+      return 'written';
     },
     onNudge(listener) {
       listeners.add(listener);

@@ -4,6 +4,7 @@ import type {
   OutcomeStore,
   RecordPlace,
   StoredOutcome,
+  Written,
 } from '../../application/state-store.ts';
 import { type DesiredStream, type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { RedisConnection, RunCommand } from './connection.ts';
@@ -39,16 +40,16 @@ const FIELD_ARGS = FIELDS.map((field, at) => `, '${field}', ARGV[${at + 2}]`).jo
 
 /** KEYS: desired, outcomes; ARGV: expected version, fields, channel, stream, and with an outcome: offset, id, reply. */
 const WRITE = `${ANSWERED}
-if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
+if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 'outdated' end
 local at = ${FIELDS.length + 2}
 local offset = ARGV[at + 2]
 if offset then
-  if answered(KEYS[2], offset, ARGV[at + 3]) then return 0 end
+  if answered(KEYS[2], offset, ARGV[at + 3]) then return 'answered' end
   remember(KEYS[2], offset, ARGV[at + 4])
 end
 redis.call('HSET', KEYS[1]${FIELD_ARGS})
 redis.call('PUBLISH', ARGV[at], ARGV[at + 1])
-return 1`;
+return 'written'`;
 
 /** KEYS: outcomes; ARGV: offset, id, reply. */
 const REMEMBER = `${ANSWERED}
@@ -86,7 +87,7 @@ export function redisDesired(connection: RedisConnection, prefix: string, channe
         streamKey(after),
         ...(outcome ? outcomeArgs(outcome) : []),
       );
-      return written === 1;
+      return written as Written;
     },
     onNudge: (listener) => connection.onMessage(listener),
   };
