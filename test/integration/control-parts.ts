@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import { kafkaOrFault, producerOptions } from '../../src/infra/kafka/client-options.ts';
 import { Producer } from '../../src/infra/kafka/producer.ts';
 import { type Message, readTopic } from '../services/avro-consumer.ts';
+import { type Form, launch } from './binary.ts';
 
 /** An event as others read it. */
 export interface Event {
@@ -16,11 +16,12 @@ export interface Event {
   detail: Record<string, unknown> | null;
 }
 
-/** The collector as a process of its own. */
+/** The collector as a process of its own, started as often as a test likes. */
 export class CollectorProcess {
   readonly #env: Record<string, string>;
   readonly #argv: readonly string[];
-  #child: ReturnType<typeof spawn> | null = null;
+  #form: Form = 'source';
+  #child: Bun.Subprocess<'ignore', 'ignore', 'pipe'> | null = null;
   #log: Promise<string> = Promise.resolve('');
 
   constructor(env: Record<string, string>, ...argv: string[]) {
@@ -28,12 +29,25 @@ export class CollectorProcess {
     this.#argv = argv;
   }
 
+  static of(form: Form, env: Record<string, string>, argv: readonly string[]): CollectorProcess {
+    const collector = new CollectorProcess(env, ...argv);
+    collector.#form = form;
+    return collector;
+  }
+
   start(): void {
-    this.#child = spawn(this.#env, this.#argv);
+    const { argv, cwd, env } = launch(this.#form);
+    this.#child = Bun.spawn([...argv, 'run', ...this.#argv], {
+      cwd,
+      env: { ...env, ...this.#env },
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'pipe',
+    });
     this.#log = this.#child.stderr.text();
   }
 
-  /** What it wrote to standard error; resolves when it has ended. */
+  /** What it wrote to standard error in its last life; resolves when it has ended. */
   get log(): Promise<string> {
     return this.#log;
   }
@@ -48,17 +62,6 @@ export class CollectorProcess {
     this.#child?.kill('SIGTERM');
     return (await this.#child?.exited) ?? -1;
   }
-}
-
-function spawn(env: Record<string, string>, argv: readonly string[]) {
-  const root = join(import.meta.dir, '..', '..');
-  return Bun.spawn([process.execPath, 'index.ts', 'run', ...argv], {
-    cwd: root,
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
-    stdin: 'ignore',
-    stdout: 'ignore',
-    stderr: 'pipe',
-  });
 }
 
 /** Writes commands in the order of the calls, over one connection. */

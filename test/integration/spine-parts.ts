@@ -1,17 +1,8 @@
-import { statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { readTopic } from '../services/avro-consumer.ts';
-import { scratchDir } from '../services/scratch.ts';
 import type { ReadTrade } from '../simulator/compare.ts';
 import { type Entry, Ledger, type Row } from '../simulator/ledger.ts';
 import type { SimulatorProcess } from '../simulator/process.ts';
-
-const ROOT = join(import.meta.dir, '..', '..');
-const BINARY = join(ROOT, 'dist', 'kor-coin-stream');
-
-/** How the program is started: `bun index.ts` of the work tree, or the binary with nothing around it. */
-export type Form = 'source' | 'binary';
+import { type Form, launch } from './binary.ts';
 
 /** What a message of a trade topic holds. */
 export interface TradeBatch {
@@ -35,27 +26,7 @@ interface GapEvent {
   gap: Gap | null;
 }
 
-/** Builds the binary where it is missing or older than what goes into it. */
-export async function freshBinary(): Promise<void> {
-  const built = statSync(BINARY, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (built > newest()) return;
-  const build = Bun.spawn([process.execPath, 'run', 'build'], {
-    cwd: ROOT,
-    stdout: 'ignore',
-    stderr: 'pipe',
-  });
-  const [said, code] = await Promise.all([build.stderr.text(), build.exited]);
-  if (code !== 0) throw new Error(`the binary could not be built: ${said}`);
-}
-
-function newest(): number {
-  const sources = ['index.ts', 'bun.lock', 'src/**/*', 'exchanges/*', 'schemas/*', 'config/*'].flatMap(
-    (pattern) => [...new Bun.Glob(pattern).scanSync(ROOT)],
-  );
-  return Math.max(...sources.map((file) => statSync(join(ROOT, file)).mtimeMs));
-}
-
-/** The main job as a process of its own. The binary gets an empty folder and no variable beside `env`. */
+/** The main job as a process of its own. */
 export class Collector {
   readonly #child: Bun.Subprocess<'ignore', 'ignore', 'pipe'>;
   /** What it wrote to standard error; resolves when it has ended. */
@@ -66,11 +37,8 @@ export class Collector {
     this.said = child.stderr.text();
   }
 
-  static async start(form: Form, argv: readonly string[], env: Record<string, string>): Promise<Collector> {
-    const program = form === 'source' ? [process.execPath, join(ROOT, 'index.ts')] : [BINARY];
-    const cwd = form === 'source' ? ROOT : scratchDir('empty');
-    await mkdir(cwd, { recursive: true });
-    const around = form === 'source' ? { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' } : {};
+  static start(form: Form, argv: readonly string[], env: Record<string, string>): Collector {
+    const { argv: program, cwd, env: around } = launch(form);
     const io = { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' } as const;
     return new Collector(Bun.spawn([...program, 'run', ...argv], { cwd, env: { ...around, ...env }, ...io }));
   }

@@ -5,16 +5,8 @@ import { type RegistryServer, startRegistry } from '../services/registry.ts';
 import { compareTrades } from '../simulator/compare.ts';
 import type { Ledger } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
-import {
-  Collector,
-  type Form,
-  freshBinary,
-  inGap,
-  ledgerOf,
-  subscribed,
-  type TradeBatch,
-  tradeGaps,
-} from './spine-parts.ts';
+import { type Form, freshBinary } from './binary.ts';
+import { Collector, inGap, ledgerOf, subscribed, type TradeBatch, tradeGaps } from './spine-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(120_000);
@@ -53,7 +45,7 @@ async function everything(form: Form): Promise<void> {
     ...['--exchange', id, '--type', 'ticker,trade', '--symbols', symbols.join(',')],
     ...['--set', `exchanges.${id}.codes_per_socket=${CODES_PER_SOCKET}`],
   ]);
-  collector = await Collector.start(form, streams, {
+  collector = Collector.start(form, streams, {
     ...simulator.env,
     KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
     SCHEMA_REGISTRY_URL: registry.url,

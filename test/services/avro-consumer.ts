@@ -30,6 +30,8 @@ export interface ReadOptions<Value> {
   until?: number | ((messages: Message<Value>[]) => boolean);
   /** Default 30,000. */
   timeoutMs?: number;
+  /** Ends the reading with what has come by then. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface ReadOptions<Value> {
 export async function readTopic<Value = Record<string, unknown>>(
   options: ReadOptions<Value>,
 ): Promise<Message<Value>[]> {
-  const { bootstrap, topic, until } = options;
+  const { topic, until, signal } = options;
   const deadline = Date.now() + (options.timeoutMs ?? 30_000);
   const decode = decoder<Value>(options.registry);
   const messages: Message<Value>[] = [];
@@ -48,7 +50,7 @@ export async function readTopic<Value = Record<string, unknown>>(
     until !== undefined && (typeof until === 'number' ? messages.length >= until : until(messages));
 
   for (let lastTrouble = ''; ; ) {
-    const trouble = await consume(bootstrap, topic, until === undefined, deadline, async (batch) => {
+    const trouble = await consume(options, deadline, async (batch) => {
       for (const raw of batch) {
         // A kcat that had to be started again reads from the beginning.
         if (raw.offset < (nextOffset.get(raw.partition) ?? 0)) continue;
@@ -57,7 +59,7 @@ export async function readTopic<Value = Record<string, unknown>>(
       }
       return enough();
     });
-    if (enough() || (until === undefined && trouble === null)) return messages;
+    if (enough() || signal?.aborted || (until === undefined && trouble === null)) return messages;
     lastTrouble = trouble || lastTrouble;
     if (Date.now() >= deadline) {
       const last = lastTrouble ? `; kcat said: ${lastTrouble}` : '';
@@ -70,21 +72,20 @@ export async function readTopic<Value = Record<string, unknown>>(
 }
 
 /** Runs one kcat until it ends, `take` has enough or the time is up. Returns its error message, null where all went well. */
-async function consume(
-  bootstrap: string,
-  topic: string,
-  untilEnd: boolean,
+async function consume<Value>(
+  { bootstrap, topic, until, signal }: ReadOptions<Value>,
   deadline: number,
   take: (batch: RawMessage[]) => Promise<boolean>,
 ): Promise<string | null> {
   const impatient = ['-X', 'fetch.wait.max.ms=50', '-X', 'topic.metadata.propagation.max.ms=200'];
   const argv = ['kcat', '-C', '-q', '-u', '-b', bootstrap, '-t', topic, '-o', 'beginning', ...impatient];
-  const kcat = Bun.spawn([...argv, ...(untilEnd ? ['-e'] : []), '-f', KCAT_FORMAT], {
+  const kcat = Bun.spawn([...argv, ...(until === undefined ? ['-e'] : []), '-f', KCAT_FORMAT], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
     timeout: Math.max(deadline - Date.now(), 1),
     killSignal: 'SIGKILL',
+    ...(signal ? { signal } : {}),
   });
   const said = kcat.stderr.text();
   try {
