@@ -128,14 +128,14 @@ function acknowledged(frame: JsonObject, channel: string, asked: Asked, emit: Em
 
 /**
  * {"type":"error","message":"Failed to subscribe","reason":"level2, level3, and full channels now require …"}
- * The products meant stand in the reason or nowhere. Whether one spoils its whole request is unknown; subscribing twice
+ * The products meant stand in its words or nowhere. Whether one spoils its whole request is unknown; subscribing twice
  * does no harm, so the others are asked for again. Three reasons announce that the server will close the socket.
  */
 function refusal(frame: JsonObject, asked: Asked, emit: Emit): void {
   const message = words(frame.message);
   const all = [message, words(frame.reason)].filter((text) => text !== '').join(': ');
   if (/ErrSlowConsume|ErrSlowRead|Message too big/i.test(all)) return emit({ kind: 'restart', reason: all });
-  const { named, others } = asked.refuse(words(frame.reason).split(/[^A-Z0-9-]+/));
+  const { named, others } = asked.refuse(all.split(/[^A-Z0-9-]+/));
   emit({ kind: 'refused', symbols: named, reason: all });
   for (const symbol of others) emit({ kind: 'resync', symbol });
 }

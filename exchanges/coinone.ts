@@ -5,7 +5,7 @@ import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   decimal,
-  idOf,
+  exactDigits,
   isObject,
   type JsonObject,
   optionalDecimal,
@@ -117,7 +117,7 @@ function session(type: RequestType, markets: Markets): Session {
       const frame = parseObject(text);
       if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
       if (frame.response_type === 'DATA' && frame.channel === channel) {
-        return read(frame.data, receivedAt, channel, markets, emit);
+        return read(frame.data, text, receivedAt, channel, markets, emit);
       }
       control(frame, receivedAt, channel, markets, acks, emit);
     },
@@ -202,12 +202,19 @@ function marketOf(topic: unknown, markets: Markets): Market | undefined {
   return isTopic(topic) ? markets.get(symbolOf(topic.quote_currency, topic.target_currency)) : undefined;
 }
 
-function read(data: unknown, receivedAt: Micros, channel: string, markets: Markets, emit: Emit): void {
+function read(
+  data: unknown,
+  text: string,
+  receivedAt: Micros,
+  channel: string,
+  markets: Markets,
+  emit: Emit,
+): void {
   const market = marketOf(data, markets);
   if (!isObject(data) || !market) return emit({ kind: 'reject', reason: 'data names no market', row: null });
   return channel === 'TICKER'
     ? ticker(data, market, receivedAt, emit)
-    : trade(data, market, receivedAt, emit);
+    : trade(data, text, market, receivedAt, emit);
 }
 
 /**
@@ -257,7 +264,7 @@ function ticker(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit
  * A seller who is the maker means that the taker bought: this trade printed at the best ask. The REST page words it the
  * other way round; the socket's own page and recorded frames decide.
  */
-function trade(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit): void {
+function trade(data: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
   const price = decimal(data.price);
   const volume = decimal(data.qty);
   emit({
@@ -266,7 +273,7 @@ function trade(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit)
     timestamp: timeOf(data.timestamp),
     received_at: receivedAt,
     stream_type: 'REALTIME',
-    trade_id: idOf(data.id),
+    trade_id: exactDigits(text, 'id', data.id),
     fills: 1,
     price,
     volume,

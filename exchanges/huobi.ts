@@ -3,6 +3,7 @@ import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
+  type Cursor,
   changeOf,
   exactDigits,
   isObject,
@@ -216,7 +217,7 @@ function trades(tick: JsonObject, text: string, market: Market, receivedAt: Micr
 }
 
 /** Frames of 2019 have no tradeId, and an `id` of up to 27 digits. */
-function tradeId({ tradeId, id }: JsonObject, text: string, cursor: { at: number }): string {
+function tradeId({ tradeId, id }: JsonObject, text: string, cursor: Cursor): string {
   return tradeId === undefined || tradeId === null
     ? exactDigits(text, 'id', id, cursor)
     : exactDigits(text, 'tradeId', tradeId, cursor);

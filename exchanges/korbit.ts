@@ -3,9 +3,10 @@ import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import type { Markets } from '../src/core/market/markets.ts';
 import {
+  type Cursor,
   changeOf,
   decimal,
-  idOf,
+  exactDigits,
   isObject,
   type JsonObject,
   optionalDecimal,
@@ -98,7 +99,7 @@ function session(type: RequestType, markets: Markets): Session {
       const frame = parseObject(text);
       if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
       if (frame.status !== undefined) return answer(frame, asked, emit);
-      read(frame, receivedAt, type, markets, emit);
+      read(frame, text, receivedAt, type, markets, emit);
     },
   };
 }
@@ -128,7 +129,14 @@ function answer(frame: JsonObject, asked: Map<number, readonly string[]>, emit: 
   for (const symbol of symbols) if (!named.includes(symbol)) emit({ kind: 'resync', symbol });
 }
 
-function read(frame: JsonObject, receivedAt: Micros, type: RequestType, markets: Markets, emit: Emit): void {
+function read(
+  frame: JsonObject,
+  text: string,
+  receivedAt: Micros,
+  type: RequestType,
+  markets: Markets,
+  emit: Emit,
+): void {
   if (frame.type !== type) {
     return typeof frame.type === 'string'
       ? emit({ kind: 'alive' })
@@ -145,11 +153,12 @@ function read(frame: JsonObject, receivedAt: Micros, type: RequestType, markets:
   }
   if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
   if (data.length === 0) return emit({ kind: 'alive' });
+  const cursor = { at: 0 };
   for (let row = 0; row < data.length; row++) {
     const element: unknown = data[row];
     emit(
       isObject(element)
-        ? trade(element, market, receivedAt, streamType)
+        ? trade(element, text, cursor, market, receivedAt, streamType)
         : { kind: 'reject', reason: 'not an object', row },
       row,
     );
@@ -205,7 +214,14 @@ function ticker(
  *  "price":"98909000","qty":"0.00146702","isBuyerTaker":true,"tradeId":123456}]}
  * The outer timestamp is when the frame was sent.
  */
-function trade(data: JsonObject, market: Market, receivedAt: Micros, streamType: StreamType): Trade {
+function trade(
+  data: JsonObject,
+  text: string,
+  cursor: Cursor,
+  market: Market,
+  receivedAt: Micros,
+  streamType: StreamType,
+): Trade {
   const price = decimal(data.price);
   const volume = decimal(data.qty);
   return {
@@ -214,7 +230,7 @@ function trade(data: JsonObject, market: Market, receivedAt: Micros, streamType:
     timestamp: timeOf(data.timestamp),
     received_at: receivedAt,
     stream_type: streamType,
-    trade_id: idOf(data.tradeId),
+    trade_id: exactDigits(text, 'tradeId', data.tradeId, cursor),
     fills: 1,
     price,
     volume,

@@ -3,7 +3,8 @@ import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
-  idOf,
+  type Cursor,
+  exactDigits,
   isObject,
   type JsonObject,
   number,
@@ -111,7 +112,7 @@ function session(type: RequestType, markets: Markets): Session {
       const frame = parseObject(text);
       if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
       const { channel } = frame;
-      if (channel === type) return rows(frame, type, markets, receivedAt, emit);
+      if (channel === type) return rows(frame, text, type, markets, receivedAt, emit);
       if (channel === undefined) return answer(frame, type, asked, emit);
       // heartbeat, status and channels of others.
       if (typeof channel === 'string') return emit({ kind: 'alive' });
@@ -166,17 +167,26 @@ function settle(asked: Asked, id: unknown, symbol: string): void {
   if (request?.size === 0) asked.delete(id);
 }
 
-function rows(frame: JsonObject, type: RequestType, markets: Markets, receivedAt: Micros, emit: Emit): void {
+function rows(
+  frame: JsonObject,
+  text: string,
+  type: RequestType,
+  markets: Markets,
+  receivedAt: Micros,
+  emit: Emit,
+): void {
   const { data } = frame;
   if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
   const streamType = frame.type === 'snapshot' ? 'SNAPSHOT' : 'REALTIME';
   if (data.length === 0) emit({ kind: 'alive' });
+  const cursor = { at: 0 };
   for (let i = 0; i < data.length; i++) {
     const row: unknown = data[i];
     const symbol = isObject(row) ? row.symbol : undefined;
     const market = typeof symbol === 'string' ? markets.get(symbol) : undefined;
     if (!isObject(row) || !market) emit(stranger(symbol, i));
-    else emit((type === 'trade' ? trade : ticker)(row, market, streamType, receivedAt), i);
+    else if (type === 'ticker') emit(ticker(row, market, streamType, receivedAt), i);
+    else emit(trade(row, text, cursor, market, streamType, receivedAt), i);
   }
 }
 
@@ -238,7 +248,14 @@ function ticker(row: JsonObject, market: Market, streamType: StreamType, receive
  *  "ord_type":"market","trade_id":0,"timestamp":"2022-12-25T09:30:59.123456Z"}]}
  * One frame may hold trades of several takers and symbols. side is the taker's.
  */
-function trade(row: JsonObject, market: Market, streamType: StreamType, receivedAt: Micros): Event {
+function trade(
+  row: JsonObject,
+  text: string,
+  cursor: Cursor,
+  market: Market,
+  streamType: StreamType,
+  receivedAt: Micros,
+): Event {
   const price = number(row.price);
   const volume = number(row.qty);
   return {
@@ -247,7 +264,7 @@ function trade(row: JsonObject, market: Market, streamType: StreamType, received
     timestamp: timeOfIso(row.timestamp),
     received_at: receivedAt,
     stream_type: streamType,
-    trade_id: idOf(row.trade_id),
+    trade_id: exactDigits(text, 'trade_id', row.trade_id, cursor),
     fills: 1,
     price,
     volume,

@@ -176,6 +176,12 @@ function settle(asked: Asked, id: unknown, symbols: readonly string[]): void {
   if (rest?.size === 0) asked.delete(id);
 }
 
+/** Of a ticker only the last price is required: any other figure that is no decimal is none. */
+function figure(value: unknown): number | null {
+  const read = optionalDecimal(value);
+  return read === null || Number.isFinite(read) ? read : null;
+}
+
 /**
  * https://www.okx.com/docs-v5/en/#public-data-websocket-tickers-channel
  * {"arg":{"channel":"tickers","instId":"ETH-USDT"},"data":[{"instType":"SPOT","instId":"ETH-USDT","last":"4169.19",
@@ -186,7 +192,7 @@ function settle(asked: Asked, id: unknown, symbols: readonly string[]): void {
  */
 function ticker(value: JsonObject, market: Market, receivedAt: Micros): Event {
   const close = decimal(value.last);
-  const open = optionalDecimal(value.open24h);
+  const open = figure(value.open24h);
   const change = changeOf(close, null, open);
   return {
     kind: 'ticker',
@@ -195,18 +201,18 @@ function ticker(value: JsonObject, market: Market, receivedAt: Micros): Event {
     received_at: receivedAt,
     stream_type: 'REALTIME',
     open,
-    high: optionalDecimal(value.high24h),
-    low: optionalDecimal(value.low24h),
+    high: figure(value.high24h),
+    low: figure(value.low24h),
     close,
-    volume: optionalDecimal(value.vol24h),
-    quote_volume: optionalDecimal(value.volCcy24h),
+    volume: figure(value.vol24h),
+    quote_volume: figure(value.volCcy24h),
     prev_close: null,
     change_price: change,
     change_rate: rateOf(change, null, open),
-    bid: optionalDecimal(value.bidPx),
-    bid_size: optionalDecimal(value.bidSz),
-    ask: optionalDecimal(value.askPx),
-    ask_size: optionalDecimal(value.askSz),
+    bid: figure(value.bidPx),
+    bid_size: figure(value.bidSz),
+    ask: figure(value.askPx),
+    ask_size: figure(value.askSz),
   };
 }
 

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { systemClock } from '../common/clock.ts';
 import { Fault, messageOf } from '../common/errors.ts';
@@ -41,8 +40,10 @@ export function recordedFrames(
     let line = 0;
     for await (const text of linesOf(file)) {
       line++;
-      if (text.trim() === '') continue;
-      const read = readLine(text);
+      // A byte order mark is a blank to `trim`, and no JSON.
+      const trimmed = text.trim();
+      if (trimmed === '') continue;
+      const read = readLine(trimmed);
       if (typeof read === 'string') {
         onBadLine({ reason: read, line, text });
         continue;
@@ -80,10 +81,22 @@ function emptyChunk(socket: SocketHandle, first: number): FrameChunk {
   return { socket, frames: [], receivedAt: [], bytes: 0, first };
 }
 
+/** Lines end at line feeds alone: the further line ends of Unicode may stand in JSON text as they are. */
 async function* linesOf(file: string | undefined): AsyncGenerator<string> {
   const input: Readable = file === undefined || file === '-' ? process.stdin : createReadStream(file);
+  input.setEncoding('utf8');
+  let rest = '';
   try {
-    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+    for await (const chunk of input as AsyncIterable<string>) {
+      let from = 0;
+      for (let end = chunk.indexOf('\n'); end !== -1; end = chunk.indexOf('\n', from)) {
+        yield rest + chunk.slice(from, end);
+        rest = '';
+        from = end + 1;
+      }
+      rest += chunk.slice(from);
+    }
+    if (rest !== '') yield rest;
   } catch (error) {
     throw new Fault(
       'input_unreadable',

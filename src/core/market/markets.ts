@@ -52,11 +52,11 @@ export class Markets {
     const after = new Map<string, Market>();
     const joined: Market[] = [];
     for (const { symbol, base, quote } of listings) {
-      const old = before.get(symbol) ?? this.#learnt.get(symbol);
+      const old = after.get(symbol) ?? before.get(symbol) ?? this.#learnt.get(symbol);
       const fresh = market(symbol, base, quote);
       const kept = old?.code === fresh.code ? old : fresh;
+      if (!before.has(symbol) && !after.has(symbol)) joined.push(kept);
       after.set(symbol, kept);
-      if (!before.has(symbol)) joined.push(kept);
     }
     this.#listed = after;
     return { joined, left: [...before.values()].filter(({ symbol }) => !after.has(symbol)) };

@@ -143,14 +143,16 @@ export function sideOf(value: unknown, buy: unknown, sell: unknown): Side {
  * The digits of integer property `key`, exactly as the text has them, for ids beyond 2^53 that `JSON.parse` rounds.
  * @param parsed what JSON.parse made of the same property: the digits found must round to it, so that the same key
  *   elsewhere in the text is never taken for it.
- * @param cursor for one object after another of an array, whose ids may round to the same double: where to look from;
- *   moved behind the digits found.
+ * @param cursor for one object after another of an array, whose ids may round to the same double. Without one there is
+ *   a single id, and two in the text that round to it are none: nothing tells which of them is meant.
+ * @returns '' where `parsed` is no id, or its digits are not in the text
  */
-export function exactDigits(text: string, key: string, parsed: unknown, cursor?: { at: number }): string {
+export function exactDigits(text: string, key: string, parsed: unknown, cursor?: Cursor): string {
   if (typeof parsed === 'string') return /^\d+$/.test(parsed) ? parsed : '';
   if (typeof parsed !== 'number' || !Number.isInteger(parsed) || parsed < 0) return '';
   if (parsed <= Number.MAX_SAFE_INTEGER) return String(parsed);
   const name = `"${key}"`;
+  let found = '';
   for (let at = text.indexOf(name, cursor?.at); at !== -1; at = text.indexOf(name, at + name.length)) {
     let from = at + name.length;
     while (isBlankOrColon(text.charCodeAt(from))) from++;
@@ -158,10 +160,19 @@ export function exactDigits(text: string, key: string, parsed: unknown, cursor?:
     while (isDigit(text.charCodeAt(to))) to++;
     const digits = text.slice(from, to);
     if (digits === '' || Number(digits) !== parsed) continue;
-    if (cursor) cursor.at = to;
-    return digits;
+    if (cursor) {
+      cursor.at = to;
+      return digits;
+    }
+    if (found !== '' && found !== digits) return '';
+    found = digits;
   }
-  return '';
+  return found;
+}
+
+/** Where in a text to look from; moved behind what was found. */
+export interface Cursor {
+  at: number;
 }
 
 function isDigit(char: number): boolean {
