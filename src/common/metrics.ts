@@ -7,7 +7,7 @@ export interface MetricDefinition {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Something whose samples can be counted up to a bound; both histograms of the program. */
+/** Something whose samples, none below 0, can be counted up to a bound. */
 export interface Buckets {
   readonly count: number;
   readonly sum: number;

@@ -1,4 +1,5 @@
 import { Histogram } from './histogram.ts';
+import type { Buckets } from './metrics.ts';
 
 /** A histogram of integers that may be negative: a time between two clocks is, where the other one is ahead. */
 export class SignedHistogram {
@@ -36,6 +37,11 @@ export class SignedHistogram {
     const below = this.#below.count;
     if (rank > below) return this.#above.percentile((rank - below) / this.#above.count);
     return -this.#below.percentile((below - rank + 1) / below);
+  }
+
+  /** As whoever can only add up may show it: what is below 0 counts as 0, so that the sum never falls. */
+  get clipped(): Buckets {
+    return { count: this.count, sum: this.#above.sum, countUpTo: (value) => this.countUpTo(value) };
   }
 
   /** Samples not above `value`, which is 0 or more, to the width of its bucket. */

@@ -148,6 +148,7 @@ export async function startCollector(
     budget,
     lists,
     breakers: () => breakers.known(),
+    commands: control.intake,
     errors: () => reporter.errors,
   });
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);

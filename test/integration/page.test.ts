@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { createLog } from '../../src/common/log.ts';
 import { type Collector, startCollector } from '../../src/config/container.ts';
 import { loadSettings } from '../../src/config/load.ts';
-import type { StreamEvent } from '../../src/core/events.ts';
 import { freePort } from '../services/ports.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { lineOf, openBrowser, textOf, until, visit as visitPage } from './page-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -44,10 +44,7 @@ beforeAll(async () => {
     },
   });
   collector = await startCollector(settings, createLog('silent', false));
-  browser = await chromium.launch({
-    executablePath: Bun.which('chromium') ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-  });
+  browser = await openBrowser();
 }, 60_000);
 
 afterAll(async () => {
@@ -56,46 +53,7 @@ afterAll(async () => {
   await simulator?.stop();
 }, 30_000);
 
-interface Visit {
-  readonly page: Page;
-  /** Errors and warnings of the console, and exceptions. */
-  readonly complaints: string[];
-  /** Addresses asked for. */
-  readonly asked: string[];
-}
-
-async function visit(options: BrowserContextOptions = {}): Promise<Visit> {
-  const context = await browser.newContext({
-    locale: 'en-US',
-    viewport: { width: 1280, height: 900 },
-    ...options,
-  });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  const asked: string[] = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (request) => asked.push(request.url()));
-  await page.goto(url);
-  await page.locator('.stream').nth(3).waitFor();
-  return { page, complaints, asked };
-}
-
-const lineOf = (exchange: string, place: number) => `#exchange-${exchange} .stream:nth-child(${place}) `;
-
-async function textOf(page: Page, selector: string): Promise<string> {
-  return ((await page.locator(selector).first().textContent()) ?? '').trim();
-}
-
-async function until(check: () => Promise<boolean>, ms = 15_000): Promise<boolean> {
-  for (const end = performance.now() + ms; performance.now() < end; ) {
-    if (await check()) return true;
-    await Bun.sleep(100);
-  }
-  return false;
-}
+const visit = (options: BrowserContextOptions = {}) => visitPage(browser, url, 4, options);
 
 describe('the page', () => {
   test('shows every stream, its numbers move, and nothing is asked for elsewhere', async () => {
@@ -173,32 +131,6 @@ describe('the page', () => {
     expect(complaints).toEqual([]);
     await page.context().close();
   }, 40_000);
-
-  test('a silenced code is told everywhere, makes nothing unready, and comes back', async () => {
-    const { page } = await visit();
-    const told: StreamEvent[] = [];
-    collector.reporter.listen((event) => told.push(event));
-    const symbol = simulator.symbols('binance')[1] ?? '';
-    const stale = async () =>
-      /^kcs_stream_codes\{exchange="binance",request_type="trade",status="stale"\} (\d+)$/m.exec(
-        await (await fetch(`${url}/metrics`)).text(),
-      )?.[1];
-    const codes = `${lineOf('binance', 2)}.codes b`;
-    expect(await stale()).toBe('0');
-    await simulator.do({ do: 'mute', exchange: 'binance', type: 'trade', symbol });
-    expect(await until(async () => (await stale()) === '1')).toBe(true);
-    expect(await until(async () => (await textOf(page, codes)) === `${CODES - 1} / ${CODES}`)).toBe(true);
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    const answer = await fetch(`${url}/status/binance/trade`);
-    const status = (await answer.json()) as { codes: { stale: boolean }[] };
-    expect(status.codes.filter((code) => code.stale)).toMatchObject([{ symbol }]);
-    await simulator.do({ do: 'unmute', exchange: 'binance' });
-    expect(await until(async () => (await stale()) === '0')).toBe(true);
-    expect(await until(async () => (await textOf(page, codes)) === `${CODES}`)).toBe(true);
-    const states = told.filter(({ kind, detail }) => kind === 'state' && detail?.symbol === symbol);
-    expect(states.map(({ state }) => state)).toEqual(['stale', 'live']);
-    await page.context().close();
-  }, 60_000);
 
   test('a silenced stream turns, a silenced exchange makes it not ready, and both come back', async () => {
     const { page, complaints } = await visit();

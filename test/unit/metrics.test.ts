@@ -286,7 +286,8 @@ describe('what the page looks at', () => {
     } as const;
     counts.take({ kind: 'gap', target: UPBIT_TRADES, gap: { ...gap, to: null } });
     counts.take({ kind: 'gap', target: UPBIT_TRADES, gap: { ...gap, to: NOON + 3_000_000 } });
-    expect(counts.all()).toMatchObject([{ cause: 'cut', gaps: 1, codeSeconds: 6 }]);
+    expect(counts.of(UPBIT_TRADES, 'cut')).toEqual({ gaps: 1, codeSeconds: 6 });
+    expect(counts.of(UPBIT_TRADES, 'stale')).toEqual({ gaps: 0, codeSeconds: 0 });
     expect(counts.latest(UPBIT_TRADES)).toHaveLength(1);
     expect(counts.latest({ ...UPBIT_TRADES, exchange: 'bithumb' })).toEqual([]);
   });

@@ -2,9 +2,15 @@ import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { StreamFigures } from '../../src/application/metrics/figures.ts';
+import { GapCounts } from '../../src/application/metrics/gap-counts.ts';
+import { ERRORS } from '../../src/common/errors.ts';
+import { SignedHistogram } from '../../src/common/signed-histogram.ts';
+import { GAP_CAUSES } from '../../src/core/events.ts';
 import { METRICS } from '../../src/infra/http/metric-table.ts';
 import { prometheus } from '../../src/infra/http/prometheus.ts';
 import { DOCS } from '../reference.ts';
+import { NOON, UPBIT_TRADES } from './metrics-rig.ts';
 import { observed } from './observed.ts';
 
 interface Rule {
@@ -64,6 +70,32 @@ describe('Prometheus', () => {
       const own = Array.from(line.matchAll(/(\w+)="/g), ([, label]) => label);
       expect([name, ...own]).toEqual([name, ...labels]);
     }
+  });
+
+  test('is told what every metric is by words that stand alone', () => {
+    for (const [name, { help }] of Object.entries(METRICS)) {
+      expect([name, help.length > 15, /\.$/.test(help)]).toEqual([name, true, true]);
+      expect([name, /^(Their|Its|The same)\b/.test(help)]).toEqual([name, false]);
+    }
+  });
+
+  test('sees every counter from 0 on, before the first error, gap or command', () => {
+    const figures = new StreamFigures();
+    figures.begin(UPBIT_TRADES, NOON);
+    const fresh = { figures, gaps: new GapCounts(), errors: () => new Map<string, number>() };
+    const text = prometheus(observed(fresh));
+    for (const cause of GAP_CAUSES)
+      expect(text).toContain(`kcs_gaps_total{exchange="upbit",request_type="trade",cause="${cause}"} 0\n`);
+    for (const code of Object.keys(ERRORS)) expect(text).toContain(`kcs_errors_total{code="${code}"} 0\n`);
+    expect(text).toContain('kcs_commands_total{outcome="foreign"} 0\n');
+  });
+
+  test('is given sums that never fall, though clocks differ', () => {
+    const network = new SignedHistogram();
+    network.record(1_000_000);
+    network.record(-5_000_000);
+    expect(network.clipped).toMatchObject({ count: 2, sum: 1_000_000 });
+    expect(network.clipped.countUpTo(0)).toBe(1);
   });
 
   test('labels no series by code unless asked to', () => {

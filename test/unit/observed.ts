@@ -131,6 +131,7 @@ export function observed(overrides: Partial<Observed> = {}): Observed {
         forced: false,
       },
     ],
+    commands: { counts: { accepted: 3, noop: 1, refused: 2, foreign: 0, repeated: 1 }, waiting: false },
     errors: () => new Map([['connect_failed', 2]]),
     codeLabels: true,
     ...overrides,

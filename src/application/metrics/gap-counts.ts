@@ -1,4 +1,4 @@
-import type { Gap, StreamEvent, TargetName } from '../../core/events.ts';
+import type { Gap, GapCause, StreamEvent, TargetName } from '../../core/events.ts';
 
 /** A gap that is over, and the stream it was in. */
 export interface PastGap {
@@ -8,12 +8,12 @@ export interface PastGap {
 
 /** Gaps of one stream and cause since the start. */
 export interface GapCount {
-  readonly target: TargetName;
-  readonly cause: string;
-  gaps: number;
+  readonly gaps: number;
   /** Seconds of every gap, times the codes it held. */
-  codeSeconds: number;
+  readonly codeSeconds: number;
 }
+
+const NONE: GapCount = { gaps: 0, codeSeconds: 0 };
 
 const KEPT = 200;
 
@@ -26,19 +26,16 @@ export class GapCounts {
   readonly take = ({ kind, target, gap }: StreamEvent): void => {
     if (kind !== 'gap' || !target || !gap || gap.to === null) return;
     const key = `${target.exchange}|${target.request_type}|${gap.cause}`;
-    let count = this.#counts.get(key);
-    if (!count) {
-      count = { target, cause: gap.cause, gaps: 0, codeSeconds: 0 };
-      this.#counts.set(key, count);
-    }
-    count.gaps++;
-    count.codeSeconds += (Math.max(0, gap.to - gap.from) / 1e6) * gap.codes.length;
+    const { gaps, codeSeconds } = this.#counts.get(key) ?? NONE;
+    const seconds = Math.max(0, gap.to - gap.from) / 1e6;
+    this.#counts.set(key, { gaps: gaps + 1, codeSeconds: codeSeconds + seconds * gap.codes.length });
     this.#latest.push({ target, gap: { ...gap, to: gap.to } });
     if (this.#latest.length > KEPT) this.#latest.shift();
   };
 
-  all(): readonly GapCount[] {
-    return [...this.#counts.values()];
+  /** Zeros where there was none. */
+  of({ exchange, request_type }: Pick<TargetName, 'exchange' | 'request_type'>, cause: GapCause): GapCount {
+    return this.#counts.get(`${exchange}|${request_type}|${cause}`) ?? NONE;
   }
 
   /** The latest gaps of a stream that ended at or after `since`, oldest first. */

@@ -20,8 +20,13 @@ type Watched = Pick<Observed, 'messaging' | 'store' | 'drivers' | 'orchestrator'
 
 /** Not ready: something the collector depends on is missing, or nothing comes from an exchange at all. */
 export function readiness(observed: Watched): Readiness {
-  const reasons = [...kafkaReasons(observed), ...storeReasons(observed), ...darkExchanges(observed)];
+  const reasons = [...dependencyReasons(observed), ...darkExchanges(observed)];
   return { ready: reasons.length === 0, reasons };
+}
+
+/** Why the broker or the state store cannot be used; `what` is the driver. */
+export function dependencyReasons(observed: Omit<Watched, 'orchestrator'>): Reason[] {
+  return [...kafkaReasons(observed), ...storeReasons(observed)];
 }
 
 /** What makes nothing unready and is not as it should be: streams that are not live, and codes that are silent or refused. */
@@ -58,18 +63,19 @@ function named(codes: readonly string[]): string {
   return codes.length > NAMED ? `${shown}, …` : shown;
 }
 
-function kafkaReasons({ messaging }: Watched): Reason[] {
+function kafkaReasons({ messaging, drivers }: Pick<Watched, 'messaging' | 'drivers'>): Reason[] {
   const { breaker, client } = messaging.state();
+  const what = drivers.messaging;
   if (breaker && breaker.state !== 'closed') {
-    return [{ what: 'kafka', why: `the circuit breaker is ${breaker.state.replace('_', ' ')}` }];
+    return [{ what, why: `the circuit breaker is ${breaker.state.replace('_', ' ')}` }];
   }
   if (client && client.brokers.length > 0 && client.brokers.every(({ state }) => state !== 'UP')) {
-    return [{ what: 'kafka', why: 'no broker is connected' }];
+    return [{ what, why: 'no broker is connected' }];
   }
   return [];
 }
 
-function storeReasons({ store, drivers }: Watched): Reason[] {
+function storeReasons({ store, drivers }: Pick<Watched, 'store' | 'drivers'>): Reason[] {
   return store.available ? [] : [{ what: drivers.state, why: 'the state store does not answer' }];
 }
 

@@ -1,3 +1,4 @@
+import type { CommandIntake } from '../../application/intake.ts';
 import type { MarketLists } from '../../application/market-lists.ts';
 import type { ClockOffsets } from '../../application/metrics/clock-offsets.ts';
 import type { StreamFigures } from '../../application/metrics/figures.ts';
@@ -46,6 +47,8 @@ export interface Observed {
   readonly process: ProcessFigures;
   /** Circuit breakers of the exchanges' hosts as far as this collector has heard of them. */
   readonly breakers: () => readonly HostBreaker[];
+  /** What became of the commands so far. */
+  readonly commands: Pick<CommandIntake, 'counts' | 'waiting'>;
   /** Errors by code since the start. */
   readonly errors: () => ReadonlyMap<string, number>;
   /** Prometheus series per code. */

@@ -1,8 +1,9 @@
 import type { RunningStream } from '../../application/stream.ts';
+import { ERRORS } from '../../common/errors.ts';
 import { Exposition } from '../../common/metrics.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
-import type { StreamState } from '../../core/events.ts';
-import { readiness } from './health.ts';
+import { GAP_CAUSES, type StreamState } from '../../core/events.ts';
+import { dependencyReasons, readiness } from './health.ts';
 import { METRICS, type MetricName } from './metric-table.ts';
 import type { Observed } from './observed.ts';
 
@@ -48,13 +49,14 @@ function addTotals(out: Out, { figures, gaps }: Observed): void {
     out.add('kcs_acknowledged_bytes_total', stats.ackedBytes, labels);
     out.add('kcs_trades_missing_total', stats.missing, labels);
     out.add('kcs_sockets_opened_total', stats.sockets, labels);
-    out.addHistogram('kcs_exchange_delay_seconds', stats.network(), DELAYS, labels);
+    out.addHistogram('kcs_exchange_delay_seconds', stats.network().clipped, DELAYS, labels);
     out.addHistogram('kcs_acknowledge_delay_seconds', stats.delivery(), DELAYS, labels);
-  }
-  for (const { target, cause, gaps: count, codeSeconds } of gaps.all()) {
-    const labels = { exchange: target.exchange, request_type: target.request_type, cause };
-    out.add('kcs_gaps_total', count, labels);
-    out.add('kcs_gap_code_seconds_total', codeSeconds, labels);
+    // A counter that begins at its first increase hides it, so that every one begins at 0.
+    for (const cause of GAP_CAUSES) {
+      const { gaps: count, codeSeconds } = gaps.of(target, cause);
+      out.add('kcs_gaps_total', count, { ...labels, cause });
+      out.add('kcs_gap_code_seconds_total', codeSeconds, { ...labels, cause });
+    }
   }
 }
 
@@ -143,17 +145,23 @@ function addKafka(out: Out, { messaging, budget }: Observed): void {
 }
 
 function addProcess(out: Out, observed: Observed): void {
-  const { process: own, store, drivers, errors } = observed;
-  const { breaker } = observed.messaging.state();
-  out.add('kcs_dependency_up', !breaker || breaker.state === 'closed' ? 1 : 0, {
-    dependency: drivers.messaging,
-  });
-  out.add('kcs_dependency_up', store.available ? 1 : 0, { dependency: drivers.state });
-  for (const [code, count] of errors()) out.add('kcs_errors_total', count, { code });
+  const { process: own, drivers, errors, commands } = observed;
+  const away = new Set(dependencyReasons(observed).map(({ what }) => what));
+  for (const dependency of [drivers.messaging, drivers.state])
+    out.add('kcs_dependency_up', away.has(dependency) ? 0 : 1, { dependency });
+  const { repeated, ...outcomes } = commands.counts;
+  for (const [outcome, count] of Object.entries(outcomes)) out.add('kcs_commands_total', count, { outcome });
+  out.add('kcs_commands_repeated_total', repeated);
+  out.add('kcs_commands_waiting', commands.waiting ? 1 : 0);
+  const counted = errors();
+  for (const code of Object.keys(ERRORS)) out.add('kcs_errors_total', counted.get(code) ?? 0, { code });
   out.addHistogram('kcs_event_loop_lag_seconds', own.lag, LAGS);
   out.add('kcs_process_start_time_seconds', own.startedAt);
   out.add('kcs_process_cpu_seconds_total', own.cpuSeconds());
   out.add('kcs_process_resident_memory_bytes', own.residentBytes());
-  out.add('kcs_process_heap_bytes', own.heapBytes());
+  const { used, external } = own.heap();
+  out.add('kcs_process_heap_bytes', used);
+  out.add('kcs_process_external_memory_bytes', external);
   out.add('kcs_process_open_fds', own.openFiles());
+  out.add('kcs_process_max_fds', own.maxFiles());
 }

@@ -1,0 +1,91 @@
+import { expect, test } from 'bun:test';
+import { join } from 'node:path';
+import { DOCS } from '../reference.ts';
+
+/** What the series were each minute, in promtool's notation, and which alerts fire when. */
+interface Scene {
+  readonly series: Readonly<Record<string, string>>;
+  /** Minute → names of the alerts that fire then; all others must not. */
+  readonly fires: Readonly<Record<number, readonly string[]>>;
+}
+
+const AT = 'instance="a",job="kor-coin-stream"';
+const TRADES = `${AT},exchange="upbit",request_type="trade"`;
+const codes = (status: string) => `kcs_stream_codes{${TRADES},status="${status}"}`;
+const state = (name: string) => `kcs_stream_state{${TRADES},state="${name}"}`;
+
+const SCENES: Readonly<Record<string, Scene>> = {
+  'an illiquid code that turns stale and comes back, all the time: nothing': {
+    series: {
+      [codes('subscribed')]: '20x60',
+      [codes('stale')]: '_ 0 1 0 1 1 0 1 0 1 0 0 1 0 1 1 0 1 0 1 0 1 0 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1',
+      [`kcs_gaps_total{${TRADES},cause="stale"}`]: '0+3x60',
+      [state('live')]: '1x60',
+    },
+    fires: { 15: [], 30: [], 40: [] },
+  },
+  'a tenth of the codes silent for ten minutes: told, and over when they are back': {
+    series: {
+      [codes('subscribed')]: '20x60',
+      [codes('stale')]: '0x4 3x20 0x30',
+      [state('live')]: '1x60',
+    },
+    fires: { 10: [], 20: ['KcsCodesStale'], 30: [] },
+  },
+  'a stream that reconnects: nothing; one that stays away: told': {
+    series: { [state('live')]: '1 1 0 0 0 1 1 1 1 1 0x30', [state('backoff')]: '0 0 1 1 1 0 0 0 0 0 1x30' },
+    fires: { 4: [], 9: [], 14: [], 18: ['KcsStreamNotLive'] },
+  },
+  'connections cut every minute: told': {
+    series: { [`kcs_gaps_total{${TRADES},cause="cut"}`]: '0 0 0+1x40' },
+    fires: { 5: [], 20: ['KcsGaps'] },
+  },
+  'a ban: told within two minutes': {
+    series: { [state('blocked')]: '0 0 1x20', [state('live')]: '1 1 0x20' },
+    fires: { 1: [], 4: ['KcsStreamBlocked'], 12: ['KcsStreamBlocked', 'KcsStreamNotLive'] },
+  },
+  'a broker that restarts within a minute: nothing; one that stays away: told': {
+    series: {
+      [`kcs_dependency_up{${AT},dependency="kafka"}`]: '1 0 1 1 1 0x20',
+      [`kcs_ready{${AT}}`]: '1 0 1 1 1 0x20',
+    },
+    fires: { 2: [], 4: [], 9: ['KcsDependencyDown', 'KcsNotReady'] },
+  },
+  'memory that the byte budget explains: nothing; more: told': {
+    series: {
+      [`kcs_budget_limit_bytes{${AT}}`]: '134217728x60',
+      [`kcs_process_resident_memory_bytes{${AT}}`]: '400e6x20 900e6x40',
+    },
+    fires: { 20: [], 45: ['KcsMemory'] },
+  },
+};
+
+test.each(Object.entries(SCENES))('%s', async (name, { series, fires }) => {
+  const rules = join(DOCS, 'monitoring', 'alerts.yaml');
+  const known = Array.from((await Bun.file(rules).text()).matchAll(/- alert: (\w+)/g), ([, alert]) => alert);
+  const file = join(process.env.TMPDIR ?? '/tmp', `kcs-alerts-${process.pid}.yaml`);
+  await Bun.write(
+    file,
+    JSON.stringify({
+      rule_files: [rules],
+      evaluation_interval: '1m',
+      tests: [
+        {
+          name,
+          interval: '1m',
+          input_series: Object.entries(series).map(([one, values]) => ({ series: one, values })),
+          promql_expr_test: Object.entries(fires).flatMap(([minute, alerts]) =>
+            known.map((alert) => ({
+              eval_time: `${minute}m`,
+              expr: `count(ALERTS{alertname="${alert}",alertstate="firing"}) or vector(0)`,
+              exp_samples: [{ labels: '{}', value: alerts.includes(alert ?? '') ? 1 : 0 }],
+            })),
+          ),
+        },
+      ],
+    }),
+  );
+  const { exitCode, stdout, stderr } = Bun.spawnSync(['promtool', 'test', 'rules', file]);
+  await Bun.file(file).delete();
+  expect(exitCode === 0 ? '' : `${stdout}${stderr}`).toBe('');
+});
