@@ -20,6 +20,7 @@ import { StreamPipeline } from '../core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { OpenSocket, SocketOptions, Writer } from '../core/ports.ts';
 import type { StreamFigures } from './metrics/figures.ts';
+import { countOf, MissingTrades } from './missing-trades.ts';
 import { rejectSampler } from './rejects.ts';
 import type { Reporter } from './reporter.ts';
 import { streamStateOf } from './stream-state.ts';
@@ -61,6 +62,7 @@ export class RunningStream {
   readonly #account: Account;
   readonly #pipeline: StreamPipeline;
   readonly #rejects: ReturnType<typeof rejectSampler>;
+  readonly #missing: MissingTrades;
   readonly #connections = new Map<number, Connection>();
   readonly #closing = new Set<Promise<void>>();
   #desired: DesiredStream;
@@ -76,6 +78,12 @@ export class RunningStream {
     this.target = { exchange: exchange.id, region: exchange.region, request_type: this.#type };
     this.stats = deps.figures.begin(this.target, this.startedAt);
     this.#rejects = rejectSampler(this.target, deps.reporter, deps.clock);
+    this.#missing = new MissingTrades(
+      this.target,
+      deps.reporter,
+      deps.clock,
+      () => this.#desired.correlation_id,
+    );
     this.#account = deps.budget.open(this.#type === 'ticker' ? 'first' : 'last', (stop) =>
       this.#pressure(stop),
     );
@@ -88,9 +96,9 @@ export class RunningStream {
       account: this.#account,
       stats: this.stats,
       onRejected: (rejected) => this.#rejects.report(rejected),
-      onMissing: (lane, first, last) => {
-        this.stats.missing += last - first + 1;
-        this.#missing(lane, first, last);
+      onMissing: (holes) => {
+        for (const { hole } of holes) this.stats.missing += countOf(hole);
+        this.#missing.report(holes);
       },
       stamp: () => ({ correlationId: this.#desired.correlation_id, fence: null }),
     });
@@ -160,6 +168,7 @@ export class RunningStream {
     await this.#pipeline.finish();
     this.stats.end(this.#deps.clock.micros());
     this.#rejects.flush();
+    this.#missing.flush();
   }
 
   /** After `stop`: resolves when all of it is acknowledged, or given up on at the stop of the program. */
@@ -223,37 +232,6 @@ export class RunningStream {
     }
   }
 
-  #missing(lane: Lane, first: number, last: number): void {
-    const { reporter, clock } = this.#deps;
-    const { code, symbol } = lane.market;
-    reporter.tell({
-      kind: 'gap',
-      target: this.target,
-      correlationId: this.#desired.correlation_id,
-      gap: {
-        from: lane.lastEventAt,
-        to: clock.micros(),
-        cause: 'missing_ids',
-        codes: [code],
-        first_missing_id: String(first),
-        last_missing_id: String(last),
-      },
-    });
-    reporter.error(
-      new Fault(
-        'trades_missing',
-        `${this.#of.exchange.id} ${symbol}`,
-        `Trades ${first} to ${last} were never received.`,
-        'Fetch them over REST if you need them; look at the gaps around that time.',
-      ),
-      {
-        target: this.target,
-        code,
-        context: { first_missing_id: String(first), last_missing_id: String(last) },
-      },
-    );
-  }
-
   #events(shard: number, url: string): ConnectionEvents {
     const { reporter } = this.#deps;
     const { target } = this;
@@ -270,8 +248,10 @@ export class RunningStream {
         }),
       confirmed: (market) => reporter.connectSuccess(target, market, correlationId()),
       refused: (markets, reason) => this.#refused(markets, reason, shard),
-      gap: (gap) =>
-        reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } }),
+      gap: (gap) => {
+        this.#missing.gap(gap);
+        reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });
+      },
       silent: (market, silent) =>
         reporter.tell({
           kind: 'state',

@@ -1,5 +1,5 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
-import { firstCodes, type Run, startRun, subscribed, subscriptions } from './eleven-parts.ts';
+import { firstCodes, type Run, startRun, subscribed, subscriptions, toldMissing } from './eleven-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(120_000);
@@ -88,11 +88,7 @@ test('holes in consecutive ids are reported as they are, with their first and la
       ({ exchange, symbol, first, last }) =>
         `${exchange} ${codes.get(`${exchange} ${symbol}`)} ${first} ${last}`,
     );
-  const reported = events.flatMap(({ gap, target }) =>
-    gap?.cause === 'missing_ids'
-      ? [`${target?.exchange} ${gap.codes} ${gap.first_missing_id} ${gap.last_missing_id}`]
-      : [],
-  );
+  const reported = toldMissing(events);
   expect(injected).toHaveLength(8);
   expect(reported.toSorted()).toEqual(injected.toSorted());
 });

@@ -240,3 +240,30 @@ export function outsideGaps(
     return !own.some(({ from, to }) => at * 1000 + 999 >= from && (to === null || at * 1000 <= to + 1000));
   });
 }
+
+/** What every event says of trades that never came, alone or several in one: `binance USDT-BTC 5 7`. */
+export function toldMissing(events: readonly ReadEvent[]): string[] {
+  return events.flatMap(({ gap, target, detail }) => {
+    if (gap?.cause !== 'missing_ids') return [];
+    const several = detail?.missing as
+      | { code: string; first_missing_id: string; last_missing_id: string }[]
+      | undefined;
+    const holes = several ?? gap.codes.map((code) => ({ ...gap, code }));
+    return holes.map(
+      ({ code, first_missing_id, last_missing_id }) =>
+        `${target?.exchange} ${code} ${first_missing_id} ${last_missing_id}`,
+    );
+  });
+}
+
+/** The ids that the trades of each code skip between the first and the last of them, spelt as above. */
+export function holesIn(rows: readonly ReadRow[]): string[] {
+  const codes = Map.groupBy(rows, ({ exchange, code }) => `${exchange} ${code}`);
+  return [...codes].flatMap(([name, own]) => {
+    const ids = own.map(({ trade_id }) => Number(trade_id)).toSorted((a, b) => a - b);
+    return ids.flatMap((id, i) => {
+      const before = ids[i - 1] ?? id - 1;
+      return id > before + 1 ? [`${name} ${before + 1} ${id - 1}`] : [];
+    });
+  });
+}

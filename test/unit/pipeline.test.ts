@@ -64,7 +64,9 @@ function rig(type: 'trade' | 'ticker', overrides: Partial<Exchange> = {}, budget
     account: budget.open('last', (stop) => pressure.push(stop)),
     stats,
     onRejected: (one) => rejected.push(one),
-    onMissing: (lane, first, last) => missing.push([lane.market.code, first, last]),
+    onMissing: (holes) => {
+      for (const { lane, hole } of holes) missing.push([lane.market.code, hole.first, hole.last]);
+    },
     stamp: () => ({ correlationId: null, fence: null }),
   });
   let sockets = 0;

@@ -1,12 +1,24 @@
+import type { Micros } from '../market/market.ts';
+import type { Trade } from '../market/rows.ts';
+
 /** Ids that never came: both ends inclusive. */
 export interface Hole {
   readonly first: number;
   readonly last: number;
+  /** Exchange time of the trade before the hole. */
+  readonly from: Micros;
+  /** When the trade behind the hole arrived. */
+  readonly to: Micros;
+}
+
+interface OpenHole extends Hole {
+  /** `Clock.now()` of the trade behind it. */
+  readonly seenAt: number;
 }
 
 /** This many unknown ids in a row, below the last and each the next of the other, are a new numbering. */
 const RENUMBERED_AFTER = 50;
-/** Holes open at once; more would be an exchange whose ids are not consecutive after all. */
+/** Holes in their time of grace at once; more would be an exchange whose ids are not consecutive after all. */
 const MAX_HOLES = 64;
 
 /**
@@ -15,50 +27,61 @@ const MAX_HOLES = 64;
  */
 export class IdWatch {
   #last = -1;
+  #lastAt: Micros = 0;
   #lateLast = -1;
   #lateRun = 0;
-  #holes: { first: number; last: number; seenAt: number }[] = [];
+  #holes: OpenHole[] = [];
+  /** Holes that lost their time of grace to younger ones. */
+  #due: Hole[] = [];
 
   /**
-   * @param id of the trade, exact
-   * @param fills consecutive ids it stands for, ending at `id`
+   * @param row a trade that stands for `fills` consecutive ids, which end at its own
    * @param nowMs monotonic
    * @returns true where a hole opened
    */
-  see(id: number, fills: number, nowMs: number): boolean {
+  see({ trade_id, fills, timestamp, received_at }: Trade, nowMs: number): boolean {
+    const id = Number(trade_id);
     const first = id - fills + 1;
-    if (this.#last === -1 || first === this.#last + 1) {
-      this.#last = id;
-      return false;
+    const next = this.#last + 1;
+    if (next !== 0 && first !== next) {
+      if (first < next) {
+        if (!this.#fill(first, id)) this.#late(first, id, timestamp);
+        return false;
+      }
+      this.#holes.push({
+        first: next,
+        last: first - 1,
+        from: this.#lastAt,
+        to: received_at,
+        seenAt: nowMs,
+      });
+      if (this.#holes.length > MAX_HOLES) this.#due.push(...this.#holes.splice(0, 1));
     }
-    if (first > this.#last) {
-      this.#holes.push({ first: this.#last + 1, last: first - 1, seenAt: nowMs });
-      if (this.#holes.length > MAX_HOLES) this.#holes.shift();
-      this.#last = id;
-      return true;
-    }
-    if (!this.#fill(first, id)) this.#late(first, id);
-    return false;
+    this.#last = id;
+    this.#lastAt = timestamp;
+    return first > next && next !== 0;
   }
 
-  #late(first: number, id: number): void {
+  #late(first: number, id: number, timestamp: Micros): void {
     this.#lateRun = first === this.#lateLast + 1 ? this.#lateRun + 1 : 0;
     this.#lateLast = id;
     if (this.#lateRun < RENUMBERED_AFTER) return;
     this.#last = id;
+    this.#lastAt = timestamp;
     this.#lateRun = 0;
   }
 
-  /** Whether holes are in their time of grace. */
+  /** Whether holes are to be told. */
   get waiting(): boolean {
-    return this.#holes.length > 0;
+    return this.#holes.length > 0 || this.#due.length > 0;
   }
 
   /** Takes out the holes that have been open for `graceMs`. */
   missing(nowMs: number, graceMs: number): Hole[] {
-    const due = this.#holes.filter((hole) => nowMs - hole.seenAt >= graceMs);
-    if (due.length > 0) this.#holes = this.#holes.filter((hole) => !due.includes(hole));
-    return due.map(({ first, last }) => ({ first, last }));
+    const due = this.#due;
+    this.#due = [];
+    while (this.#holes[0] && nowMs - this.#holes[0].seenAt >= graceMs) due.push(...this.#holes.splice(0, 1));
+    return due;
   }
 
   #fill(first: number, last: number): boolean {

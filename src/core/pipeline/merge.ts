@@ -27,7 +27,7 @@ export function merge(
   function admit(row: Row, lane: Lane, socket: SocketHandle, nowMs: number): boolean {
     if (row.kind === 'ticker') return admitTicker(row, lane, socket);
     if (lane.seen && !lane.seen.add(row.trade_id)) return false;
-    if (lane.watch?.see(Number(row.trade_id), row.fills, nowMs)) holes.opened(lane);
+    if (lane.watch?.see(row, nowMs)) holes.opened(lane);
     return true;
   }
 

@@ -1,0 +1,125 @@
+import type { Cancel, Clock } from '../common/clock.ts';
+import { Fault } from '../common/errors.ts';
+import type { Gap, Target } from '../core/events.ts';
+import type { LaneHole } from '../core/pipeline/hole-report.ts';
+import type { Reporter } from './reporter.ts';
+
+/** Latest gaps of the stream that holes are held against. */
+const KEPT = 64;
+/** Holes of one cut are told together: its codes trade again at different times. In milliseconds. */
+const FOLD_MS = 5000;
+
+interface Fold {
+  readonly gap: Gap;
+  readonly holes: LaneHole[];
+  readonly cancel: Cancel;
+}
+
+/**
+ * Trades of one stream that never came → `ws.event` and `ws.error`. A hole of its own is an event and an error, with its
+ * first and last id. Holes of an interval that is on record already as a gap of their code (a cut, a pause) are no news:
+ * they are told in one event for all of its codes, with the ids in `detail`, and without an error.
+ */
+export class MissingTrades {
+  readonly #target: Target;
+  readonly #reporter: Reporter;
+  readonly #clock: Clock;
+  readonly #correlationId: () => string | null;
+  readonly #gaps: Gap[] = [];
+  readonly #folds = new Map<string, Fold>();
+
+  constructor(target: Target, reporter: Reporter, clock: Clock, correlationId: () => string | null) {
+    this.#target = target;
+    this.#reporter = reporter;
+    this.#clock = clock;
+    this.#correlationId = correlationId;
+  }
+
+  /** A gap of this stream was told. */
+  gap(gap: Gap): void {
+    if (gap.to === null) return;
+    this.#gaps.push(gap);
+    if (this.#gaps.length > KEPT) this.#gaps.shift();
+  }
+
+  report(holes: readonly LaneHole[]): void {
+    for (const one of holes) {
+      const gap = this.#gaps.findLast((known) => explains(known, one));
+      if (gap) this.#fold(gap, one);
+      else this.#tell(one);
+    }
+  }
+
+  /** Tells what waits to be told with others. */
+  flush(): void {
+    for (const key of [...this.#folds.keys()]) this.#unfold(key);
+  }
+
+  #tell({ lane, hole }: LaneHole): void {
+    const { code, symbol } = lane.market;
+    const ids = { first_missing_id: String(hole.first), last_missing_id: String(hole.last) };
+    this.#event({ from: hole.from, to: hole.to, cause: 'missing_ids', codes: [code], ...ids }, null);
+    this.#reporter.error(
+      new Fault(
+        'trades_missing',
+        `${this.#target.exchange} ${symbol}`,
+        `Trades ${hole.first} to ${hole.last} were never received.`,
+        'Fetch them over REST if you need them; look at the gaps around that time.',
+      ),
+      { target: this.#target, code, context: ids },
+    );
+  }
+
+  /** A gap whose codes come back one after the other is told in parts; all of them are one interval. */
+  #fold(gap: Gap, one: LaneHole): void {
+    const key = `${gap.cause} ${gap.from}`;
+    const open = this.#folds.get(key);
+    if (open) open.holes.push(one);
+    else {
+      const cancel = this.#clock.after(FOLD_MS, () => this.#unfold(key));
+      this.#folds.set(key, { gap, holes: [one], cancel });
+    }
+  }
+
+  #unfold(key: string): void {
+    const fold = this.#folds.get(key);
+    if (!fold) return;
+    fold.cancel();
+    this.#folds.delete(key);
+    const { holes, gap } = fold;
+    const [only] = holes.length === 1 ? holes : [];
+    this.#event(
+      {
+        from: Math.min(...holes.map(({ hole }) => hole.from)),
+        to: Math.max(...holes.map(({ hole }) => hole.to)),
+        cause: 'missing_ids',
+        codes: [...new Set(holes.map(({ lane }) => lane.market.code))],
+        first_missing_id: only ? String(only.hole.first) : null,
+        last_missing_id: only ? String(only.hole.last) : null,
+      },
+      {
+        within: { cause: gap.cause, from: gap.from },
+        trades: holes.reduce((sum, { hole }) => sum + countOf(hole), 0),
+        missing: holes.map(({ lane, hole }) => ({
+          code: lane.market.code,
+          first_missing_id: String(hole.first),
+          last_missing_id: String(hole.last),
+        })),
+      },
+    );
+  }
+
+  #event(gap: Gap, detail: Readonly<Record<string, unknown>> | null): void {
+    const correlationId = this.#correlationId();
+    this.#reporter.tell({ kind: 'gap', target: this.#target, correlationId, gap, detail });
+  }
+}
+
+/** Trades that a hole stands for. */
+export function countOf({ first, last }: LaneHole['hole']): number {
+  return last - first + 1;
+}
+
+function explains({ from, to, codes }: Gap, { lane, hole }: LaneHole): boolean {
+  return hole.from <= (to ?? Number.POSITIVE_INFINITY) && hole.to >= from && codes.includes(lane.market.code);
+}
