@@ -252,13 +252,13 @@ export class RunningStream {
         this.#missing.gap(gap);
         reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });
       },
-      silent: (market, silent) =>
+      silent: (market, reason) =>
         reporter.tell({
           kind: 'state',
           target,
           correlationId: correlationId(),
-          state: silent ? 'stale' : 'live',
-          reason: silent ? 'a code has brought no data for far longer than it used to' : null,
+          state: reason === null ? 'live' : 'stale',
+          reason,
           detail: { shard, code: market.code, symbol: market.symbol },
         }),
       failed: (end, next, attempts) => this.#failed(end, next, attempts, shard, url),

@@ -3,6 +3,7 @@ import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { type RegistryServer, startRegistry } from '../services/registry.ts';
 import { type Entry, Ledger, type Row } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
+import { protocols } from '../simulator/protocols/index.ts';
 import { CollectorProcess, Commander } from './control-parts.ts';
 
 /** A gap as others read it; times are epoch microseconds. */
@@ -260,10 +261,15 @@ export function toldMissing(events: readonly ReadEvent[]): string[] {
 export function holesIn(rows: readonly ReadRow[]): string[] {
   const codes = Map.groupBy(rows, ({ exchange, code }) => `${exchange} ${code}`);
   return [...codes].flatMap(([name, own]) => {
-    const ids = own.map(({ trade_id }) => Number(trade_id)).toSorted((a, b) => a - b);
-    return ids.flatMap((id, i) => {
-      const before = ids[i - 1] ?? id - 1;
-      return id > before + 1 ? [`${name} ${before + 1} ${id - 1}`] : [];
+    const spans = own
+      .map(({ exchange, trade_id }) => ({
+        first: Number(protocols[exchange]?.firstFill?.(trade_id) ?? trade_id),
+        last: Number(trade_id),
+      }))
+      .toSorted((a, b) => a.last - b.last);
+    return spans.flatMap(({ first }, i) => {
+      const next = (spans[i - 1]?.last ?? first - 1) + 1;
+      return first > next ? [`${name} ${next} ${first - 1}`] : [];
     });
   });
 }

@@ -290,3 +290,63 @@ describe('silence', () => {
     expect(made.sockets.length).toBeGreaterThan(5);
   });
 });
+
+describe('a code that is confirmed and never brings data', () => {
+  /** `B` brings a row a second. */
+  async function flow(made: Awaited<ReturnType<typeof running>>, seconds: number) {
+    for (let i = 0; i < seconds; i++) {
+      socketOf(made, made.sockets.length).row('B');
+      await made.clock.advance(1000);
+    }
+  }
+  const asked = (made: Awaited<ReturnType<typeof running>>) =>
+    socketOf(made, 1).sent.filter((text) => text === '{"sub":["A"]}').length;
+  const settings = { staleAfterMs: 5000 };
+
+  test('of the market list: its ticker is asked for again, then told once, until it comes', async () => {
+    const made = await running(['A', 'B'], { settings, type: 'ticker', listed: ['A', 'B'] });
+    await flow(made, 49);
+    expect(asked(made)).toBe(0);
+    await flow(made, 10);
+    expect(asked(made)).toBe(1);
+    expect(made.silent).toEqual([]);
+    await flow(made, 600);
+    expect(made.silent).toEqual(['-A']);
+    expect(made.states.at(-1)).toBe('live');
+    expect(made.sockets).toHaveLength(1);
+    expect(made.connection.snapshot().codes).toMatchObject([
+      { symbol: 'A', confirmed: true, stale: true, lastDataAt: null },
+      { symbol: 'B', stale: false },
+    ]);
+    expect(made.gaps.at(-1)).toMatchObject({ cause: 'stale', codes: ['KRW-A'], to: null });
+    socketOf(made, 1).row('A');
+    await flow(made, 600);
+    expect(made.silent).toEqual(['-A', '+A']);
+    expect(made.gaps.at(-1)).toMatchObject({ cause: 'stale', codes: ['KRW-A'] });
+    expect(made.gaps.at(-1)?.to).not.toBeNull();
+  });
+
+  test('of the market list: its trades may be away for ever', async () => {
+    const made = await running(['A', 'B'], { settings, listed: ['A', 'B'] });
+    await flow(made, 3600);
+    expect(made.silent).toEqual([]);
+    expect(asked(made)).toBe(0);
+    expect(made.gaps).toEqual([]);
+  });
+
+  test('and is on no market list: told soon, whatever it should bring', async () => {
+    const made = await running(['A', 'B'], { settings, listed: ['B'] });
+    await flow(made, 12);
+    expect(asked(made)).toBeGreaterThan(0);
+    expect(made.silent).toEqual(['-A']);
+  });
+
+  test('as all of its connection: what is confirmed and brings nothing is not live', async () => {
+    const made = await running(['A', 'B'], { settings, type: 'ticker' });
+    await made.clock.advance(110_000);
+    expect(made.silent.toSorted()).toEqual(['-A', '-B']);
+    expect(made.states.at(-1)).toBe('stale');
+    socketOf(made, made.sockets.length).row('B');
+    expect(made.states.at(-1)).toBe('live');
+  });
+});

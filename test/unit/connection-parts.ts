@@ -7,7 +7,7 @@ import { CONNECTION_DEFAULTS, type ConnectionSettings } from '../../src/core/con
 import type { Verdict } from '../../src/core/connection/verdict.ts';
 import type { Gap, StreamState } from '../../src/core/events.ts';
 import type { Emit, Exchange, Limits } from '../../src/core/exchange.ts';
-import { type Market, type Micros, market } from '../../src/core/market/market.ts';
+import { type Market, type Micros, market, type RequestType } from '../../src/core/market/market.ts';
 import { Markets } from '../../src/core/market/markets.ts';
 import type { Socket, SocketHandlers } from '../../src/core/ports.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -184,6 +184,9 @@ export interface RigOptions {
   readonly gate?: OpenGate;
   readonly clock?: ManualClock;
   readonly serve?: Serve;
+  readonly type?: RequestType;
+  /** Symbols of the market list; left out: there is none. */
+  readonly listed?: readonly string[];
 }
 
 /** A connection on a clock that stands still, with sockets that lead nowhere and everything it says written down. */
@@ -224,8 +227,8 @@ export function rig(options: RigOptions = {}): Rig {
   const connection = new Connection(
     {
       exchange,
-      type: 'trade',
-      markets: new Markets(() => null),
+      type: options.type ?? 'trade',
+      markets: new Markets(() => null, options.listed?.map(coin)),
       url: exchange.endpoint('trade'),
       socket: { proxy: null, ca: null, localAddress: null },
       settings: { ...CONNECTION_DEFAULTS, ...options.settings },
@@ -249,7 +252,7 @@ export function rig(options: RigOptions = {}): Rig {
       refused: (markets, reason) =>
         made.refused.push({ symbols: markets.map(({ symbol }) => symbol), reason }),
       gap: (gap) => made.gaps.push(gap),
-      silent: ({ symbol }, silent) => made.silent.push(`${silent ? '-' : '+'}${symbol}`),
+      silent: ({ symbol }, reason) => made.silent.push(`${reason === null ? '+' : '-'}${symbol}`),
       failed: (end, next, attempts) => made.failed.push({ end, next, attempts }),
     },
   );

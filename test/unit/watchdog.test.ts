@@ -65,7 +65,7 @@ describe('a code of known rate that turns silent', () => {
     const watchdog = watching(MINUTE, 'A');
     for (let now = 0; now <= 20_000; now += 100) watchdog.data('A', now);
     expect(watchdog.check(79_000).silent).toEqual([]);
-    expect(watchdog.check(81_000).silent).toEqual([{ symbol: 'A', lastMs: 20_000 }]);
+    expect(watchdog.check(81_000).silent).toEqual([{ symbol: 'A', lastMs: 20_000, heard: true }]);
     expect(watchdog.isStale('A')).toBe(true);
     expect(watchdog.check(82_000).silent).toEqual([]);
   });
@@ -136,7 +136,7 @@ describe('the whole socket', () => {
   });
 
   test('is never dark while nothing is known', () => {
-    expect(watching(1000, 'A').check(HOUR)).toEqual({ silent: [], dark: false });
+    expect(watching(1000, 'A').check(HOUR)).toEqual({ silent: [], repair: [], dark: false });
   });
 
   test('gets its time anew with a new socket; what was stale stays so until data comes', () => {
@@ -154,11 +154,63 @@ describe('the whole socket', () => {
   });
 });
 
+describe('a code that was never heard', () => {
+  const told = (watchdog: Watchdog, from: number, until: number) => {
+    const found: string[] = [];
+    for (let now = from; now <= until; now += 1000) {
+      const { silent, repair, dark } = watchdog.check(now);
+      const spelt = silent.map(({ symbol, heard, lastMs }) => `${symbol} ${heard} ${lastMs}`);
+      if (spelt.length + repair.length > 0) found.push(`${now / 1000}: [${spelt}] [${repair}] ${dark}`);
+    }
+    return found;
+  };
+
+  test('is subscribed anew after its patience, stale after twice that, once for good', () => {
+    const patience: Record<string, number> = { A: 2, B: Number.POSITIVE_INFINITY };
+    const watchdog = new Watchdog(10_000, (symbol) => patience[symbol] ?? 0);
+    for (const symbol of ['A', 'B']) watchdog.watch(symbol, 0);
+    expect(told(watchdog, 0, 200_000)).toEqual(['21: [] [A] false', '41: [A false 0] [A] false']);
+    expect(watchdog.isStale('A')).toBe(true);
+    watchdog.restart(200_000);
+    expect(told(watchdog, 200_000, 400_000)).toEqual([]);
+    expect(watchdog.data('A', 400_000)).toBe(true);
+    watchdog.restart(400_000);
+    expect(told(watchdog, 400_000, 900_000)).toEqual([]);
+  });
+
+  test('is heard by any row, also by one that only answers its subscription', () => {
+    const watchdog = new Watchdog(10_000, () => 1);
+    watchdog.watch('A', 0);
+    expect(watchdog.data('A', 500, false)).toBe(false);
+    expect(watchdog.lastMs('A')).toBeNull();
+    expect(told(watchdog, 0, 200_000)).toEqual([]);
+  });
+
+  test('has its time anew with every socket', () => {
+    const watchdog = new Watchdog(10_000, () => 1);
+    watchdog.watch('A', 0);
+    for (let now = 0; now < 100_000; now += 1000) {
+      if (now % 9000 === 0) watchdog.restart(now);
+      expect(watchdog.check(now).silent).toEqual([]);
+    }
+  });
+
+  test('makes a connection dark only where it has no other code', () => {
+    const alone = new Watchdog(10_000, () => 1);
+    alone.watch('A', 0);
+    expect(told(alone, 0, 60_000)).toEqual(['11: [] [A] false', '21: [A false 0] [A] true']);
+    const heard = new Watchdog(10_000, () => 1);
+    for (const symbol of ['A', 'B']) heard.watch(symbol, 0);
+    heard.data('B', 100);
+    expect(told(heard, 0, 60_000)).toEqual(['11: [] [A] false', '21: [A false 0] [A] false']);
+  });
+});
+
 test('codes that nobody watches change nothing', () => {
   const watchdog = watching(1000);
   expect(watchdog.data('X', 1)).toBe(false);
   expect(watchdog.lastMs('X')).toBeNull();
   watchdog.watch('A', 0);
   watchdog.forget('A');
-  expect(watchdog.check(HOUR)).toEqual({ silent: [], dark: false });
+  expect(watchdog.check(HOUR)).toEqual({ silent: [], repair: [], dark: false });
 });

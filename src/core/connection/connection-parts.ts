@@ -45,8 +45,8 @@ export interface ConnectionEvents {
   /** In the exchange's own words, once per code; with no markets where its words name none. */
   refused(markets: readonly Market[], reason: string): void;
   gap(gap: Gap): void;
-  /** A code of known rate has turned silent, or has come back. */
-  silent(market: Market, silent: boolean): void;
+  /** A code has turned silent, or was silent from the start, for this reason; null: it has come back. */
+  silent(market: Market, reason: string | null): void;
   /** A socket was lost or never opened, against our will. */
   failed(end: LinkEnd, next: Verdict, attempts: number): void;
 }

@@ -8,7 +8,7 @@ import { Link, type LinkEnd, type LinkOwner } from './link.ts';
 import { lostWith } from './loss.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import { Rotation } from './rotation.ts';
-import { recordSilence } from './silence.ts';
+import { patienceOf, recordSilence } from './silence.ts';
 import { type ConnectionSnapshot, codeSnapshot, socketSnapshot } from './snapshot.ts';
 import { verdict } from './verdict.ts';
 import { Watchdog } from './watchdog.ts';
@@ -61,7 +61,9 @@ export class Connection implements LinkOwner {
     this.#host = parts.guard ?? new URL(parts.url).host;
     this.#backoff = new Backoff(clock);
     this.#coverage = new Coverage(clock, (gap) => events.gap(gap));
-    this.#watchdog = new Watchdog(settings.staleAfterMs);
+    this.#watchdog = new Watchdog(settings.staleAfterMs, (symbol) =>
+      this.#carried({ symbol }) ? patienceOf(symbol, parts.type, parts.markets) : Number.POSITIVE_INFINITY,
+    );
     this.#rotation = new Rotation(clock, exchange.limits.lifetimeMs, settings.staleAfterMs);
     this.#since = clock.micros();
   }
@@ -79,16 +81,16 @@ export class Connection implements LinkOwner {
    * @throws RangeError above `codesPerSocket`: whoever spreads codes over connections must not get there
    */
   update(markets: readonly Market[]): void {
-    const { codesPerSocket } = this.#parts.exchange.limits;
-    if (markets.length > codesPerSocket) {
-      throw new RangeError(`${markets.length} codes on a socket that carries ${codesPerSocket}`);
-    }
+    const most = this.#parts.exchange.limits.codesPerSocket;
+    if (markets.length > most) throw new RangeError(`${markets.length} codes on a socket of ${most}`);
     const before = this.#wanted;
     this.#wanted = new Map(markets.map((market) => [market.symbol, market]));
     for (const symbol of before.keys()) if (!this.#wanted.has(symbol)) this.#forget(symbol);
     for (const symbol of this.#wanted.keys()) this.#watchdog.watch(symbol, this.#parts.clock.now());
-    if (markets.length === 0) return this.#closeAll();
-    for (const link of this.#links()) link.want(this.#wanted.values());
+    for (const link of this.#links()) {
+      if (markets.length > 0) link.want(this.#wanted.values());
+      else link.close('stopped');
+    }
     this.#connect();
   }
 
@@ -122,7 +124,7 @@ export class Connection implements LinkOwner {
     this.#cancelRetry = null;
     this.#cancelTick();
     this.#coverage.end();
-    this.#closeAll();
+    for (const link of this.#links()) link.close('stopped');
     if (this.#links().length > 0) await new Promise<void>((resolve) => this.#onGone.push(resolve));
     this.#become('stopped', null, null);
   }
@@ -178,13 +180,14 @@ export class Connection implements LinkOwner {
     if (link === this.#primary) this.#coverage.lose([market], link.coveredUntil(), 'cut');
   }
 
-  data(link: Link, market: Market, atMs: number): void {
-    if (link !== this.#primary) return;
-    if (this.#watchdog.data(market.symbol, atMs)) {
+  data(link: Link, market: Market, atMs: number, live: boolean): void {
+    if (link !== this.#primary && live) return;
+    const back = this.#watchdog.data(market.symbol, atMs, live);
+    if (back) {
       this.#cover(market);
-      this.#events.silent(market, false);
+      this.#events.silent(market, null);
     }
-    if (this.#state === 'live') return;
+    if (this.#state === 'live' || !(live || back)) return;
     this.#dark = false;
     this.#rotation.light();
     this.#become('live', null, null);
@@ -335,12 +338,12 @@ export class Connection implements LinkOwner {
   #watch(nowMs: number): void {
     const primary = this.#primary;
     if (primary?.state !== 'open') return;
-    const { silent, dark } = this.#watchdog.check(nowMs);
+    const { silent, repair, dark } = this.#watchdog.check(nowMs);
     recordSilence(silent, this.#wanted, this.#coverage, this.#events, this.#parts.clock);
     if (dark) {
       this.#dark = true;
       this.#become('stale', 'no data', null);
-    } else if (silent.length <= REPAIRS) for (const { symbol } of silent) primary.resync(symbol);
+    } else if (repair.length <= REPAIRS) for (const symbol of repair) primary.resync(symbol);
     const mute = primary.outcome === null && nowMs - primary.openedMs > this.#parts.settings.staleAfterMs;
     if (dark || mute) this.#rotation.dark();
   }
@@ -360,7 +363,7 @@ export class Connection implements LinkOwner {
     this.#bans = 0;
   }
 
-  #carried({ symbol }: Market): boolean {
+  #carried({ symbol }: Pick<Market, 'symbol'>): boolean {
     return this.#links().some((link) => link.carries(symbol));
   }
 
@@ -383,10 +386,6 @@ export class Connection implements LinkOwner {
 
   #links(): Link[] {
     return [...this.#leaving, this.#successor, this.#primary].filter((link) => link !== null);
-  }
-
-  #closeAll(): void {
-    for (const link of this.#links()) link.close('stopped');
   }
 
   #become(state: StreamState, reason: string | null, retryAt: Micros | null): void {

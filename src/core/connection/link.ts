@@ -48,7 +48,8 @@ export interface LinkOwner {
   /** With no markets where the exchange's words name none. */
   refused(link: Link, markets: readonly Market[], reason: string): void;
   resyncing(link: Link, market: Market): void;
-  data(link: Link, market: Market, atMs: number): void;
+  /** @param live false where all rows are snapshots */
+  data(link: Link, market: Market, atMs: number, live: boolean): void;
   restart(link: Link, reason: string): void;
   ended(link: Link, end: LinkEnd): void;
 }
@@ -259,7 +260,7 @@ export class Link implements SocketHandle {
     if (this.#state === 'ended') return;
     const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol) : null;
     if (news) this.#confirm(news);
-    if (live > 0) this.#owner.data(this, market, atMs);
+    this.#owner.data(this, market, atMs, live > 0);
   }
 
   /** Subscribes a code anew: at once, then later and later for as long as it does not help. */

@@ -1,9 +1,25 @@
 import type { Clock } from '../../common/clock.ts';
-import type { Market } from '../market/market.ts';
+import type { Market, RequestType } from '../market/market.ts';
+import type { Markets } from '../market/markets.ts';
 import type { ConnectionEvents } from './connection-parts.ts';
 import type { Coverage } from './coverage.ts';
 import { microsOf } from './snapshot.ts';
 import type { Silence } from './watchdog.ts';
+
+const SILENT = 'a code has brought no data for far longer than it used to';
+const UNHEARD = 'a code is confirmed and has never brought data';
+/** Of a code that may well exist and trade seldom, in settings: an hour is nothing. */
+const LONG_PATIENCE = 10;
+
+/**
+ * How long a confirmed code may be silent from the start, in settings of the watchdog. Some exchanges confirm whatever
+ * they are asked for. A code that the market list does not have is hardly one. The ticker of any other moves with every
+ * quote; its trades may be away for days, which says nothing.
+ */
+export function patienceOf(symbol: string, type: RequestType, markets: Markets): number {
+  if (markets.known && !markets.listed(symbol)) return 1;
+  return type === 'ticker' ? LONG_PATIENCE : Number.POSITIVE_INFINITY;
+}
 
 /** Opens the gaps of codes that have turned silent, each from its last rows on, and tells of them at once. */
 export function recordSilence(
@@ -17,18 +33,12 @@ export function recordSilence(
     const markets = group.flatMap(({ symbol }) => wanted.get(symbol) ?? []);
     const lastMs = Math.min(...group.map((silence) => silence.lastMs));
     coverage.lose(markets, microsOf(lastMs, clock), 'stale', 0);
-    for (const market of markets) events.silent(market, true);
+    const reason = group.every(({ heard }) => heard) ? SILENT : UNHEARD;
+    for (const market of markets) events.silent(market, reason);
   }
 }
 
-/** Codes that fell silent within the same second, so that they share a record. */
+/** Codes that fell silent within the same second, so that they share a record; those never heard have their own. */
 function together(silent: readonly Silence[]): Silence[][] {
-  const groups = new Map<number, Silence[]>();
-  for (const silence of silent) {
-    const second = Math.floor(silence.lastMs / 1000);
-    const group = groups.get(second);
-    if (group) group.push(silence);
-    else groups.set(second, [silence]);
-  }
-  return [...groups.values()];
+  return [...Map.groupBy(silent, ({ lastMs, heard }) => `${Math.floor(lastMs / 1000)} ${heard}`).values()];
 }

@@ -19,6 +19,10 @@ class Activity {
   /** Not stale before; what the last look found, so that a long silence is not judged anew every second. */
   dueMs = 0;
   stale = false;
+  /** Whether any row came, be it one that answers a subscription. */
+  heard = false;
+  /** Subscribed anew, because it was never heard. */
+  retried = false;
 
   constructor(nowMs: number) {
     this.sinceMs = nowMs;
@@ -29,8 +33,19 @@ class Activity {
 /** A code that has just turned silent. */
 export interface Silence {
   readonly symbol: string;
-  /** `Clock.now()` of its last row. */
+  /** `Clock.now()` of its last row; of a code never heard, since when one should have come. */
   readonly lastMs: number;
+  /** False where no row of it ever came. */
+  readonly heard: boolean;
+}
+
+/** What a look found. */
+export interface Findings {
+  readonly silent: readonly Silence[];
+  /** What should be subscribed anew: these, and codes that were never heard for half as long. */
+  readonly repair: readonly string[];
+  /** Every code that says something by its silence is stale. */
+  readonly dark: boolean;
 }
 
 /**
@@ -38,15 +53,21 @@ export interface Silence {
  * max(setting, 20 × its median silence); a code whose rate is not known yet is never stale. Rows closer together than
  * a twentieth of the setting are one burst: such gaps cannot raise the limit above the setting, and counted one by one
  * they would make a code with one burst in ten minutes look busy.
+ *
+ * A code that was never heard has no rate. Where a confirmation proves nothing it may not even exist, so it is
+ * subscribed anew after its patience and stale after twice that; once only, as any row makes it heard for good.
  */
 export class Watchdog {
   readonly #settingMs: number;
   readonly #burstMs: number;
+  readonly #patience: (symbol: string) => number;
   readonly #codes = new Map<string, Activity>();
 
-  constructor(settingMs: number) {
+  /** @param patience how long a code that was never heard may be silent, in settings; infinite where that says nothing */
+  constructor(settingMs: number, patience: (symbol: string) => number = () => Number.POSITIVE_INFINITY) {
     this.#settingMs = settingMs;
     this.#burstMs = settingMs / FACTOR;
+    this.#patience = patience;
   }
 
   watch(symbol: string, nowMs: number): void {
@@ -57,18 +78,15 @@ export class Watchdog {
     this.#codes.delete(symbol);
   }
 
-  /** Rows of this code arrived. Returns true when it had been stale until now. */
-  data(symbol: string, nowMs: number): boolean {
+  /**
+   * Rows of this code arrived. Returns true when it had been stale until now.
+   * @param live false where all of them answer a subscription: of a code heard before that says nothing
+   */
+  data(symbol: string, nowMs: number, live = true): boolean {
     const activity = this.#codes.get(symbol);
-    if (!activity) return false;
-    const silentMs = nowMs - activity.sinceMs;
-    // A silence that began with a new socket says nothing about the code's rate.
-    const whole = activity.sinceMs === activity.lastMs;
-    if (!whole || silentMs >= this.#burstMs) activity.runMs = nowMs;
-    if (whole && silentMs >= this.#burstMs) activity.gaps[activity.count++ % KEPT] = silentMs;
-    activity.lastMs = nowMs;
-    activity.sinceMs = nowMs;
-    activity.dueMs = 0;
+    if (!activity || (!live && activity.heard)) return false;
+    activity.heard = true;
+    if (live) note(activity, nowMs, this.#burstMs);
     const back = activity.stale;
     activity.stale = false;
     return back;
@@ -82,28 +100,34 @@ export class Watchdog {
     }
   }
 
-  /**
-   * Finds the codes that have turned silent since the last check.
-   * @returns `dark`: there are codes of known rate and every one of them is stale
-   */
-  check(nowMs: number): { silent: Silence[]; dark: boolean } {
+  /** Finds the codes that have turned silent since the last look. */
+  check(nowMs: number): Findings {
     const silent: Silence[] = [];
+    const repair: string[] = [];
     let judged = 0;
     let stale = 0;
+    let mute = 0;
     for (const [symbol, activity] of this.#codes) {
+      if (!activity.heard) {
+        if (!activity.stale) this.#listen(symbol, activity, nowMs, silent, repair);
+        if (activity.stale) mute++;
+        continue;
+      }
       if (!activity.stale && nowMs > activity.dueMs) {
         const limit = this.#limit(activity, nowMs);
         if (limit === null) continue;
         activity.dueMs = activity.sinceMs + limit;
         if (nowMs > activity.dueMs) {
           activity.stale = true;
-          silent.push({ symbol, lastMs: activity.lastMs });
+          silent.push({ symbol, lastMs: activity.lastMs, heard: true });
         }
       }
       judged++;
       if (activity.stale) stale++;
     }
-    return { silent, dark: judged > 0 && stale === judged };
+    const dark = judged > 0 ? stale === judged : mute > 0 && mute === this.#codes.size;
+    for (const { symbol } of silent) repair.push(symbol);
+    return { silent, repair, dark };
   }
 
   isStale(symbol: string): boolean {
@@ -116,6 +140,21 @@ export class Watchdog {
     return Number.isNaN(last) ? null : last;
   }
 
+  /** Looks at a code that was never heard. */
+  #listen(symbol: string, activity: Activity, nowMs: number, silent: Silence[], retry: string[]): void {
+    const settings = (nowMs - activity.sinceMs) / this.#settingMs;
+    // Nobody's patience ends sooner.
+    if (settings <= 1) return;
+    const patience = this.#patience(symbol);
+    if (settings > 2 * patience) {
+      activity.stale = true;
+      silent.push({ symbol, lastMs: activity.sinceMs, heard: false });
+    } else if (settings > patience && !activity.retried) {
+      activity.retried = true;
+      retry.push(symbol);
+    }
+  }
+
   /** Null where the rate is not known. The median is only worked out for codes that are silent for long. */
   #limit(activity: Activity, nowMs: number): number | null {
     // Rows all through a quarter of the setting without a pause: a busy code, whatever it was before.
@@ -126,4 +165,16 @@ export class Watchdog {
     const sorted = activity.gaps.slice(0, known).sort();
     return Math.max(this.#settingMs, FACTOR * (sorted[known >> 1] ?? 0));
   }
+}
+
+/** A live row: what the silence before it says of the code's rate. */
+function note(activity: Activity, nowMs: number, burstMs: number): void {
+  const silentMs = nowMs - activity.sinceMs;
+  // A silence that began with a new socket says nothing about the code's rate.
+  const whole = activity.sinceMs === activity.lastMs;
+  if (!whole || silentMs >= burstMs) activity.runMs = nowMs;
+  if (whole && silentMs >= burstMs) activity.gaps[activity.count++ % KEPT] = silentMs;
+  activity.lastMs = nowMs;
+  activity.sinceMs = nowMs;
+  activity.dueMs = 0;
 }
