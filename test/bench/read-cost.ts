@@ -16,12 +16,15 @@ export interface ReadCost {
   readonly onTop: number;
 }
 
-const ROUNDS = 7;
-const FRAMES_PER_ROUND = 40_000;
+const ROUNDS = 15;
+const FRAMES_PER_ROUND = 20_000;
 /** Ids and times of a live feed change with every frame; so many variants of each recording stand for that. */
 const VARIANTS = 64;
 
-/** Recorded frames with rows, read over and over: the best of several rounds, which other processes disturb least. */
+/**
+ * Recorded frames with rows, parsed and read over and over in turn: the best of several rounds each, which other
+ * processes, the compiler and the collector of garbage disturb least.
+ */
 export async function readCost(): Promise<ReadCost[]> {
   const costs: ReadCost[] = [];
   for (const { exchange, fixtures } of SUBJECTS) {
@@ -42,8 +45,18 @@ function costOf(exchange: Exchange, type: RequestType, fixtures: readonly Fixtur
   if (!plain) throw new Error(`no recorded ${type} of ${exchange.id}`);
   const texts = variants(textOf(plain, exchange));
   const session = sessionFor(exchange, plain);
-  const parseUs = best(() => parseAll(texts));
-  const readUs = best(() => readAll(session, texts, plain.received_at));
+  let parseUs = Number.POSITIVE_INFINITY;
+  let readUs = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < ROUNDS; i++) {
+    parseUs = Math.min(
+      parseUs,
+      cpuUs(() => parseAll(texts)),
+    );
+    readUs = Math.min(
+      readUs,
+      cpuUs(() => readAll(session, texts, plain.received_at)),
+    );
+  }
   const chars = Math.round(texts.reduce((sum, text) => sum + text.length, 0) / texts.length);
   return { exchange: exchange.id, type, chars, parseUs, readUs, onTop: (readUs - parseUs) / parseUs };
 }
@@ -73,16 +86,12 @@ function readAll(session: Session, texts: readonly string[], receivedAt: number)
   for (let i = 0; i < FRAMES_PER_ROUND; i++) session.read(texts[i % VARIANTS] ?? '', receivedAt, emit);
 }
 
-/** CPU microseconds of this process per frame, in the best round. */
-function best(round: () => void): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < ROUNDS; i++) {
-    const before = process.cpuUsage();
-    round();
-    const { user, system } = process.cpuUsage(before);
-    least = Math.min(least, (user + system) / FRAMES_PER_ROUND);
-  }
-  return least;
+/** CPU microseconds of this process per frame. */
+function cpuUs(round: () => void): number {
+  const before = process.cpuUsage();
+  round();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / FRAMES_PER_ROUND;
 }
 
 if (import.meta.main) {

@@ -1,4 +1,5 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
+import { compareTrades } from '../simulator/compare.ts';
 import { firstCodes, type Run, startRun, subscribed, subscriptions, toldMissing } from './eleven-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
@@ -57,6 +58,18 @@ test('700 codes at 200 a socket: where 100 leave and 100 others join, exactly th
   const ledger = await run.ledger();
   expect(ledger.of('open').length + ledger.of('close').length).toBe(0);
   ledger.assertNoViolations();
+  // Nor was anything else asked for, and no socket has more than its 200 now.
+  const named = ledger
+    .of('received')
+    .flatMap(({ text }) => (JSON.parse(text) as { args?: string[] }).args ?? []);
+  expect(named.map((topic) => topic.replace('publicTrade.', '')).toSorted()).toEqual(
+    [...leaving, ...joining].toSorted(),
+  );
+  const now = [...first.filter(({ symbol }) => !leaving.includes(symbol)), ...(await moved('subscribe'))];
+  const after = [...Map.groupBy(now, ({ socket }) => socket).values()].map((own) => own.length);
+  expect(after.reduce((sum, own) => sum + own, 0)).toBe(700);
+  expect(Math.max(...after)).toBeLessThanOrEqual(200);
+  expect(after).toHaveLength(4);
   expect(await run.collector.stop()).toBe(0);
 });
 
@@ -199,6 +212,68 @@ test('a market that is listed joins `*` within a refresh, one that is gone leave
   expect(ledger.of('received', 'upbit').filter(({ text }) => text.includes('type'))).toEqual([]);
   expect(await run.collector.stop()).toBe(0);
 });
+
+test.each(['upbit', 'bithumb'])(
+  '%s, whose requests replace the whole list: the last code leaves, others join',
+  async (exchange) => {
+    run = await startRun(['--exchanges', `${exchange},kraken`, '--symbols', '6', '--rate', '200'], () => [
+      ...['--exchange', 'kraken', '--type', 'trade', '--symbols', 'BTC/USD'],
+    ]);
+    const { simulator } = run;
+    const symbols = simulator.exchanges[exchange]?.symbols ?? [];
+    const target = { exchange, region: 'korea', request_type: 'trade' };
+    const ask = async (action: string, own: readonly string[]) => {
+      const reply = await run?.command({ type: 'command', action, target, symbols: own });
+      expect(reply).toMatchObject({ outcome: 'accepted' });
+    };
+    const now = async () =>
+      run === null
+        ? []
+        : subscriptions(await run.ledger())
+            .filter((one) => one.exchange === exchange)
+            .map(({ symbol }) => symbol)
+            .toSorted();
+    const [a = '', b = '', c = ''] = symbols;
+    await ask('connect_and_subscribe', [a, b]);
+    await becomes(async () => (await now()).length === 2, 'two codes are subscribed');
+    await ask('unsubscribe', [a]);
+    await becomes(async () => (await now()).join() === b, 'one code is left');
+    await ask('unsubscribe', [b]);
+    await becomes(async () => (await now()).length === 0, 'no code is left');
+    const leftAt = Date.now();
+    await Bun.sleep(3000);
+    const [closed] = (await run.ledger()).of('close', exchange);
+    expect(closed).toMatchObject({ by: 'client', abrupt: false });
+    await ask('connect_and_subscribe', [b, c]);
+    const againAt = Date.now();
+    await becomes(async () => (await now()).join() === [b, c].toSorted().join(), 'two codes are back');
+    await Bun.sleep(3000);
+    await simulator.do({ do: 'rate', rowsPerS: 0 });
+    await Bun.sleep(1000);
+    expect(await run.collector.stop()).toBe(0);
+    const [ledger, rows, events] = await Promise.all([run.ledger(), run.rows('trade'), run.events()]);
+    ledger.assertNoViolations();
+    expect(ledger.of('open', exchange)).toHaveLength(2);
+    // No frame with an empty list was ever sent.
+    const lists = ledger.of('received', exchange).filter(({ text }) => text.includes('codes'));
+    expect(
+      lists.map(({ text }) => (JSON.parse(text) as { codes?: string[] }[])[1]?.codes?.toSorted()),
+    ).toEqual([[a, b].toSorted(), [b], [b, c].toSorted()]);
+    const own = rows.filter((row) => row.exchange === exchange);
+    const { missing, foreign, repeated, disordered, altered } = compareTrades(ledger, exchange, own);
+    expect({ missing, foreign, repeated, disordered, altered }).toEqual({
+      missing: [],
+      foreign: [],
+      repeated: [],
+      disordered: [],
+      altered: [],
+    });
+    expect(own.filter(({ received_at }) => received_at > againAt * 1000).length).toBeGreaterThan(0);
+    expect(own.filter(({ received_at: at }) => at > leftAt * 1000 && at < againAt * 1000)).toEqual([]);
+    // What nobody wants is no gap.
+    expect(events.filter(({ kind, target: of }) => kind === 'gap' && of?.exchange === exchange)).toEqual([]);
+  },
+);
 
 test('a flood of garbage is counted, sampled in ws.dlq with the count left out, and hurts no neighbour', async () => {
   run = await startRun(

@@ -31,9 +31,8 @@ const ZERO = 48;
 // Linear: no two parts of it can match the same digits.
 const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
-/** A double holds every integer of so many digits, and every power of ten up to that many: one division is exact. */
-const EXACT_DIGITS = 15;
-const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power);
+/** Powers of ten that a double holds: an integer that one holds too, divided by one of them, is rounded only once. */
+const POWERS = Array.from({ length: 23 }, (_, power) => 10 ** power);
 
 /**
  * A required decimal string: `"0.0010"`. `Number` alone would read null, "", " " and booleans as 0 or 1, and
@@ -51,10 +50,10 @@ export function decimal(value: unknown): number {
     else if (char === POINT && point === -1) point = at;
     else return strictDecimal(value);
   }
-  const count = length - first - (point === -1 ? 0 : 1);
-  if (count === 0) return Number.NaN;
-  if (count > EXACT_DIGITS) return Number(value);
-  const read = point === -1 ? digits : digits / (POWERS[length - 1 - point] ?? 1);
+  if (length === first + (point === -1 ? 0 : 1)) return Number.NaN;
+  const unit = point === -1 ? 1 : POWERS[length - 1 - point];
+  if (digits > Number.MAX_SAFE_INTEGER || unit === undefined) return Number(value);
+  const read = digits / unit;
   return first === 1 ? -read : read;
 }
 
@@ -74,9 +73,19 @@ export function timeOf(value: unknown): Micros {
   return value >= 1e15 ? Math.round(value) : Math.round(value * 1000);
 }
 
+/** Microseconds have as many until the year 2286. */
+const MAX_TIME_DIGITS = 16;
+
 /** An exchange time given as a string of digits in milliseconds (or microseconds from 1e15 on). */
 export function timeOfDigits(value: unknown): Micros {
-  return typeof value === 'string' && /^\d{1,17}$/.test(value) ? timeOf(Number(value)) : Number.NaN;
+  if (typeof value !== 'string' || value === '' || value.length > MAX_TIME_DIGITS) return Number.NaN;
+  let time = 0;
+  for (let at = 0; at < value.length; at++) {
+    const char = value.charCodeAt(at);
+    if (!isDigit(char)) return Number.NaN;
+    time = time * 10 + char - ZERO;
+  }
+  return timeOf(time);
 }
 
 const ISO = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
