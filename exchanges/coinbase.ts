@@ -170,7 +170,8 @@ class Asked {
 /** Absent in some frames, and the zero time of the server's language where it knows none: then ours stands in. */
 function tickerTime(value: unknown, receivedAt: Micros): Micros {
   if (value === undefined || value === null) return receivedAt;
-  return typeof value === 'string' && value.startsWith('0001-01-01T') ? receivedAt : timeOfIso(value);
+  const time = timeOfIso(value);
+  return time < 0 && String(value).startsWith('0001-01-01T') ? receivedAt : time;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface Fixture {
   /** Frames that the session read before. */
   readonly before?: readonly string[];
   readonly expect: readonly FlatRow[];
+  /** How many consecutive ids each row stands for; left out: one. */
+  readonly fills?: readonly number[];
   readonly rejects?: number;
   /** Events that are neither rows nor rejects: the kind, or the whole event. */
   readonly events?: readonly (Event['kind'] | Event)[];
@@ -58,6 +60,8 @@ export function parseFixtures(ndjson: string): Fixture[] {
 /** What the session gave for a frame, in order. */
 export interface Reading {
   readonly rows: readonly FlatRow[];
+  /** Of each row; no reader of the rows sees them, the watch over ids does. */
+  readonly fills: readonly number[];
   readonly rejects: readonly string[];
   readonly events: readonly Event[];
 }
@@ -90,17 +94,21 @@ export function eventsOf(session: Session, text: string, receivedAt: number): Ev
 /** Sound rows in their NDJSON form, what was rejected by plug-in or validation, and the rest. */
 export function reading(exchange: Exchange, events: readonly Event[]): Reading {
   const rows: FlatRow[] = [];
+  const fills: number[] = [];
   const rejects: string[] = [];
   const others: Event[] = [];
   for (const event of events) {
     if (isRow(event)) {
       const wrong = flaw(event);
-      if (wrong === null) rows.push(flatten(event, exchange.id, exchange.region));
-      else rejects.push(wrong);
+      if (wrong !== null) rejects.push(wrong);
+      else {
+        rows.push(flatten(event, exchange.id, exchange.region));
+        fills.push(event.kind === 'trade' ? event.fills : 1);
+      }
     } else if (event.kind === 'reject') rejects.push(event.reason);
     else others.push(event);
   }
-  return { rows, rejects, events: others };
+  return { rows, fills, rejects, events: others };
 }
 
 export function isRow(event: Event): event is Row {

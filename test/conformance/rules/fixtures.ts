@@ -15,8 +15,9 @@ export function fixtureRules({ exchange, fixtures }: Subject): void {
     test.each(fixtures.map((fixture, at) => [at + 1, titleOf(fixture), fixture] as const))(
       'line %i: %s',
       (_line, _title, fixture) => {
-        const { rows, rejects, events } = read(fixture);
+        const { rows, fills, rejects, events } = read(fixture);
         expect(rows).toEqual([...fixture.expect]);
+        expect(fills).toEqual([...(fixture.fills ?? rows.map(() => 1))]);
         expect(rows.map((row) => Object.keys(row))).toEqual(fixture.expect.map((row) => Object.keys(row)));
         expect({ rejects: rejects.length, why: rejects }).toEqual({
           rejects: fixture.rejects ?? 0,
