@@ -65,7 +65,10 @@ export function rejectSampler(
 }
 
 function frameContext(frame: string | Uint8Array): { frame_base64: string; truncated: boolean } {
-  const bytes = typeof frame === 'string' ? Buffer.from(frame.slice(0, MAX_FRAME_BYTES)) : Buffer.from(frame.subarray(0, MAX_FRAME_BYTES));
+  const bytes =
+    typeof frame === 'string'
+      ? Buffer.from(frame.slice(0, MAX_FRAME_BYTES))
+      : Buffer.from(frame.subarray(0, MAX_FRAME_BYTES));
   const length = typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length;
   return {
     frame_base64: bytes.subarray(0, MAX_FRAME_BYTES).toString('base64'),
