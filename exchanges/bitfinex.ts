@@ -170,7 +170,7 @@ function end({ channels }: Socket, { chanId }: JsonObject, emit: Emit): void {
 function refusal(socket: Socket, frame: JsonObject, emit: Emit): void {
   if (frame.code === 10301) return confirm(socket, frame, emit);
   const reason = `${words(frame.code)} ${words(frame.msg)}`.trim();
-  const own = typeof frame.symbol === 'string' && frame.channel === socket.channel;
+  const own = typeof frame.symbol === 'string' && (frame.channel ?? socket.channel) === socket.channel;
   emit({ kind: 'refused', symbols: own ? [String(frame.symbol)] : [], reason });
 }
 

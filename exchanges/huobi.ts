@@ -56,7 +56,9 @@ export const huobi: Exchange = {
       const list = isObject(body) && body.status === 'ok' ? body.data : undefined;
       if (!Array.isArray(list)) throw new Error('common/symbols has no data');
       return list.flatMap((row: unknown) => {
-        if (!isObject(row) || row.state !== 'online' || row['api-trading'] !== 'enabled') return [];
+        if (!isObject(row) || row.state !== 'online') return [];
+        // Newer lists say `te`.
+        if (row['api-trading'] !== 'enabled' && row.te !== true) return [];
         return listing(row.symbol, row['base-currency'], row['quote-currency']);
       });
     },

@@ -1,5 +1,6 @@
 import { EXIT } from '../common/errors.ts';
 import type { SocketHandle } from '../core/connection/pipe.ts';
+import { resolver } from '../core/desired/resolve.ts';
 import type { Exchange, Listing } from '../core/exchange.ts';
 import type { RequestType } from '../core/market/market.ts';
 import { Markets } from '../core/market/markets.ts';
@@ -49,7 +50,8 @@ async function replayFrames(
 ): Promise<void> {
   const markets = new Markets(exchange.markets.split, listings);
   const session = exchange.session(type, markets);
-  const subscribed = symbols.flatMap((symbol) => markets.get(symbol) ?? []);
+  const resolve = resolver(markets, exchange.region);
+  const subscribed = symbols.flatMap((symbol) => resolve(symbol) ?? markets.get(symbol) ?? []);
   session.open();
   session.change(subscribed, subscribed, []);
   const socket: SocketHandle = {

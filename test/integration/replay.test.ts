@@ -223,6 +223,16 @@ describe('flags', () => {
     expect(ids(rows)).toEqual(['1']);
   });
 
+  test('--symbols are spelt as in a command where there is a market list', async () => {
+    const list = join(folder, 'codes.json');
+    writeFileSync(list, JSON.stringify([{ symbol: 'tDUSK:USD', base: 'DUSK', quote: 'USD' }]));
+    const frame = line([6957, 'te', [1, 1_700_000_000_000, -2, 3]]);
+    for (const asked of ['tDUSK:USD', 'USD-DUSK', 'tdusk:usd']) {
+      const { rows } = await replay('bitfinex', 'trade', frame, '--symbols', asked, '--markets', list);
+      expect(rows).toMatchObject([{ symbol: 'tDUSK:USD', code: 'USD-DUSK', side: 'SELL' }]);
+    }
+  });
+
   test.each([
     [['--exchange', 'mtgox', '--type', 'trade'], 'mtgox'],
     [['--exchange', 'upbit', '--type', 'orderbook'], 'orderbook'],
