@@ -38,12 +38,12 @@ export function recordedFrames(
   async function* chunks(): AsyncGenerator<FrameChunk> {
     let chunk = emptyChunk(socket, 0);
     let line = 0;
-    for await (const text of linesOf(file)) {
+    // A byte order mark and the carriage return of a line end are blanks to `trim`.
+    for await (const whole of linesOf(file)) {
       line++;
-      // A byte order mark is a blank to `trim`, and no JSON.
-      const trimmed = text.trim();
-      if (trimmed === '') continue;
-      const read = readLine(trimmed);
+      const text = whole.trim();
+      if (text === '') continue;
+      const read = readLine(text);
       if (typeof read === 'string') {
         onBadLine({ reason: read, line, text });
         continue;

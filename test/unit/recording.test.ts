@@ -40,6 +40,11 @@ test('lines end at line feeds alone: other line ends of Unicode stand in JSON te
   expect(bad).toEqual([]);
 });
 
+test('what is no JSON is told without its line end', async () => {
+  const { bad } = await framesOf('no json\r\n\r\n{"frame":"a"}\r\n');
+  expect(bad).toEqual([{ reason: 'the line is not JSON', line: 1, text: 'no json' }]);
+});
+
 test('a byte order mark before the first line is none of its text', async () => {
   const { frames, bad } = await framesOf('\ufeff{"frame":"a"}\n');
   expect(frames).toEqual([[1, 'a']]);
