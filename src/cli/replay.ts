@@ -57,8 +57,7 @@ async function replayFrames(
   const socket: SocketHandle = {
     id: 0,
     session,
-    primary: true,
-    primaryAt: () => true,
+    predecessor: null,
     control() {},
     data() {},
   };

@@ -91,8 +91,7 @@ async function run(frames: readonly string[], watched: boolean): Promise<number>
   const sink = pipeline.attach({
     id: 1,
     session: upbit.session('trade', markets),
-    primary: true,
-    primaryAt: () => true,
+    predecessor: null,
     control() {},
     data() {},
   });

@@ -218,7 +218,7 @@ export function rig(options: RigOptions = {}): Rig {
             handle.control(event);
         });
         if (row === undefined) return;
-        made.rows.push(`${row}@${handle.id}${handle.primaryAt(at) ? '*' : ''}`);
+        made.rows.push(`${row}@${handle.id}${isPrimary(connection, handle) ? '*' : ''}`);
         handle.data(coin(row), clock.now(), 1, eventTime);
       },
       end: () => made.ended.push(handle.id),
@@ -257,6 +257,11 @@ export function rig(options: RigOptions = {}): Rig {
     },
   );
   return { ...made, connection };
+}
+
+/** Whether the connection's codes are this socket's to carry. */
+export function isPrimary(connection: Connection, { id }: SocketHandle): boolean {
+  return connection.snapshot().sockets.some((socket) => socket.id === id && socket.primary);
 }
 
 /** A rig that carries these codes and is live. */

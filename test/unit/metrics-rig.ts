@@ -108,8 +108,7 @@ export function minuteRig(intoMinuteMs = 0): MinuteRig {
       const sink = pipeline.attach({
         id: sockets++,
         session: upbit.session('trade', markets),
-        primary: true,
-        primaryAt: () => true,
+        predecessor: null,
         control() {},
         data() {},
       });

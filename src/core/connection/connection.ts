@@ -131,7 +131,7 @@ export class Connection implements LinkOwner {
 
   snapshot(): ConnectionSnapshot {
     const { clock } = this.#parts;
-    const sockets = this.#links().map((link) => socketSnapshot(link, clock));
+    const sockets = this.#links().map((link) => socketSnapshot(link, link === this.#primary, clock));
     return {
       state: this.#state,
       since: this.#since,
@@ -201,7 +201,7 @@ export class Connection implements LinkOwner {
   }
 
   ended(link: Link, end: LinkEnd): void {
-    const { gate, clock } = this.#parts;
+    const { gate } = this.#parts;
     const ours = end.cause === 'replaced' || end.cause === 'stopped';
     this.#report(link, ours ? 'unused' : 'failed');
     gate.closed(this.#host);
@@ -218,7 +218,7 @@ export class Connection implements LinkOwner {
       this.#coverage.lose(lost, link.coveredUntil(), 'cut');
       for (const market of lost) if (this.#carried(market)) this.#cover(market);
     }
-    if (wasPrimary && this.#successor) this.#promote(this.#successor, clock.micros() + 1);
+    if (wasPrimary && this.#successor) this.#promote(this.#successor);
     else if (this.#running && !ours && !left) this.#failed(end, wasPrimary);
     else if (wasPrimary) this.#connect();
     if (this.#links().length > 0) return;
@@ -260,16 +260,15 @@ export class Connection implements LinkOwner {
   }
 
   #begin(role: 'primary' | 'successor'): void {
-    const { exchange, type, markets, nextSocketId, clock } = this.#parts;
+    const { exchange, type, markets, nextSocketId } = this.#parts;
     this.#opens++;
     const session = exchange.session(type, markets);
     const suspects = new Set(this.#refusals.keys());
-    const link = new Link(nextSocketId(), { ...this.#parts, session }, this, this.#wanted.values(), suspects);
+    const replaces = role === 'successor' ? (this.#primary?.id ?? null) : null;
+    const parts = { ...this.#parts, session };
+    const link = new Link(nextSocketId(), replaces, parts, this, this.#wanted.values(), suspects);
     if (role === 'successor') this.#successor = link;
-    else {
-      this.#primary = link;
-      link.takeOver(clock.micros());
-    }
+    else this.#primary = link;
   }
 
   #failed(end: LinkEnd, wasPrimary: boolean): void {
@@ -299,16 +298,13 @@ export class Connection implements LinkOwner {
   /** The successor carries the codes from now on; the old socket stays a moment for what is on its way. */
   #handOver(successor: Link): void {
     const old = this.#primary;
-    const at = this.#parts.clock.micros();
-    old?.handOver(at);
-    this.#promote(successor, at);
+    this.#promote(successor);
     if (!old) return;
     this.#leaving.add(old);
     this.#parts.clock.after(this.#parts.settings.lingerMs, () => old.close('replaced'));
   }
 
-  #promote(successor: Link, at: Micros): void {
-    successor.takeOver(at);
+  #promote(successor: Link): void {
     this.#primary = successor;
     this.#successor = null;
     this.#rotation.settle(this.#parts.clock.now() - successor.openedMs);

@@ -57,6 +57,7 @@ export interface LinkOwner {
 /** One socket from the attempt to open it to its end: what is sent over it, and what it has heard. */
 export class Link implements SocketHandle {
   readonly id: number;
+  readonly predecessor: number | null;
   readonly session: Session;
   /** `Clock.now()` of the opening, of the attempt before that. */
   openedMs: number;
@@ -75,8 +76,6 @@ export class Link implements SocketHandle {
   #cancelPump: Cancel = () => {};
   #cancelOpen: Cancel;
   #cause: EndCause = 'remote';
-  #primaryFrom: Micros | null = null;
-  #primaryTo: Micros | null = null;
   #lastFrameAt: Micros;
   #lastEventAt: Micros = 0;
   #lastEventMs = 0;
@@ -93,6 +92,7 @@ export class Link implements SocketHandle {
 
   constructor(
     id: number,
+    predecessor: number | null,
     parts: LinkParts,
     owner: LinkOwner,
     markets: Iterable<Market>,
@@ -100,6 +100,7 @@ export class Link implements SocketHandle {
   ) {
     const { clock, exchange } = parts;
     this.id = id;
+    this.predecessor = predecessor;
     this.session = parts.session;
     this.#parts = parts;
     this.#owner = owner;
@@ -120,25 +121,6 @@ export class Link implements SocketHandle {
 
   get state(): 'opening' | 'open' | 'closing' | 'ended' {
     return this.#state;
-  }
-
-  get primary(): boolean {
-    return this.#primaryFrom !== null && this.#primaryTo === null;
-  }
-
-  primaryAt(receivedAt: Micros): boolean {
-    if (this.#primaryFrom === null || receivedAt < this.#primaryFrom) return false;
-    return this.#primaryTo === null || receivedAt < this.#primaryTo;
-  }
-
-  /** From then on the tickers of this socket count. */
-  takeOver(at: Micros): void {
-    this.#primaryFrom ??= at;
-  }
-
-  /** From then on those of another do. */
-  handOver(at: Micros): void {
-    this.#primaryTo ??= at;
   }
 
   /** Whether it was good and yet ends at once: some exchanges accept and close, for ever. */
@@ -363,7 +345,6 @@ export class Link implements SocketHandle {
   #ended(end: SocketEnd): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    if (this.primary) this.handOver(this.#lastFrameAt + 1);
     this.#cancelOpen();
     this.#cancelPump();
     this.#sink.end();

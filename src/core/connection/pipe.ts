@@ -11,13 +11,8 @@ export interface SocketHandle {
   readonly id: number;
   /** The state that reads this socket's frames. */
   readonly session: Session;
-  /** True for the one socket of its connection whose tickers count; changes once when a successor takes over. */
-  readonly primary: boolean;
-  /**
-   * Whether this socket was the primary one at that time. A chunk is decoded a moment after its frames arrived, and
-   * a handover may lie between: the frame's `receivedAt` decides, so that no frame falls between two sockets.
-   */
-  primaryAt(receivedAt: Micros): boolean;
+  /** The socket that this one is to replace: both bring the same for a while. */
+  readonly predecessor: number | null;
   /** Everything a session emits that is neither a row nor a reject. */
   control(event: ControlEvent): void;
   /**

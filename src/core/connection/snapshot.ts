@@ -19,6 +19,7 @@ export interface CodeSnapshot {
 
 export interface SocketSnapshot {
   readonly id: number;
+  /** Whether it carries the codes; any other is about to take over, or to leave. */
   readonly primary: boolean;
   readonly state: 'opening' | 'open' | 'closing' | 'ended';
   readonly ageMs: number;
@@ -67,8 +68,8 @@ export function codeSnapshot(
   };
 }
 
-export function socketSnapshot(link: Link, clock: Clock): SocketSnapshot {
-  const { id, primary, state, frames, bytes } = link;
+export function socketSnapshot(link: Link, primary: boolean, clock: Clock): SocketSnapshot {
+  const { id, state, frames, bytes } = link;
   return { id, primary, state, frames, bytes, ageMs: clock.now() - link.openedMs };
 }
 

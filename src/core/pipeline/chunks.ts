@@ -30,7 +30,7 @@ export interface TextChunk {
   readonly bytes: number;
 }
 
-/** Sound rows of one socket. */
+/** Sound rows of one socket. Without rows it is the socket's last chunk. */
 export interface RowChunk {
   readonly socket: SocketHandle;
   readonly rows: Row[];

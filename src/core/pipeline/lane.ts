@@ -1,5 +1,5 @@
 import type { Market, Micros } from '../market/market.ts';
-import type { Row } from '../market/rows.ts';
+import type { Row, Ticker } from '../market/rows.ts';
 import { IdWatch } from './id-watch.ts';
 import type { CodeCount, MinuteStats } from './minute-stats.ts';
 import { SeenIds } from './seen-ids.ts';
@@ -30,11 +30,8 @@ export class Lane implements Timed {
   lastEventAt: Micros = 0;
   lastReceivedAt: Micros = 0;
 
-  /** The socket of the latest ticker that counted, and its exchange time; merge's. */
-  tickerSocket = -1;
-  tickerAt: Micros = 0;
-  /** Exchange time of the latest ticker that came over a successor before it took over. */
-  tickerAheadAt: Micros = 0;
+  /** The latest ticker that went on; merge's. */
+  lastTicker: Ticker | null = null;
 
   /** Rows of the current chunk, and those of them that are no answer to a subscription; merge's. */
   inChunk = 0;

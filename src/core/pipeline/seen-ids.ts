@@ -16,15 +16,33 @@ export class SeenIds {
   #next = 0;
   #maxHigh = -1;
   #maxLow = -1;
+  /** The two numbers of the id in hand. */
+  #idHigh = 0;
+  #idLow = 0;
 
   /** Notes an id. @returns false where it was seen before */
   add(id: string): boolean {
+    this.#split(id);
+    return this.#add(this.#idHigh, this.#idLow);
+  }
+
+  has(id: string): boolean {
+    this.#split(id);
+    return this.#holds(this.#idHigh, this.#idLow);
+  }
+
+  #split(id: string): void {
     const digits = id.length;
     if (digits > 2 * LOW_DIGITS || !DIGITS.test(id)) {
-      return this.#add(hash(id, 0x811c9dc5), hash(id, 0x01000193));
+      this.#idHigh = hash(id, 0x811c9dc5);
+      this.#idLow = hash(id, 0x01000193);
+    } else if (digits <= LOW_DIGITS) {
+      this.#idHigh = 0;
+      this.#idLow = Number(id);
+    } else {
+      this.#idHigh = Number(id.slice(0, digits - LOW_DIGITS));
+      this.#idLow = Number(id.slice(digits - LOW_DIGITS));
     }
-    if (digits <= LOW_DIGITS) return this.#add(0, Number(id));
-    return this.#add(Number(id.slice(0, digits - LOW_DIGITS)), Number(id.slice(digits - LOW_DIGITS)));
   }
 
   #add(high: number, low: number): boolean {

@@ -10,10 +10,12 @@ import type { OnRejected, RowChunk } from './chunks.ts';
 import { decode } from './decode.ts';
 import { frameSource } from './frames.ts';
 import type { OnMissing } from './hole-report.ts';
+import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { merge } from './merge.ts';
 import { type ChunkDone, normalise } from './normalise.ts';
 import type { StreamStats } from './stream-stats.ts';
+import { Takeovers } from './takeovers.ts';
 import { write } from './write.ts';
 
 export interface PipelineOptions {
@@ -37,6 +39,7 @@ export interface PipelineOptions {
 export class StreamPipeline {
   readonly lanes: Lanes;
   readonly #options: PipelineOptions;
+  readonly #takeovers: Takeovers;
   readonly #merged: WritableStreamDefaultWriter<RowChunk>;
   readonly #sockets = new Set<Promise<void>>();
   readonly #written: Promise<void>;
@@ -46,12 +49,14 @@ export class StreamPipeline {
     const { exchange, type, limits, clock, account, stats, writer } = options;
     this.#options = options;
     this.lanes = new Lanes(type, exchange.tradeIds);
-    const repeated = (row: Row): void => {
+    const repeated = (row: Row, lane: Lane): void => {
+      lane.repeats++;
       stats.repeats++;
       stats.minute(row.received_at).repeats++;
       account.release(ROW_COST[row.kind]);
     };
-    const stage = merge(this.lanes, clock, options.onMissing, repeated, stats);
+    this.#takeovers = new Takeovers(repeated);
+    const stage = merge(this.lanes, this.#takeovers, clock, options.onMissing, repeated, stats);
     const sink = write(writer, (one) => this.#envelope(one), stats, account);
     this.#merged = stage.writable.getWriter();
     this.#written = stage.readable.pipeThrough(batch(limits, clock)).pipeTo(sink);
@@ -61,6 +66,7 @@ export class StreamPipeline {
   /** Connects a socket to the stream. */
   attach(socket: SocketHandle): FrameSink {
     const { exchange, account, stats, onRejected } = this.#options;
+    this.#takeovers.begin(socket);
     const { sink, frames } = frameSource(socket, account, stats);
     const rejected: OnRejected = (one) => {
       stats.rejected++;
@@ -80,7 +86,12 @@ export class StreamPipeline {
     const piped = frames
       .pipeThrough(decode(exchange.encoding, rejected))
       .pipeThrough(normalise(rejected, done))
-      .pipeTo(new WritableStream({ write: (chunk) => this.#merged.write(chunk) }))
+      .pipeTo(
+        new WritableStream({
+          write: (chunk) => this.#merged.write(chunk),
+          close: () => this.#merged.write({ socket, rows: [] }),
+        }),
+      )
       .finally(() => this.#sockets.delete(piped));
     this.#sockets.add(piped);
     return sink;

@@ -1,0 +1,172 @@
+import type { Micros } from '../market/market.ts';
+import { type Row, TICKER_FIELDS, type Ticker } from '../market/rows.ts';
+import type { Lane } from './lane.ts';
+
+/** So long a row of the successor waits for the old socket to bring it too: far longer than two ways to one exchange differ. */
+const PATIENCE_MS = 2000;
+/** Rows of one code that are remembered of either socket. */
+const MOST = 512;
+/** Some exchanges stamp a ticker when they send it, or not at all, so that its time differs by socket: at most so far, in µs. */
+const STAMPS_APART = 1_000_000;
+/** The receive time, and the mark of an answer to a subscription, are of the socket and not of the event. */
+const EVENT_FIELDS = TICKER_FIELDS.filter(
+  (field) => field !== 'timestamp' && field !== 'received_at' && field !== 'stream_type',
+);
+
+/** `on`: the row goes on. `held`: it waits. `repeat`: the other socket brought it. */
+export type Passage = 'on' | 'held' | 'repeat';
+
+/** A row of a successor that has waited long enough. */
+export interface Released {
+  readonly row: Row;
+  readonly lane: Lane;
+  readonly socket: number;
+}
+
+/** One code while two sockets bring it. Where both bring the same, one of the lists is empty. */
+interface Overlap {
+  /** Tickers of the old socket that the successor has not brought; trades are known by their ids. */
+  ahead: Ticker[];
+  /** Rows of the successor that the old socket has not brought. */
+  held: Row[];
+  heldSinceMs: number;
+  /** The old socket has fallen silent on this code: it comes from the successor alone. */
+  released: boolean;
+}
+
+/**
+ * Two sockets of one connection while one takes over from the other. The rows of the old one count until it ends; those
+ * of the successor are held against them, and what is left over follows. So a code keeps its order, and no row is lost
+ * or doubled, although tickers have no id and two sockets never bring a row at the same moment.
+ */
+export class Takeover {
+  readonly old: number;
+  readonly successor: number;
+  readonly #dropped: (row: Row, lane: Lane) => void;
+  readonly #overlaps = new Map<Lane, Overlap>();
+  #failed = false;
+  #endedMs = Number.POSITIVE_INFINITY;
+
+  /** @param dropped told of every row that waited and turned out to be a repeat */
+  constructor(old: number, successor: number, dropped: (row: Row, lane: Lane) => void) {
+    this.old = old;
+    this.successor = successor;
+    this.#dropped = dropped;
+  }
+
+  fromOld(row: Row, lane: Lane): Passage {
+    const overlap = this.#of(lane);
+    const at = find(overlap.held, row);
+    if (row.kind === 'trade') {
+      if (at >= 0) this.#drop(overlap.held.splice(at, 1), lane);
+      return 'on';
+    }
+    if (overlap.released) return 'repeat';
+    if (at >= 0) {
+      this.#drop(overlap.held.splice(0, at + 1), lane);
+      overlap.ahead = [];
+    } else if (overlap.ahead.push(row) > MOST) overlap.ahead.shift();
+    return 'on';
+  }
+
+  fromSuccessor(row: Row, lane: Lane, nowMs: number): Passage {
+    const overlap = this.#of(lane);
+    if (row.kind === 'trade') {
+      if (lane.seen?.has(row.trade_id)) return 'repeat';
+    } else {
+      const at = find(overlap.ahead, row);
+      if (at >= 0) {
+        overlap.ahead.splice(0, at + 1);
+        this.#drop(overlap.held.splice(0), lane);
+        return 'repeat';
+      }
+    }
+    if (overlap.released) {
+      if (row.timestamp < newestOf(overlap)) return 'repeat';
+      overlap.ahead = [];
+      return 'on';
+    }
+    if (overlap.held.push(row) === 1) overlap.heldSinceMs = nowMs;
+    return 'held';
+  }
+
+  /** Rows that the old socket will hardly bring any more. */
+  overdue(nowMs: number): Released[] {
+    const all: Released[] = [];
+    for (const [lane, overlap] of this.#overlaps) {
+      const waiting = overlap.held.length;
+      if (waiting === 0 || (waiting < MOST && nowMs - overlap.heldSinceMs < PATIENCE_MS)) continue;
+      all.push(...this.#release(lane, overlap));
+      overlap.released = !this.#failed;
+    }
+    return all;
+  }
+
+  /** The old socket has ended: all that waits. The successor may still owe what the old one brought before. */
+  end(nowMs: number): Released[] {
+    this.#endedMs = nowMs;
+    const all = [...this.#overlaps].flatMap(([lane, overlap]) => this.#release(lane, overlap));
+    for (const overlap of this.#overlaps.values()) overlap.released = true;
+    return all;
+  }
+
+  /** The successor has ended first: the old socket goes on alone, and may still bring what waits. */
+  fail(): void {
+    this.#failed = true;
+    for (const overlap of this.#overlaps.values()) overlap.released = false;
+  }
+
+  /** Whether there is nothing left to wait for. */
+  over(nowMs: number): boolean {
+    if (nowMs - this.#endedMs >= PATIENCE_MS) return true;
+    return this.#failed && [...this.#overlaps.values()].every(({ held }) => held.length === 0);
+  }
+
+  #release(lane: Lane, overlap: Overlap): Released[] {
+    const { held } = overlap;
+    overlap.held = [];
+    // With tickers of its own on either side, the exchange sends each socket others: only what is newer makes sense.
+    const newest = newestOf(overlap);
+    const known = held.filter(({ timestamp }) => timestamp < newest);
+    this.#drop(known, lane);
+    const rest = known.length > 0 ? held.filter(({ timestamp }) => timestamp >= newest) : held;
+    return rest.map((row) => ({ row, lane, socket: this.successor }));
+  }
+
+  #drop(rows: readonly Row[], lane: Lane): void {
+    for (const row of rows) this.#dropped(row, lane);
+  }
+
+  #of(lane: Lane): Overlap {
+    const known = this.#overlaps.get(lane);
+    if (known) return known;
+    const ahead = lane.lastTicker ? [lane.lastTicker] : [];
+    const overlap: Overlap = {
+      ahead,
+      held: [],
+      heldSinceMs: 0,
+      released: this.#endedMs < Number.POSITIVE_INFINITY,
+    };
+    this.#overlaps.set(lane, overlap);
+    return overlap;
+  }
+}
+
+function newestOf({ ahead }: Overlap): Micros {
+  return ahead.at(-1)?.timestamp ?? 0;
+}
+
+/** Where among the rows of one socket stands what the other brought as `row`; −1 where it does not. */
+function find(rows: readonly Row[], row: Row): number {
+  if (row.kind === 'trade')
+    return rows.findIndex((known) => known.kind === 'trade' && known.trade_id === row.trade_id);
+  const exact = rows.findIndex((known) => known.timestamp === row.timestamp && sameTicker(known, row));
+  if (exact >= 0) return exact;
+  return rows.findIndex(
+    (known) => Math.abs(known.timestamp - row.timestamp) < STAMPS_APART && sameTicker(known, row),
+  );
+}
+
+function sameTicker(one: Row, other: Ticker): boolean {
+  return one.kind === 'ticker' && EVENT_FIELDS.every((field) => one[field] === other[field]);
+}
