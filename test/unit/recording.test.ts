@@ -16,8 +16,7 @@ async function framesOf(text: string): Promise<{ frames: [line: number, data: un
   const socket = {
     id: 0,
     session: { open: () => [], change: () => [], read() {} },
-    primary: true,
-    primaryAt: () => true,
+    predecessor: null,
     control() {},
     data() {},
   };
