@@ -5,8 +5,8 @@ export type Beat = 'ping' | { readonly text: string };
 
 /**
  * One socket's signs of life. Any frame counts, protocol pings and pongs too; data is the watchdog's matter.
- * Where the plug-in names nothing to send, the server pings; a socket silent for half of `deadAfterMs` is then asked
- * by a ping of our own before it is given up.
+ * Where the plug-in names nothing to send, the server pings. Either way a socket silent for half of `deadAfterMs` is
+ * asked for an answer before it is given up: a beat may be due less often than that.
  */
 export class Pulse {
   readonly #rule: Heartbeat;
@@ -39,9 +39,10 @@ export class Pulse {
     const silentMs = nowMs - this.#lastFrameMs;
     const { send, everyMs, deadAfterMs } = this.#rule;
     if (silentMs > deadAfterMs) return 'dead';
-    const every = everyMs ?? deadAfterMs / 2;
-    const due = nowMs - this.#lastBeatMs >= every && (send !== undefined || silentMs >= every);
-    if (!due) return { beat: null };
+    const sinceBeatMs = nowMs - this.#lastBeatMs;
+    const regular = send !== undefined && sinceBeatMs >= (everyMs ?? deadAfterMs / 2);
+    const question = Math.min(silentMs, sinceBeatMs) >= deadAfterMs / 2;
+    if (!regular && !question) return { beat: null };
     this.#lastBeatMs = nowMs;
     return { beat: send ?? 'ping' };
   }
