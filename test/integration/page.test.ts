@@ -7,6 +7,7 @@ import { type Collector, startCollector } from '../../src/config/container.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import { freePort } from '../services/ports.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { LOW_CONTRAST } from './page-contrast.ts';
 import { lineOf, openBrowser, textOf, until, visit as visitPage } from './page-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
@@ -92,6 +93,14 @@ describe('the page', () => {
     expect(await until(async () => (await page.locator(rows).count()) === 1)).toBe(true);
     expect(await textOf(page, `${rows} td`)).toStartWith(code);
     await page.screenshot({ path: join(SHOTS, 'codes.png'), fullPage: true });
+    expect(await page.evaluate(LOW_CONTRAST)).toEqual([]);
+    const focused = () => page.evaluate(`document.activeElement.closest('.line') !== null`);
+    await page.keyboard.press('Escape');
+    expect(await focused()).toBe(true);
+    expect(await page.locator(rows).count()).toBe(1);
+    await page.keyboard.press('Escape');
+    expect(await page.locator(rows).count()).toBe(0);
+    expect(await focused()).toBe(true);
     expect(complaints).toEqual([]);
     await page.context().close();
   }, 40_000);
@@ -102,6 +111,7 @@ describe('the page', () => {
     expect(await page.getAttribute('html', 'lang')).toBe('ko');
     expect(await page.getAttribute('html', 'data-theme')).toBe('dark');
     await page.screenshot({ path: join(SHOTS, 'dark-korean.png'), fullPage: true });
+    expect(await page.evaluate(LOW_CONTRAST)).toEqual([]);
     await page.click('#language');
     await page.click('#theme');
     expect(await textOf(page, '#ready')).toBe('Ready');
@@ -118,6 +128,16 @@ describe('the page', () => {
     await page.context().close();
   }, 40_000);
 
+  test('fits wide and narrow windows, with a stream open', async () => {
+    for (const width of [1440, 1024, 768, 560, 320]) {
+      const { page } = await visit({ viewport: { width, height: 900 } });
+      await page.click(`${lineOf('upbit', 1)}.line`);
+      await page.waitForSelector('tbody tr');
+      expect([width, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([width, width]);
+      await page.context().close();
+    }
+  }, 60_000);
+
   test('fits a phone', async () => {
     const { page, complaints } = await visit({
       locale: 'ko-KR',
@@ -127,6 +147,12 @@ describe('the page', () => {
     await page.click(`${lineOf('binance', 1)}.line`);
     await page.waitForSelector('tbody tr');
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(375);
+    expect(
+      await page.evaluate(
+        `(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.scroll'))`,
+      ),
+    ).toBe(0);
+    expect(await page.evaluate(LOW_CONTRAST)).toEqual([]);
     await page.screenshot({ path: join(SHOTS, 'phone-korean.png'), fullPage: true });
     expect(complaints).toEqual([]);
     await page.context().close();
@@ -143,6 +169,11 @@ describe('the page', () => {
     expect(await textOf(page, '#alerts')).toContain('upbit: no stream is live');
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
     await page.screenshot({ path: join(SHOTS, 'silenced.png'), fullPage: true });
+    for (const theme of ['light', 'dark']) {
+      expect(await page.getAttribute('html', 'data-theme')).toBe(theme);
+      expect(await page.evaluate(LOW_CONTRAST)).toEqual([]);
+      await page.keyboard.press('t');
+    }
     await simulator.do({ do: 'unmute', exchange: 'upbit' });
     expect(await until(async () => (await textOf(page, pill)) === 'live')).toBe(true);
     expect(await until(async () => (await textOf(page, '#ready')) === 'Ready')).toBe(true);
@@ -154,4 +185,55 @@ describe('the page', () => {
     expect(complaints).toEqual([]);
     await page.context().close();
   }, 90_000);
+
+  test('a stream that is refused says so, in whose words, and when it is tried again', async () => {
+    const { page, complaints } = await visit();
+    await simulator.do({ do: 'refuse-open', exchange: 'binance', status: 418, retryAfterS: 5 });
+    await simulator.do({ do: 'refuse-open', exchange: 'upbit', status: 503 });
+    await simulator.do({ do: 'close', exchange: 'binance' });
+    await simulator.do({ do: 'close', exchange: 'upbit' });
+    const reason = (exchange: string) => textOf(page, `${lineOf(exchange, 1)}.reason`);
+    await until(async () => (await textOf(page, `${lineOf('binance', 1)}.pill`)) === 'blocked');
+    expect(await textOf(page, `${lineOf('binance', 1)}`)).toContain('blocked');
+    expect(await until(async () => /418.*next try in \d/.test(await reason('binance')))).toBe(true);
+    expect(await until(async () => /503/.test(await reason('upbit')))).toBe(true);
+    expect(await page.locator(`${lineOf('binance', 1)}.reason`).isVisible()).toBe(true);
+    await page.screenshot({ path: join(SHOTS, 'refused.png'), fullPage: true });
+    expect(await page.evaluate(LOW_CONTRAST)).toEqual([]);
+    await page.keyboard.press('t');
+    await page.screenshot({ path: join(SHOTS, 'refused-dark.png'), fullPage: true });
+    expect(await page.evaluate(LOW_CONTRAST)).toEqual([]);
+    for (const exchange of ['binance', 'upbit']) await simulator.do({ do: 'allow-open', exchange });
+    for (const exchange of ['binance', 'upbit'])
+      expect(
+        await until(async () => (await textOf(page, `${lineOf(exchange, 1)}.pill`)) === 'live', 60_000),
+      ).toBe(true);
+    expect(await page.locator(`${lineOf('binance', 1)}.reason`).isVisible()).toBe(false);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  }, 120_000);
 });
+
+test('a collector without a stream says what to do, and one that is gone does not look alive', async () => {
+  const port = await freePort();
+  const idle = await startCollector(
+    loadSettings({
+      folder: null,
+      environment: {},
+      overrides: ['messaging.driver=stdout', 'state.driver=memory', `http.port=${port}`],
+      flags: {},
+    }),
+    createLog('silent', false),
+  );
+  const { page, complaints } = await visitPage(browser, `http://127.0.0.1:${port}`, 0);
+  expect(await until(async () => (await textOf(page, '#ready')) === 'Ready')).toBe(true);
+  expect(await textOf(page, '#nothing')).toContain('connect_and_subscribe');
+  expect(await page.locator('#nothing').isVisible()).toBe(true);
+  expect(await page.evaluate(LOW_CONTRAST)).toEqual([]);
+  await page.screenshot({ path: join(SHOTS, 'empty.png') });
+  expect(complaints).toEqual([]);
+  await idle.stop();
+  expect(await until(async () => (await textOf(page, '#ready')).startsWith('connection lost'))).toBe(true);
+  expect(await page.title()).toBe('⚠ kor-coin-stream');
+  await page.context().close();
+}, 60_000);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test';
+import { connect } from 'node:net';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { EXIT, type Fault } from '../../src/common/errors.ts';
 import { events } from '../../src/infra/http/events.ts';
@@ -280,4 +281,37 @@ describe('the stream of events', () => {
     expect((await reader?.read())?.done).toBe(true);
     expect(clock.pending).toBe(0);
   });
+
+  test('costs no memory for a socket that stays open and is not read', async () => {
+    const clock = new ManualClock(NOON);
+    const figures = new StreamFigures();
+    const many = Array.from({ length: 200 }, () => stream(figures, ['live']));
+    const seen = observed({ clock, orchestrator: { streams: () => many } });
+    const feed = events(seen);
+    const options = { host: '127.0.0.1', port: 0, token: null, onError: () => {} };
+    const server = await startHttp({ ...options, routes: routes(seen, feed) });
+    servers.push(server);
+    const stalled = Array.from({ length: 20 }, () => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.pause();
+      socket.on('error', () => {});
+      socket.write('GET /events HTTP/1.1\r\nHost: collector\r\n\r\n');
+      return socket;
+    });
+    while (clock.pending === 0) await Bun.sleep(10);
+    const before = process.memoryUsage.rss();
+    let seconds = 0;
+    // Each second costs some 80 kB a reader: without an end it were 320 MB by then.
+    for (; clock.pending > 0 && seconds < 200; seconds++) {
+      await clock.advance(1000);
+      await Bun.sleep(2);
+    }
+    expect(clock.pending).toBe(0);
+    expect(seconds).toBeGreaterThan(20);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
+    const reader = (await get(server, '/events')).body?.getReader();
+    expect((await reader?.read())?.done).toBe(false);
+    for (const socket of stalled) socket.destroy();
+    feed.stop();
+  }, 20_000);
 });

@@ -1,6 +1,7 @@
 import { HISTORY_POINTS } from '../../application/metrics/live.ts';
 import type { RunningStream } from '../../application/stream.ts';
 import type { Cancel } from '../../common/clock.ts';
+import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
 import { readiness } from './health.ts';
 import type { Observed } from './observed.ts';
 import { codeCounts } from './prometheus.ts';
@@ -101,15 +102,17 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
   const { network, delivery } = stats.recent();
   const connections = stream.snapshots();
   const codes = codeCounts(connections);
+  const state = shownState(stream, codes);
+  // What holds the stream back most is what is told of it, not what the first of its sockets has to say.
+  const worst = connections.find((one) => one.state === stream.state && one.reason !== null);
   const gaps = observed.gaps.latest(target, observed.clock.micros() - 900_000_000);
-  let last = 0;
-  for (const lane of stream.lanes) last = Math.max(last, lane.lastReceivedAt);
   return {
     x: target.exchange,
     region: target.region,
     t: target.request_type,
-    state: shownState(stream, codes),
-    reason: connections.find(({ reason }) => reason !== null)?.reason ?? null,
+    state,
+    reason: worst?.reason ?? null,
+    retry: worst?.retryAt ? worst.retryAt / 1000 : null,
     codes,
     sockets: connections.flatMap(({ sockets }) => sockets).length,
     rows,
@@ -119,12 +122,22 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
     pending: stats.rows - stats.repeats - stats.acked - stats.undelivered,
     failed: stats.rejected,
     missing: stats.missing,
-    last: last / 1000,
+    last: lastData(stream, connections) / 1000,
     net: percentiles(network),
     ack: percentiles(delivery),
     gaps: gaps.map(({ gap }) => [gap.from / 1000, gap.to / 1000, gap.cause, gap.codes.length]).slice(-20),
     ...(withHistory ? { history } : {}),
   };
+}
+
+/** Epoch µs; of a stream that brought nothing but what it repeats when it is subscribed, that. 0: never. */
+function lastData(stream: RunningStream, connections: readonly ConnectionSnapshot[]): number {
+  let last = 0;
+  for (const { codes } of connections)
+    for (const { lastDataAt } of codes) last = Math.max(last, lastDataAt ?? 0);
+  if (last > 0) return last;
+  for (const { lastReceivedAt } of stream.lanes) last = Math.max(last, lastReceivedAt);
+  return last;
 }
 
 /** A stream most of whose codes are silent does not look alive, though the one or other brings a row. */

@@ -107,12 +107,13 @@ function percentiles(of: {
 }
 
 function codeStatus(
-  { symbol, code, confirmed, refused, stale, missing }: CodeSnapshot,
+  { symbol, code, confirmed, refused, stale, missing, lastDataAt: live }: CodeSnapshot,
   shard: number,
   lane: Lane | undefined,
   now: number,
 ): Record<string, unknown> {
-  const lastDataAt = lane?.lastReceivedAt || null;
+  // What an exchange repeats when it is subscribed is no news: it counts where there was nothing else.
+  const lastDataAt = live ?? (lane?.lastReceivedAt || null);
   return {
     code,
     symbol,

@@ -53,6 +53,7 @@ function lineOf({ x, t, region }) {
     line.part[name] = element.querySelector(`.${name}`);
   line.pill = element.querySelector('.pill');
   line.spark = element.querySelector('.spark');
+  line.reason = element.querySelector('.reason');
   box.id = `detail-${x}-${t}`;
   button.setAttribute('aria-controls', box.id);
   button.addEventListener('click', () => toggle(line));
@@ -97,13 +98,22 @@ function put({ part }, name, value, tone = '') {
   cell.className = `cell ${name} ${tone}`.trim();
 }
 
+/** What keeps a stream from being live, in the words of whoever does, and when it is tried again. */
+function showReason(element, { state, reason, retry }, now) {
+  const wait = retry === null ? 0 : retry - now;
+  const text = [reason, wait > 0 ? words.againIn(span(wait)) : null].filter(Boolean).join(' · ');
+  element.hidden = state === 'live' || text === '';
+  element.dataset.state = state;
+  if (element.textContent !== text) element.textContent = text;
+}
+
 function showStream(stream, { now, points }) {
   const line = lineOf(stream);
   if (stream.history) line.history = stream.history;
   const type = words[stream.t] ?? stream.t;
   line.element.querySelector('.type').textContent = type;
   setPill(line.pill, stream.state);
-  line.pill.title = stream.reason ?? '';
+  showReason(line.reason, stream, now);
   const silence = stream.last === 0 ? null : Math.max(0, now - stream.last);
   put(line, 'rate', count(stream.rows));
   put(line, 'fresh', ago(silence), stream.state === 'stale' ? 'bad' : '');
@@ -147,7 +157,7 @@ function showCard(card, { streams: all }) {
   const rate = own.reduce((sum, { rows }) => sum + rows, 0);
   const sockets = own.reduce((sum, stream) => sum + stream.sockets, 0);
   card.querySelector('.sum').textContent =
-    `${count(rate)} ${words.rowsPerSecond} · ${words.sockets} ${count(sockets)}`;
+    `${words.rateOf(count(rate))} · ${words.socketsOf(count(sockets))}`;
 }
 
 function showHead({ ready, reasons, id, version, commit, streams: all }) {
@@ -166,6 +176,7 @@ function showHead({ ready, reasons, id, version, commit, streams: all }) {
     );
   }
   find('nothing').hidden = all.length > 0;
+  document.querySelector('.hero').hidden = all.length === 0;
 }
 
 function showTotals(message) {
@@ -191,13 +202,20 @@ function showTotals(message) {
     histories.reduce((rows, one) => rows + (one[index - (length - one.length)] ?? 0), 0),
   );
   drawChart(find('hero-chart'), total, points, { grid: true });
+  find('filling').hidden = total.length > 1;
   find('peak').textContent = total.length > 0 ? `${words.peak} ${count(Math.max(...total))}` : '';
   find('hero-chart').setAttribute('aria-label', words.chart);
 }
 
+/** Numbers that nobody renews must not look alive, and least of all the word that all is well. */
 function showLink(on) {
   document.body.classList.toggle('lost', !on);
   const link = find('link');
+  if (!on && latest) {
+    find('ready').dataset.state = 'backoff';
+    find('ready').firstElementChild.textContent = words.lost_link;
+    document.title = '⚠ kor-coin-stream';
+  }
   link.dataset.state = on ? 'on' : 'off';
   link.textContent = on ? `● ${words.live_link}` : `○ ${words.lost_link}`;
 }
@@ -225,6 +243,15 @@ function move(by) {
   lines[Math.min(lines.length - 1, Math.max(0, at + by))]?.focus();
 }
 
+/** Out of the search field, then out of the stream that is open. */
+function leave(target, typing) {
+  const line = target.closest?.('.stream')?.querySelector('.line');
+  if (typing) target.blur();
+  if (!line) return;
+  if (!typing && line.getAttribute('aria-expanded') === 'true') line.click();
+  line.focus();
+}
+
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
@@ -234,7 +261,7 @@ const KEYS = {
 };
 document.addEventListener('keydown', (event) => {
   const typing = event.target instanceof HTMLInputElement;
-  if (event.key === 'Escape' && typing) event.target.blur();
+  if (event.key === 'Escape') return leave(event.target, typing);
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   const action = KEYS[event.key];
   if (!action) return;
