@@ -74,41 +74,11 @@ export const binance: Exchange = {
 
 /** Quotes come and go: this serves only until the market list is there. */
 const QUOTES = [
-  ...[
-    'FDUSD',
-    'BUSD',
-    'TUSD',
-    'USDT',
-    'USDC',
-    'USDP',
-    'BIDR',
-    'IDRT',
-    'BVND',
-    'USD1',
-    'EURI',
-    'AEUR',
-    'DOGE',
-  ],
-  ...[
-    'DAI',
-    'PAX',
-    'VAI',
-    'UST',
-    'EUR',
-    'GBP',
-    'TRY',
-    'BRL',
-    'AUD',
-    'RUB',
-    'UAH',
-    'NGN',
-    'ZAR',
-    'PLN',
-    'RON',
-    'ARS',
-  ],
-  ...['MXN', 'COP', 'CZK', 'JPY', 'IDR', 'BTC', 'ETH', 'BNB', 'TRX', 'XRP', 'SOL', 'DOT'],
-].sort((a, b) => b.length - a.length);
+  'FDUSD BUSD TUSD USDT USDC USDP BIDR IDRT BVND USD1 EURI AEUR DOGE DAI PAX VAI UST EUR GBP TRY BRL AUD',
+  'RUB UAH NGN ZAR PLN RON ARS MXN COP CZK JPY IDR BTC ETH BNB TRX XRP SOL DOT',
+]
+  .flatMap((some) => some.split(' '))
+  .sort((a, b) => b.length - a.length);
 
 /** `BTCFDUSD`: no separator. Bases may hold digits and letters beyond ASCII. */
 function split(symbol: string): Pair | null {

@@ -19,7 +19,8 @@ import type { StreamType } from '../src/core/market/rows.ts';
 /**
  * Bithumb, spot, Korea; the socket of API 2, not the older pubwss.bithumb.com. https://apidocs.bithumb.com/
  * Frames are binary with plain JSON. A request replaces the whole subscription of its socket; there is no ack and no
- * unsubscribe; an unknown code is ignored in silence; an error frame is followed by a close.
+ * unsubscribe; an unknown code is ignored in silence; an error frame is followed by a close. The wire format is Upbit's;
+ * each of the two has its own mapping, since the days that figures count from, ids and limits differ and change apart.
  */
 export const bithumb: Exchange = {
   id: 'bithumb',

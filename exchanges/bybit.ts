@@ -1,6 +1,6 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
-import type { Micros, Pair, RequestType } from '../src/core/market/market.ts';
+import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
@@ -98,22 +98,17 @@ function session(type: RequestType, markets: Markets): Session {
     open: () => [],
     change(_want, add, drop) {
       const frames: string[] = [];
-      if (drop.length > 0) {
-        const symbols = drop.map(({ symbol }) => symbol);
-        for (const symbol of symbols) asked.again.delete(symbol);
-        frames.push(request('unsubscribe', topic, symbols, String(++asked.last)));
-      }
-      if (add.length > 0)
-        frames.push(
-          subscribe(
-            asked,
-            add.map(({ symbol }) => symbol),
-          ),
-        );
+      for (const { symbol } of drop) asked.again.delete(symbol);
+      if (drop.length > 0) frames.push(request('unsubscribe', topic, symbolsOf(drop), String(++asked.last)));
+      if (add.length > 0) frames.push(subscribe(asked, symbolsOf(add)));
       return frames;
     },
     read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, asked, emit),
   };
+}
+
+function symbolsOf(markets: readonly Market[]): string[] {
+  return markets.map(({ symbol }) => symbol);
 }
 
 function subscribe(asked: Asked, symbols: string[]): string {

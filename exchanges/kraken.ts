@@ -97,13 +97,8 @@ function session(type: RequestType, markets: Markets): Session {
     const symbol = some.map((market) => market.symbol);
     requests += 1;
     if (method === 'subscribe') asked.set(requests, new Set(symbol));
-    return [
-      JSON.stringify({
-        method,
-        params: { channel: type, symbol, ...options(type, method) },
-        req_id: requests,
-      }),
-    ];
+    const params = { channel: type, symbol, ...options(type, method) };
+    return [JSON.stringify({ method, params, req_id: requests })];
   }
   return {
     open: () => [],
@@ -214,8 +209,7 @@ function tickerTime(value: unknown, receivedAt: Micros): Micros {
  * {"channel":"ticker","type":"update","data":[{"symbol":"ETH/USD","bid":4172.52,"bid_qty":127.77399116,"ask":4172.53,
  *  "ask_qty":0.19047987,"last":4172.53,"volume":30841.35254853,"vwap":4158.72,"low":4075.0,"high":4234.65,
  *  "change":-38.45,"change_pct":-0.91,"timestamp":"2026-07-08T05:24:41.204829Z"}]}
- * vwap is rounded, so volume × vwap is no quote volume. change_pct is in percent. A pair
- * without a last price has no row.
+ * vwap is rounded, so volume × vwap is no quote volume. change_pct is in percent. A pair without a last price has no row.
  */
 function ticker(row: JsonObject, market: Market, streamType: StreamType, receivedAt: Micros): Event {
   if (row.last === null) return { kind: 'alive' };

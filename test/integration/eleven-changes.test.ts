@@ -1,7 +1,15 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { compareTrades } from '../simulator/compare.ts';
 import type { Row } from '../simulator/ledger.ts';
-import { firstCodes, type Run, startRun, subscribed, subscriptions, toldMissing } from './eleven-parts.ts';
+import {
+  firstCodes,
+  type ReadEvent,
+  type Run,
+  startRun,
+  subscribed,
+  subscriptions,
+  toldMissing,
+} from './eleven-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(120_000);
@@ -166,6 +174,40 @@ test('every refused code is told once, in the words of the exchange, and its nei
       symbols.filter((symbol) => !refused(symbols).includes(symbol)).toSorted(),
     );
   }
+});
+
+test('a code that Binance confirms though there is none is told once; its neighbours flow', async () => {
+  run = await startRun(
+    ['--exchanges', 'binance', '--symbols', '6', '--rate', '50'],
+    () => [
+      ...['--exchange', 'binance', '--type', 'trade,ticker', '--symbols', 'BTCUSDT,NOPEUSDT'],
+      ...['--set', 'connection.idle_timeout_ms=4000', '--set', 'markets.refresh_ms=1000'],
+    ],
+    // Without a market list every symbol that can be one is taken.
+    (simulator) => simulator.do({ do: 'rest', exchange: 'binance', status: 503 }).then(() => {}),
+  );
+  const { simulator } = run;
+  await subscribed(run, 2);
+  await simulator.do({ do: 'rest', exchange: 'binance' });
+  const told = ({ state, reason }: ReadEvent) => state === 'stale' && reason?.includes('never') === true;
+  await run.event((event) => told(event) && event.target?.request_type === 'trade', 40_000);
+  await run.event((event) => told(event) && event.target?.request_type === 'ticker', 40_000);
+  await Bun.sleep(12_000);
+  for (const codes of await run.codes()) {
+    expect(codes).toMatchObject([
+      { symbol: 'BTCUSDT', stale: false },
+      { symbol: 'NOPEUSDT', confirmed: true, stale: true, last_data_at: null },
+    ]);
+  }
+  expect(await run.collector.stop()).toBe(0);
+  const [events, rows, ledger] = await Promise.all([run.events(), run.rows('trade'), run.ledger()]);
+  const stale = events.filter(({ state }) => state === 'stale');
+  expect(stale.map(({ target, detail }) => `${target?.request_type} ${detail?.symbol}`).toSorted()).toEqual([
+    'ticker NOPEUSDT',
+    'trade NOPEUSDT',
+  ]);
+  expect(rows.length).toBeGreaterThan(50);
+  ledger.assertNoViolations();
 });
 
 test('a market that is listed joins `*` within a refresh, one that is gone leaves it, and an empty list empties nothing', async () => {

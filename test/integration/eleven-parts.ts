@@ -1,5 +1,6 @@
 import { type Message, readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
+import { freePort } from '../services/ports.ts';
 import { type RegistryServer, startRegistry } from '../services/registry.ts';
 import { type Entry, Ledger, type Row } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
@@ -27,6 +28,7 @@ export interface ReadEvent {
   readonly target: ReadTarget | null;
   readonly outcome: string | null;
   readonly reason: string | null;
+  readonly state: string | null;
   readonly gap: ReadGap | null;
   readonly detail: Record<string, unknown> | null;
 }
@@ -63,6 +65,8 @@ export interface Run {
   /** Polls the events until one of them fits. */
   event(fits: (event: ReadEvent) => boolean, timeoutMs?: number): Promise<ReadEvent>;
   json(topic: string): Promise<Record<string, unknown>[]>;
+  /** The codes of every stream, as /status has them. */
+  codes(): Promise<Record<string, unknown>[][]>;
   ledger(): Promise<Ledger>;
   end(): Promise<void>;
 }
@@ -86,10 +90,11 @@ export async function startRun(
     KAFKA_BOOTSTRAP_SERVERS: broker.bootstrap,
     SCHEMA_REGISTRY_URL: registry.url,
   };
-  const fixed = ['--set', 'state.driver=memory', '--set', 'http.port=0'];
+  const port = await freePort();
+  const fixed = ['--set', 'state.driver=memory', '--set', `http.port=${port}`];
   const collector = new CollectorProcess(env, ...streams(simulator), ...fixed);
   collector.start();
-  return runOf(broker, registry, simulator, collector);
+  return runOf(broker, registry, simulator, collector, port);
 }
 
 function runOf(
@@ -97,6 +102,7 @@ function runOf(
   registry: RegistryServer,
   simulator: SimulatorProcess,
   collector: CollectorProcess,
+  port: number,
 ): Run {
   const { bootstrap } = broker;
   const events = async () => valuesOf(await readTopic<ReadEvent>({ bootstrap, topic: 'ws.event' }));
@@ -131,6 +137,11 @@ function runOf(
     },
     json: async (topic) =>
       valuesOf(await readTopic<Record<string, unknown>>({ bootstrap, topic, timeoutMs: 10_000 })),
+    async codes() {
+      const response = await fetch(`http://127.0.0.1:${port}/status`);
+      const { streams } = (await response.json()) as { streams: { codes: Record<string, unknown>[] }[] };
+      return streams.map(({ codes }) => codes);
+    },
     ledger: () => ledgerOf(simulator),
     async end() {
       await collector.kill9();
