@@ -81,8 +81,7 @@ function rig(exchange: Exchange, good: Fixture) {
   const socket: SocketHandle = {
     id: 1,
     session: sessionFor(exchange, good),
-    primary: true,
-    primaryAt: () => true,
+    predecessor: null,
     control() {},
     data() {},
   };
