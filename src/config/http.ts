@@ -14,6 +14,8 @@ export type HttpParts = Omit<Observed, 'version' | 'process' | 'live' | 'gaps' |
   readonly observation: Observation;
 };
 
+const LOOPBACK = /^(127\.|localhost$|::1$|\[::1\]$)/;
+
 /**
  * Health, metrics, status and the page.
  * @throws Fault port_in_use
@@ -40,6 +42,11 @@ export async function openHttp({ http }: Settings, log: Log, parts: HttpParts): 
     routes: routes(observed, feed),
     onError: (error) => log.error({ phase: 'http', err: error }, `HTTP: ${error.message}`),
   });
+  if (token === null && !LOOPBACK.test(host))
+    log.warn(
+      { phase: 'http', address: server.address },
+      'the page and /status are open to everybody who reaches this address: set HTTP_TOKEN, or HTTP_HOST=127.0.0.1',
+    );
   figures.start();
   return {
     ...server,

@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { connect } from 'node:net';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
+import type { Observation } from '../../src/application/metrics/observation.ts';
 import { EXIT, type Fault } from '../../src/common/errors.ts';
+import { createLog } from '../../src/common/log.ts';
+import { openHttp } from '../../src/config/http.ts';
+import { loadSettings } from '../../src/config/load.ts';
 import { events } from '../../src/infra/http/events.ts';
 import { readiness, warnings } from '../../src/infra/http/health.ts';
 import type { Observed } from '../../src/infra/http/observed.ts';
@@ -39,6 +43,32 @@ describe('the HTTP server', () => {
     expect((fault as Fault).code).toBe('port_in_use');
     expect((fault as Fault).rule.exit).toBe(EXIT.config);
     expect((fault as Fault).subject).toBe(`127.0.0.1:${port}`);
+  });
+
+  test('is for this machine alone unless settings say otherwise', async () => {
+    const settings = loadSettings({ folder: null, environment: {}, overrides: [], flags: {} });
+    expect(settings.http).toMatchObject({ host: '127.0.0.1', token: null });
+    const { port } = await serve();
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow();
+  });
+
+  test.each([
+    ['127.0.0.1', null, 0],
+    ['0.0.0.0', 'secret', 0],
+    ['0.0.0.0', null, 1],
+  ])('at %s with the token %p: %p warnings', async (host, token, warnings) => {
+    const settings = loadSettings({
+      folder: null,
+      environment: { HTTP_HOST: host, HTTP_PORT: '0', ...(token && { HTTP_TOKEN: token }) },
+      overrides: [],
+      flags: {},
+    });
+    const lines: string[] = [];
+    const log = createLog('warn', false, { write: (line: string) => void lines.push(line) });
+    const seen = observed();
+    servers.push(await openHttp(settings, log, { ...seen, observation: seen as unknown as Observation }));
+    expect(lines.filter((line) => line.includes('HTTP_TOKEN'))).toHaveLength(warnings);
   });
 
   test('changes nothing', async () => {

@@ -42,14 +42,12 @@ export class ClockOffsets {
   date(exchange: string, date: number, asked: Micros, answered: Micros): void {
     const least = date * 1000 - answered;
     const bounds = { at: answered, least, most: date * 1000 + SECOND - asked };
-    this.#dates.set(exchange, [...(this.#dates.get(exchange) ?? []), bounds]);
+    this.#dates.set(exchange, [...this.#fresh(exchange), bounds]);
   }
 
   /** Null where nothing is known yet. */
   of(exchange: string): Offset | null {
-    const now = this.#clock.micros();
-    const dates = (this.#dates.get(exchange) ?? []).filter(({ at }) => now - at < KEPT_US);
-    this.#dates.set(exchange, dates);
+    const dates = this.#fresh(exchange);
     const [newest] = dates.slice(-1);
     if (!newest) return null;
     let { least, most } = newest;
@@ -62,6 +60,11 @@ export class ClockOffsets {
     const rows = this.#leastByRows(exchange);
     if (rows !== null && rows > least && rows < most) least = rows;
     return { offset: (least + most) / 2 / SECOND, uncertainty: (most - least) / 2 / SECOND };
+  }
+
+  #fresh(exchange: string): Bounds[] {
+    const now = this.#clock.micros();
+    return (this.#dates.get(exchange) ?? []).filter(({ at }) => now - at < KEPT_US);
   }
 
   #leastByRows(exchange: string): number | null {
