@@ -41,6 +41,8 @@ export class IdWatch {
    */
   see({ trade_id, fills, timestamp, received_at }: Trade, nowMs: number): boolean {
     const id = Number(trade_id);
+    // Beyond it two neighbours are one number: nothing can be said about what lies between them.
+    if (!Number.isSafeInteger(id)) return false;
     const first = id - fills + 1;
     const next = this.#last + 1;
     if (next !== 0 && first !== next) {
