@@ -20,8 +20,10 @@ const FEEDS: readonly Feed[] = [UPBIT_TICKER, BINANCE_TRADE];
 const ROWS_PER_S = 5_000;
 const CODES_PER_EXCHANGE = 300;
 const SAMPLE_MS = 1_000;
-/** Code is compiled, and pools and buffers have their size, after this time. */
+/** Code is compiled after this time. */
 const WARM_UP_MS = 15_000;
+/** Heap, pools and windows of the past have most of their size after this part of the measuring, and this long. */
+const SETTLED = { part: 0.5, minutes: 5 };
 
 /**
  * A busy day: 600 codes of two exchanges, Upbit's tickers and Binance's trades, 5,000 rows a second spread over them
@@ -62,7 +64,9 @@ export async function steady(
         floor_share: floorShare,
         kafka_messages_per_s: (end.messages - start.messages) / took,
         rss_mb: memory.at(-1)?.y ?? Number.NaN,
-        rss_slope_mb_per_min: slope(memory),
+        rss_slope_mb_per_min: slope(
+          memory.filter(({ x }) => x > Math.min(SETTLED.minutes, (SETTLED.part * seconds) / 60)),
+        ),
       };
     } finally {
       await collector.stop();
