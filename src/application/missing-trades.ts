@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
 import type { Gap, Target } from '../core/events.ts';
+import type { Micros } from '../core/market/market.ts';
 import type { LaneHole } from '../core/pipeline/hole-report.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -9,8 +10,13 @@ const KEPT = 64;
 /** Holes of one cut are told together: its codes trade again at different times. In milliseconds. */
 const FOLD_MS = 5000;
 
+/** A gap that is over. */
+type PastGap = Gap & { readonly to: Micros };
+
 interface Fold {
-  readonly gap: Gap;
+  readonly cause: Gap['cause'];
+  readonly from: Micros;
+  to: Micros;
   readonly holes: LaneHole[];
   readonly cancel: Cancel;
 }
@@ -18,14 +24,14 @@ interface Fold {
 /**
  * Trades of one stream that never came → `ws.event` and `ws.error`. A hole of its own is an event and an error, with its
  * first and last id. Holes of an interval that is on record already as a gap of their code (a cut, a pause) are no news:
- * they are told in one event for all of its codes, with the ids in `detail`, and without an error.
+ * they are told in one event with that interval for all of its codes, with the ids in `detail`, and without an error.
  */
 export class MissingTrades {
   readonly #target: Target;
   readonly #reporter: Reporter;
   readonly #clock: Clock;
   readonly #correlationId: () => string | null;
-  readonly #gaps: Gap[] = [];
+  readonly #gaps: PastGap[] = [];
   readonly #folds = new Map<string, Fold>();
 
   constructor(target: Target, reporter: Reporter, clock: Clock, correlationId: () => string | null) {
@@ -37,8 +43,9 @@ export class MissingTrades {
 
   /** A gap of this stream was told. */
   gap(gap: Gap): void {
-    if (gap.to === null) return;
-    this.#gaps.push(gap);
+    const { to } = gap;
+    if (to === null) return;
+    this.#gaps.push({ ...gap, to });
     if (this.#gaps.length > KEPT) this.#gaps.shift();
   }
 
@@ -57,7 +64,7 @@ export class MissingTrades {
 
   #tell({ lane, hole }: LaneHole): void {
     const { code, symbol } = lane.market;
-    const ids = { first_missing_id: String(hole.first), last_missing_id: String(hole.last) };
+    const ids = idsOf({ lane, hole });
     this.#event({ from: hole.from, to: hole.to, cause: 'missing_ids', codes: [code], ...ids }, null);
     this.#reporter.error(
       new Fault(
@@ -71,39 +78,38 @@ export class MissingTrades {
   }
 
   /** A gap whose codes come back one after the other is told in parts; all of them are one interval. */
-  #fold(gap: Gap, one: LaneHole): void {
-    const key = `${gap.cause} ${gap.from}`;
+  #fold({ cause, from, to }: PastGap, one: LaneHole): void {
+    const key = `${cause} ${from}`;
     const open = this.#folds.get(key);
-    if (open) open.holes.push(one);
-    else {
+    if (open) {
+      open.holes.push(one);
+      open.to = Math.max(open.to, to);
+    } else {
       const cancel = this.#clock.after(FOLD_MS, () => this.#unfold(key));
-      this.#folds.set(key, { gap, holes: [one], cancel });
+      this.#folds.set(key, { cause, from, to, holes: [one], cancel });
     }
   }
 
+  /** The trades around a hole may lie hours apart: the gap that explains it says more of when. */
   #unfold(key: string): void {
     const fold = this.#folds.get(key);
     if (!fold) return;
     fold.cancel();
     this.#folds.delete(key);
-    const { holes, gap } = fold;
+    const { holes, cause, from, to } = fold;
+    const codes = [...new Set(holes.map(({ lane }) => lane.market.code))];
     const [only] = holes.length === 1 ? holes : [];
+    const ids = only ? idsOf(only) : { first_missing_id: null, last_missing_id: null };
     this.#event(
+      { from, to, cause: 'missing_ids', codes, ...ids },
       {
-        from: Math.min(...holes.map(({ hole }) => hole.from)),
-        to: Math.max(...holes.map(({ hole }) => hole.to)),
-        cause: 'missing_ids',
-        codes: [...new Set(holes.map(({ lane }) => lane.market.code))],
-        first_missing_id: only ? String(only.hole.first) : null,
-        last_missing_id: only ? String(only.hole.last) : null,
-      },
-      {
-        within: { cause: gap.cause, from: gap.from },
+        within: cause,
         trades: holes.reduce((sum, { hole }) => sum + countOf(hole), 0),
-        missing: holes.map(({ lane, hole }) => ({
-          code: lane.market.code,
-          first_missing_id: String(hole.first),
-          last_missing_id: String(hole.last),
+        missing: holes.map((one) => ({
+          code: one.lane.market.code,
+          ...idsOf(one),
+          from: one.hole.from,
+          to: one.hole.to,
         })),
       },
     );
@@ -120,6 +126,10 @@ export function countOf({ first, last }: LaneHole['hole']): number {
   return last - first + 1;
 }
 
-function explains({ from, to, codes }: Gap, { lane, hole }: LaneHole): boolean {
-  return hole.from <= (to ?? Number.POSITIVE_INFINITY) && hole.to >= from && codes.includes(lane.market.code);
+function idsOf({ hole }: LaneHole): Pick<Gap, 'first_missing_id' | 'last_missing_id'> {
+  return { first_missing_id: String(hole.first), last_missing_id: String(hole.last) };
+}
+
+function explains({ from, to, codes }: PastGap, { lane, hole }: LaneHole): boolean {
+  return hole.from <= to && hole.to >= from && codes.includes(lane.market.code);
 }

@@ -305,7 +305,7 @@ describe('a code that is confirmed and never brings data', () => {
 
   test('of the market list: its ticker is asked for again, then told once, until it comes', async () => {
     const made = await running(['A', 'B'], { settings, type: 'ticker', listed: ['A', 'B'] });
-    await flow(made, 49);
+    await flow(made, 59);
     expect(asked(made)).toBe(0);
     await flow(made, 10);
     expect(asked(made)).toBe(1);
@@ -343,7 +343,7 @@ describe('a code that is confirmed and never brings data', () => {
 
   test('as all of its connection: what is confirmed and brings nothing is not live', async () => {
     const made = await running(['A', 'B'], { settings, type: 'ticker' });
-    await made.clock.advance(110_000);
+    await made.clock.advance(125_000);
     expect(made.silent.toSorted()).toEqual(['-A', '-B']);
     expect(made.states.at(-1)).toBe('stale');
     socketOf(made, made.sockets.length).row('B');

@@ -166,7 +166,7 @@ describe('a code that was never heard', () => {
   };
 
   test('is subscribed anew after its patience, stale after twice that, once for good', () => {
-    const patience: Record<string, number> = { A: 2, B: Number.POSITIVE_INFINITY };
+    const patience: Record<string, number> = { A: 20_000, B: Number.POSITIVE_INFINITY };
     const watchdog = new Watchdog(10_000, (symbol) => patience[symbol] ?? 0);
     for (const symbol of ['A', 'B']) watchdog.watch(symbol, 0);
     expect(told(watchdog, 0, 200_000)).toEqual(['21: [] [A] false', '41: [A false 0] [A] false']);
@@ -179,7 +179,7 @@ describe('a code that was never heard', () => {
   });
 
   test('is heard by any row, also by one that only answers its subscription', () => {
-    const watchdog = new Watchdog(10_000, () => 1);
+    const watchdog = new Watchdog(10_000, () => 10_000);
     watchdog.watch('A', 0);
     expect(watchdog.data('A', 500, false)).toBe(false);
     expect(watchdog.lastMs('A')).toBeNull();
@@ -187,7 +187,7 @@ describe('a code that was never heard', () => {
   });
 
   test('has its time anew with every socket', () => {
-    const watchdog = new Watchdog(10_000, () => 1);
+    const watchdog = new Watchdog(10_000, () => 10_000);
     watchdog.watch('A', 0);
     for (let now = 0; now < 100_000; now += 1000) {
       if (now % 9000 === 0) watchdog.restart(now);
@@ -196,10 +196,10 @@ describe('a code that was never heard', () => {
   });
 
   test('makes a connection dark only where it has no other code', () => {
-    const alone = new Watchdog(10_000, () => 1);
+    const alone = new Watchdog(10_000, () => 10_000);
     alone.watch('A', 0);
     expect(told(alone, 0, 60_000)).toEqual(['11: [] [A] false', '21: [A false 0] [A] true']);
-    const heard = new Watchdog(10_000, () => 1);
+    const heard = new Watchdog(10_000, () => 10_000);
     for (const symbol of ['A', 'B']) heard.watch(symbol, 0);
     heard.data('B', 100);
     expect(told(heard, 0, 60_000)).toEqual(['11: [] [A] false', '21: [A false 0] [A] false']);

@@ -62,7 +62,9 @@ export class Connection implements LinkOwner {
     this.#backoff = new Backoff(clock);
     this.#coverage = new Coverage(clock, (gap) => events.gap(gap));
     this.#watchdog = new Watchdog(settings.staleAfterMs, (symbol) =>
-      this.#carried({ symbol }) ? patienceOf(symbol, parts.type, parts.markets) : Number.POSITIVE_INFINITY,
+      this.#carried({ symbol })
+        ? patienceOf(symbol, parts.type, parts.markets, settings.staleAfterMs)
+        : Number.POSITIVE_INFINITY,
     );
     this.#rotation = new Rotation(clock, exchange.limits.lifetimeMs, settings.staleAfterMs);
     this.#since = clock.micros();

@@ -8,17 +8,20 @@ import type { Silence } from './watchdog.ts';
 
 const SILENT = 'a code has brought no data for far longer than it used to';
 const UNHEARD = 'a code is confirmed and has never brought data';
-/** Of a code that may well exist and trade seldom, in settings: an hour is nothing. */
+/** Of a code that may well exist: so many times the setting, and never less than a minute. */
 const LONG_PATIENCE = 10;
+const LEAST_PATIENCE_MS = 60_000;
 
 /**
- * How long a confirmed code may be silent from the start, in settings of the watchdog. Some exchanges confirm whatever
- * they are asked for. A code that the market list does not have is hardly one. The ticker of any other moves with every
- * quote; its trades may be away for days, which says nothing.
+ * How long a confirmed code may be silent from the start, in milliseconds. Some exchanges confirm whatever they are
+ * asked for. A code that the market list does not have is hardly one. The ticker of any other moves with every quote;
+ * its trades may be away for days, which says nothing.
  */
-export function patienceOf(symbol: string, type: RequestType, markets: Markets): number {
-  if (markets.known && !markets.listed(symbol)) return 1;
-  return type === 'ticker' ? LONG_PATIENCE : Number.POSITIVE_INFINITY;
+export function patienceOf(symbol: string, type: RequestType, markets: Markets, settingMs: number): number {
+  if (markets.known && !markets.listed(symbol)) return settingMs;
+  return type === 'ticker'
+    ? Math.max(LONG_PATIENCE * settingMs, LEAST_PATIENCE_MS)
+    : Number.POSITIVE_INFINITY;
 }
 
 /** Opens the gaps of codes that have turned silent, each from its last rows on, and tells of them at once. */

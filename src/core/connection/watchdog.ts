@@ -60,14 +60,14 @@ export interface Findings {
 export class Watchdog {
   readonly #settingMs: number;
   readonly #burstMs: number;
-  readonly #patience: (symbol: string) => number;
+  readonly #patienceMs: (symbol: string) => number;
   readonly #codes = new Map<string, Activity>();
 
-  /** @param patience how long a code that was never heard may be silent, in settings; infinite where that says nothing */
-  constructor(settingMs: number, patience: (symbol: string) => number = () => Number.POSITIVE_INFINITY) {
+  /** @param patienceMs how long a code may be silent that was never heard; infinite where that says nothing */
+  constructor(settingMs: number, patienceMs: (symbol: string) => number = () => Number.POSITIVE_INFINITY) {
     this.#settingMs = settingMs;
     this.#burstMs = settingMs / FACTOR;
-    this.#patience = patience;
+    this.#patienceMs = patienceMs;
   }
 
   watch(symbol: string, nowMs: number): void {
@@ -142,14 +142,14 @@ export class Watchdog {
 
   /** Looks at a code that was never heard. */
   #listen(symbol: string, activity: Activity, nowMs: number, silent: Silence[], retry: string[]): void {
-    const settings = (nowMs - activity.sinceMs) / this.#settingMs;
+    const silentMs = nowMs - activity.sinceMs;
     // Nobody's patience ends sooner.
-    if (settings <= 1) return;
-    const patience = this.#patience(symbol);
-    if (settings > 2 * patience) {
+    if (silentMs <= this.#settingMs) return;
+    const patienceMs = this.#patienceMs(symbol);
+    if (silentMs > 2 * patienceMs) {
       activity.stale = true;
       silent.push({ symbol, lastMs: activity.sinceMs, heard: false });
-    } else if (settings > patience && !activity.retried) {
+    } else if (silentMs > patienceMs && !activity.retried) {
       activity.retried = true;
       retry.push(symbol);
     }
