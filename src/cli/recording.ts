@@ -23,6 +23,10 @@ export interface Recording {
 }
 
 const CHUNK = 256;
+const LINE_FEED = 10;
+
+/** Strict, as on live frames: a replacement character must not end up in a symbol. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Frames of an NDJSON recording as a socket would hand them over.
@@ -38,14 +42,12 @@ export function recordedFrames(
   async function* chunks(): AsyncGenerator<FrameChunk> {
     let chunk = emptyChunk(socket, 0);
     let line = 0;
-    // A byte order mark and the carriage return of a line end are blanks to `trim`.
-    for await (const whole of linesOf(file)) {
+    for await (const bytes of linesOf(file)) {
       line++;
-      const text = whole.trim();
-      if (text === '') continue;
-      const read = readLine(text);
-      if (typeof read === 'string') {
-        onBadLine({ reason: read, line, text });
+      const read = readLine(bytes);
+      if (read === null) continue;
+      if ('reason' in read) {
+        onBadLine({ ...read, line });
         continue;
       }
       chunk.frames.push(read.data);
@@ -82,21 +84,21 @@ function emptyChunk(socket: SocketHandle, first: number): FrameChunk {
 }
 
 /** Lines end at line feeds alone: the further line ends of Unicode may stand in JSON text as they are. */
-async function* linesOf(file: string | undefined): AsyncGenerator<string> {
+async function* linesOf(file: string | undefined): AsyncGenerator<Uint8Array> {
   const input: Readable = file === undefined || file === '-' ? process.stdin : createReadStream(file);
-  input.setEncoding('utf8');
-  let rest = '';
+  let rest: Buffer[] = [];
   try {
-    for await (const chunk of input as AsyncIterable<string>) {
+    for await (const chunk of input as AsyncIterable<Buffer>) {
       let from = 0;
-      for (let end = chunk.indexOf('\n'); end !== -1; end = chunk.indexOf('\n', from)) {
-        yield rest + chunk.slice(from, end);
-        rest = '';
+      for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, from)) {
+        const line = chunk.subarray(from, end);
+        yield rest.length === 0 ? line : Buffer.concat([...rest, line]);
+        rest = [];
         from = end + 1;
       }
-      rest += chunk.slice(from);
+      if (from < chunk.length) rest.push(chunk.subarray(from));
     }
-    if (rest !== '') yield rest;
+    if (rest.length > 0) yield Buffer.concat(rest);
   } catch (error) {
     throw new Fault(
       'input_unreadable',
@@ -108,7 +110,25 @@ async function* linesOf(file: string | undefined): AsyncGenerator<string> {
   }
 }
 
-function readLine(text: string): { data: string | Uint8Array; receivedAt: number } | string {
+interface Line {
+  readonly data: string | Uint8Array;
+  readonly receivedAt: number;
+}
+
+/** A recorded frame, or why the line is none; null where the line is blank. */
+function readLine(bytes: Uint8Array): Line | Omit<BadLine, 'line'> | null {
+  let text: string;
+  try {
+    text = utf8.decode(bytes).trim();
+  } catch {
+    return { reason: 'the line is not UTF-8', text: new TextDecoder().decode(bytes).trim() };
+  }
+  if (text === '') return null;
+  const read = readText(text);
+  return typeof read === 'string' ? { reason: read, text } : read;
+}
+
+function readText(text: string): Line | string {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -9,7 +9,9 @@ mkdirSync(folder, { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Frames with the lines they stand on. */
-async function framesOf(text: string): Promise<{ frames: [line: number, data: unknown][]; bad: BadLine[] }> {
+async function framesOf(
+  text: string | Uint8Array,
+): Promise<{ frames: [line: number, data: unknown][]; bad: BadLine[] }> {
   const file = join(folder, 'frames.ndjson');
   writeFileSync(file, text);
   const bad: BadLine[] = [];
@@ -55,4 +57,12 @@ test('a line over many chunks of the file is one line, its characters whole', as
   const { frames } = await framesOf(`{"frame":"a"}\n\n${JSON.stringify({ frame: long })}\n{"frame":"z"}\n`);
   expect(frames.map(([line]) => line)).toEqual([1, 3, 4]);
   expect(frames[1]?.[1]).toBe(long);
+});
+
+test('bytes that are no UTF-8 spoil their line alone, and none of them becomes another character', async () => {
+  const broken = Buffer.from('{"frame":"KRW-?TC"}\n{"frame":"a"}\n');
+  broken[14] = 0xff;
+  const { frames, bad } = await framesOf(broken);
+  expect(frames).toEqual([[2, 'a']]);
+  expect(bad).toMatchObject([{ reason: 'the line is not UTF-8', line: 1 }]);
 });
