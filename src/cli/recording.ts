@@ -22,7 +22,6 @@ export interface Recording {
   lineOf(number: number): number;
 }
 
-const CHUNK = 256;
 const LINE_FEED = 10;
 
 /** Strict, as on live frames: a replacement character must not end up in a symbol. */
@@ -40,24 +39,23 @@ export function recordedFrames(
 ): Recording {
   const lines: number[] = [];
   async function* chunks(): AsyncGenerator<FrameChunk> {
-    let chunk = emptyChunk(socket, 0);
     let line = 0;
-    for await (const bytes of linesOf(file)) {
-      line++;
-      const read = readLine(bytes);
-      if (read === null) continue;
-      if ('reason' in read) {
-        onBadLine({ ...read, line });
-        continue;
+    for await (const batch of linesOf(file)) {
+      const chunk: FrameChunk = { socket, frames: [], receivedAt: [], bytes: 0, first: lines.length };
+      for (const bytes of batch) {
+        line++;
+        const read = readLine(bytes);
+        if (read === null) continue;
+        if ('reason' in read) {
+          onBadLine({ ...read, line });
+          continue;
+        }
+        chunk.frames.push(read.data);
+        chunk.receivedAt.push(read.receivedAt);
+        lines.push(line);
       }
-      chunk.frames.push(read.data);
-      chunk.receivedAt.push(read.receivedAt);
-      lines.push(line);
-      if (chunk.frames.length < CHUNK) continue;
-      yield chunk;
-      chunk = emptyChunk(socket, lines.length);
+      if (chunk.frames.length > 0) yield chunk;
     }
-    if (chunk.frames.length > 0) yield chunk;
   }
   return { frames: streamOf(chunks()), lineOf: (number) => lines[number] ?? 0 };
 }
@@ -79,26 +77,27 @@ function streamOf<T>(values: AsyncGenerator<T>): ReadableStream<T> {
   );
 }
 
-function emptyChunk(socket: SocketHandle, first: number): FrameChunk {
-  return { socket, frames: [], receivedAt: [], bytes: 0, first };
-}
-
-/** Lines end at line feeds alone: the further line ends of Unicode may stand in JSON text as they are. */
-async function* linesOf(file: string | undefined): AsyncGenerator<Uint8Array> {
+/**
+ * The lines that each read of the input completes. They end at line feeds alone: the further line ends of Unicode may
+ * stand in JSON text as they are.
+ */
+async function* linesOf(file: string | undefined): AsyncGenerator<Uint8Array[]> {
   const input: Readable = file === undefined || file === '-' ? process.stdin : createReadStream(file);
   let rest: Buffer[] = [];
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {
+      const lines: Uint8Array[] = [];
       let from = 0;
       for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, from)) {
         const line = chunk.subarray(from, end);
-        yield rest.length === 0 ? line : Buffer.concat([...rest, line]);
+        lines.push(rest.length === 0 ? line : Buffer.concat([...rest, line]));
         rest = [];
         from = end + 1;
       }
       if (from < chunk.length) rest.push(chunk.subarray(from));
+      yield lines;
     }
-    if (rest.length > 0) yield Buffer.concat(rest);
+    yield [Buffer.concat(rest)];
   } catch (error) {
     throw new Fault(
       'input_unreadable',

@@ -260,3 +260,17 @@ test('standard output that nobody reads ends it quietly, with 0', async () => {
   expect(JSON.parse(first)).toMatchObject({ trade_id: '0' });
   expect({ code, err }).toEqual({ code: '0', err: '' });
 });
+
+test('rows come out while the input is still open', async () => {
+  const argv = [process.execPath, 'index.ts', 'replay', '--exchange', 'upbit', '--type', 'trade'];
+  const child = Bun.spawn(argv, { cwd: ROOT, stdin: 'pipe', stdout: 'pipe', stderr: 'ignore' });
+  const output = child.stdout.getReader();
+  for (const id of [1, 2]) {
+    child.stdin.write(`${line(upbitTrade(id))}\n`);
+    await child.stdin.flush();
+    const { value } = await output.read();
+    expect(ids(objectsOf(new TextDecoder().decode(value)))).toEqual([String(id)]);
+  }
+  await child.stdin.end();
+  expect(await child.exited).toBe(0);
+});
