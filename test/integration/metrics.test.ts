@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { createLog } from '../../src/common/log.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ERRORS } from '../../src/common/errors.ts';
+import { createLog, PHASES } from '../../src/common/log.ts';
 import { startCollector } from '../../src/config/container.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import type { RequestType } from '../../src/core/market/market.ts';
+import { METRICS } from '../../src/infra/http/metric-table.ts';
+import { DOCS } from '../reference.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { freePort } from '../services/ports.ts';
@@ -42,6 +47,7 @@ let simulator: Simulator;
 /** Epoch minutes in which the collector ran. */
 let minutes: number[];
 let scrape: string;
+const logLines: string[] = [];
 const layers = new Map<string, Metrics[]>();
 const batches = new Map<string, Batch[]>();
 
@@ -123,7 +129,10 @@ beforeAll(
     // It starts well before the end of a minute, whose rest is compared as well.
     while ((Date.now() / 1000) % 60 > 50) await Bun.sleep(100);
     const begun = Math.floor(Date.now() / 60_000);
-    const collector = await startCollector(settings, createLog('silent', false));
+    const collector = await startCollector(
+      settings,
+      createLog('debug', false, { write: (line: string) => void logLines.push(line) }),
+    );
     await runByTheMinute(simulator, ROWS_PER_S, begun + 1, MINUTES, trouble());
     await Bun.sleep(1000);
     scrape = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
@@ -226,6 +235,32 @@ describe.each(STREAMS)('five minutes of $exchange $type', ({ exchange, type }) =
     expect(counter('rows_acknowledged')).toBe(total('total_acknowledged'));
     expect(counter('rows_undelivered')).toBe(0);
   });
+});
+
+test('what was told on the way is what the reference pages have', () => {
+  const page = readFileSync(join(DOCS, 'logs.md'), 'utf8');
+  const documented = new Set(Array.from(page.matchAll(/^\| `([^`]+)` \|/gm), ([, field]) => field));
+  const lines = logLines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const fields = new Set(lines.flatMap((line) => Object.keys(line)));
+  expect([...fields].filter((field) => !documented.has(field))).toEqual([]);
+  for (const line of lines) {
+    expect(PHASES as readonly unknown[]).toContain(line.phase);
+    expect(line).toMatchObject({
+      ts: expect.any(String),
+      level: expect.any(String),
+      msg: expect.any(String),
+    });
+  }
+  // A new broker's group has no coordinator yet, which is no reason for a warning.
+  const early = lines.filter(({ ts }) => Date.parse(String(ts)) < (minutes[1] ?? 0) * 60_000);
+  expect(early.filter(({ level }) => level !== 'debug' && level !== 'info')).toEqual([]);
+  const codes = new Set(lines.flatMap(({ error_code }) => error_code ?? []));
+  expect([...codes].filter((code) => !(String(code) in ERRORS))).toEqual([]);
+  expect(codes.size).toBeGreaterThan(0);
+  const families = Array.from(scrape.matchAll(/^# TYPE (\S+)/gm), ([, name]) => name ?? '');
+  expect(families.filter((name) => !(name in METRICS))).toEqual([]);
+  const { success, stderr } = Bun.spawnSync(['promtool', 'check', 'metrics'], { stdin: Buffer.from(scrape) });
+  expect([success, stderr.toString()]).toEqual([true, '']);
 });
 
 test('the five minutes had what they were to be told of', () => {
