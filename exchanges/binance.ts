@@ -10,9 +10,9 @@ import {
   type JsonObject,
   optionalDecimal,
   rateOf,
+  saying,
   sideOf,
   timeOf,
-  words,
 } from '../src/core/market/read-values.ts';
 
 /**
@@ -163,7 +163,7 @@ function control(
   if (data.e === 'serverShutdown') return emit({ kind: 'restart', reason: 'serverShutdown' });
   const error = isObject(frame.error) ? frame.error : frame;
   if (typeof error.code === 'number') {
-    const reason = `${error.code}: ${words(error.msg)}`;
+    const reason = saying(error.code, error.msg);
     return emit({ kind: 'refused', symbols: take(asked, frame.id), reason });
   }
   if (frame.result === null) {

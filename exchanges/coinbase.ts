@@ -10,9 +10,9 @@ import {
   type JsonObject,
   optionalDecimal,
   rateOf,
+  saying,
   sideOf,
   timeOfIso,
-  words,
 } from '../src/core/market/read-values.ts';
 
 /**
@@ -132,8 +132,7 @@ function acknowledged(frame: JsonObject, channel: string, asked: Asked, emit: Em
  * does no harm, so the others are asked for again. Three reasons announce that the server will close the socket.
  */
 function refusal(frame: JsonObject, asked: Asked, emit: Emit): void {
-  const message = words(frame.message);
-  const all = [message, words(frame.reason)].filter((text) => text !== '').join(': ');
+  const all = saying(frame.message, frame.reason);
   if (/ErrSlowConsume|ErrSlowRead|Message too big/i.test(all)) return emit({ kind: 'restart', reason: all });
   const { named, others } = asked.refuse(all.split(/[^A-Z0-9-]+/));
   emit({ kind: 'refused', symbols: named, reason: all });

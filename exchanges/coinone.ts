@@ -10,9 +10,9 @@ import {
   type JsonObject,
   optionalDecimal,
   rateOf,
+  saying,
   sideOf,
   timeOf,
-  words,
 } from '../src/core/market/read-values.ts';
 
 const PING = '{"request_type":"PING"}';
@@ -184,7 +184,7 @@ function control(
   const { response_type: kind, error_code: code } = frame;
   if (kind === 'PONG') return acks.pong(emit);
   if (kind === 'ERROR') {
-    const reason = `${words(code)}: ${words(frame.message)}`;
+    const reason = saying(code, frame.message, frame.field);
     return code === INVALID_TOPIC
       ? acks.takenBack(receivedAt, reason, emit)
       : emit({ kind: 'refused', symbols: [], reason });

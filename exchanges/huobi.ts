@@ -11,9 +11,9 @@ import {
   number,
   optionalNumber,
   rateOf,
+  saying,
   sideOf,
   timeOf,
-  words,
 } from '../src/core/market/read-values.ts';
 
 /**
@@ -139,7 +139,7 @@ function control(
   const symbol = asked.get(id);
   asked.delete(id);
   if (status === 'error') {
-    const reason = `${words(frame['err-code'])}: ${words(frame['err-msg'])}`;
+    const reason = saying(frame['err-code'], frame['err-msg']);
     return emit({ kind: 'refused', symbols: symbol === undefined ? [] : [symbol], reason });
   }
   const confirmed = typeof subbed === 'string' ? symbolIn(subbed, suffix) : null;

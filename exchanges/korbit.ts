@@ -11,6 +11,7 @@ import {
   type JsonObject,
   optionalDecimal,
   rateOf,
+  saying,
   sideOf,
   timeOf,
   words,
@@ -122,7 +123,7 @@ function answer(frame: JsonObject, asked: Map<number, readonly string[]>, emit: 
   if (frame.status === 'success')
     return emit(symbols.length > 0 ? { kind: 'ack', symbols } : { kind: 'alive' });
   const message = words(frame.message);
-  const reason = frame.code === undefined ? message : `${words(frame.code)}: ${message}`;
+  const reason = saying(frame.code, message);
   const named = symbols.filter((symbol) => message.includes(`(${symbol})`));
   if (named.length === 0) return emit({ kind: 'refused', symbols, reason });
   emit({ kind: 'refused', symbols: named, reason });

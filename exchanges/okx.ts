@@ -9,9 +9,9 @@ import {
   type JsonObject,
   optionalDecimal,
   rateOf,
+  saying,
   sideOf,
   timeOfDigits,
-  words,
 } from '../src/core/market/read-values.ts';
 
 /**
@@ -145,7 +145,7 @@ function isChannelOf(type: RequestType, channel: unknown): boolean {
  */
 function control(frame: JsonObject, type: RequestType, asked: Asked, emit: Emit): void {
   const { event, arg, id, code } = frame;
-  const reason = `${words(code ?? event)}: ${words(frame.msg ?? frame.channel)}`;
+  const reason = saying(code ?? event, frame.msg ?? frame.channel);
   if (event === 'notice' && code === '64008') return emit({ kind: 'restart', reason });
   if (event === 'error' || event === 'channel-conn-count-error') {
     const named = symbolIn(reason);

@@ -10,9 +10,9 @@ import {
   number,
   optionalNumber,
   rateOf,
+  saying,
   sideOf,
   timeOf,
-  words,
 } from '../src/core/market/read-values.ts';
 import type { StreamType } from '../src/core/market/rows.ts';
 
@@ -102,7 +102,7 @@ function read(text: string, receivedAt: Micros, type: RequestType, markets: Mark
   }
   const { error } = frame;
   if (isObject(error)) {
-    return emit({ kind: 'refused', symbols: [], reason: `${words(error.name)}: ${words(error.message)}` });
+    return emit({ kind: 'refused', symbols: [], reason: saying(error.name, error.message) });
   }
   if (frame.code !== undefined && typeof frame.type !== 'string') {
     return emit({ kind: 'reject', reason: 'type is not a word', row: null });

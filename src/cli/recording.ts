@@ -140,8 +140,16 @@ function readText(text: string): Line | string {
   if (typeof receivedAt !== 'number' || !Number.isSafeInteger(receivedAt))
     return 'received_at is not epoch microseconds';
   if (typeof frame === 'string') return { data: frame, receivedAt };
-  if (typeof base64 === 'string') return { data: Buffer.from(base64, 'base64'), receivedAt };
-  return 'the line has neither frame nor base64';
+  if (typeof base64 !== 'string') return 'the line has neither frame nor base64';
+  const data = bytesOf(base64);
+  return data === null ? 'base64 is none' : { data, receivedAt };
+}
+
+/** Null where a character is none of base64: `Buffer` passes over it, and the frame would be another. */
+function bytesOf(base64: string): Uint8Array | null {
+  const bytes = Buffer.from(base64, 'base64');
+  const characters = base64.replace(/={1,2}$/, '').length;
+  return bytes.length === Math.floor((characters * 3) / 4) ? bytes : null;
 }
 
 /** A market list from a file. @throws Fault input_unreadable */

@@ -66,3 +66,18 @@ test('bytes that are no UTF-8 spoil their line alone, and none of them becomes a
   expect(frames).toEqual([[2, 'a']]);
   expect(bad).toMatchObject([{ reason: 'the line is not UTF-8', line: 1 }]);
 });
+
+test('base64 with or without its padding is bytes; what is none is told', async () => {
+  const { frames, bad } = await framesOf(
+    '{"base64":"aGVsbG8="}\n{"base64":"aGVsbG8"}\n{"base64":""}\n{"base64":"!!!"}\n{"base64":"aGV*sbG8="}\n',
+  );
+  expect(frames).toEqual([
+    [1, Buffer.from('hello')],
+    [2, Buffer.from('hello')],
+    [3, Buffer.from('')],
+  ]);
+  expect(bad.map(({ reason, line }) => [reason, line])).toEqual([
+    ['base64 is none', 4],
+    ['base64 is none', 5],
+  ]);
+});

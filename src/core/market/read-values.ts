@@ -143,6 +143,14 @@ export function words(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, 500) : typeof value === 'number' ? String(value) : '';
 }
 
+/** What an exchange says in several members of a control frame, as one line; one that says nothing leaves no trace. */
+export function saying(...members: readonly unknown[]): string {
+  return members
+    .map(words)
+    .filter((text) => text !== '')
+    .join(': ');
+}
+
 /** The taker's side from the exchange's two words for it. */
 export function sideOf(value: unknown, buy: unknown, sell: unknown): Side {
   return value === buy ? 'BUY' : value === sell ? 'SELL' : 'UNKNOWN';
