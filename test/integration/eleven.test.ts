@@ -146,8 +146,9 @@ test('eleven exchanges for three minutes, over closed, announced and cut connect
   );
   const consecutive = trades.filter(({ exchange }) => CONSECUTIVE.includes(exchange));
   expect(toldMissing(events).toSorted()).toEqual(holesIn(consecutive).toSorted());
-  // A cut is one event for all of its codes, not one each.
+  // All of them are within a cut, and no news: told with the others of it, without an error.
   const toldOf = events.filter(({ gap }) => gap?.cause === 'missing_ids');
-  const cuts = ends.filter(({ exchange }) => CONSECUTIVE.includes(exchange));
-  expect(toldOf.length).toBeLessThanOrEqual(cuts.length);
+  expect(new Set(toldOf.map(({ detail }) => detail?.within))).toEqual(new Set(['cut']));
+  const errors = (await run.json('ws.error')) as { error: { error_code: string } }[];
+  expect(errors.filter(({ error }) => error.error_code === 'trades_missing')).toEqual([]);
 });
