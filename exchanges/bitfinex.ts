@@ -39,6 +39,7 @@ export const bitfinex: Exchange = {
     codesPerSocket: 25,
     sends: [{ count: 10, perMs: 1000 }],
     opens: [{ count: 20, perMs: 60_000 }],
+    shutOutMs: 60_000,
     sockets: null,
     lifetimeMs: null,
   },

@@ -2,7 +2,7 @@ import type { Cancel } from '../common/clock.ts';
 import type { BreakerFigures, HostBreaker } from '../core/connection/host-breaker.ts';
 import type { DesiredStream, StreamKey } from '../core/desired/stream.ts';
 import type { Outcome, Resolved, Target, TargetName } from '../core/events.ts';
-import type { Listing } from '../core/exchange.ts';
+import type { Listing, Rate } from '../core/exchange.ts';
 import type { Micros } from '../core/market/market.ts';
 
 /**
@@ -29,6 +29,7 @@ export interface StateStore {
   readonly leases: Leases;
   readonly collectors: Collectors;
   readonly breakers: BreakerStore;
+  readonly opens: OpenTimes;
 }
 
 /**
@@ -167,4 +168,17 @@ export interface BreakerStore {
   /** An operator's word: `open` stays open until `closed` is said. */
   force(host: string, state: 'open' | 'closed', nowMs: number): Promise<BreakerAnswer>;
   read(hosts: readonly string[]): Promise<HostBreaker[]>;
+}
+
+/** When sockets were opened, by host and the address they came from; for limits whose windows outlast a restart. */
+export interface OpenTimes {
+  /**
+   * Takes a place in every window, in one atomic step.
+   * @param id names the place
+   * @param nowMs epoch ms
+   * @returns 0, or how long some window stays full, in ms; nothing was taken then
+   */
+  take(key: string, id: string, windows: readonly Rate[], nowMs: number): Promise<number>;
+  /** The socket was not opened after all. */
+  giveBack(key: string, id: string): Promise<void>;
 }

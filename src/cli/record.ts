@@ -73,7 +73,7 @@ async function recordFrames(
     onFailure: (_, fault) => console.error(fault.message),
   });
   const breaker = { allow: async () => ({ allowed: true as const }), report() {} };
-  const parts = await exchangeParts(exchanges, settings, lists, systemClock, breaker)(id);
+  const parts = await exchangeParts(exchanges, settings, lists, systemClock, breaker, null)(id);
   let sockets = 0;
   const connection = new Connection(
     {

@@ -113,7 +113,7 @@ export async function startCollector(
     actual: store.actual,
     pollMs: settings.state.poll_ms,
     keys: streamKeys(exchanges),
-    exchange: exchangeParts(exchanges, settings, lists, clock, breakers),
+    exchange: exchangeParts(exchanges, settings, lists, clock, breakers, store.opens),
   });
   const control = openControl({
     settings,

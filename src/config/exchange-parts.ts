@@ -1,4 +1,7 @@
+import { hostname } from 'node:os';
 import type { MarketLists } from '../application/market-lists.ts';
+import { SharedOpens } from '../application/shared-opens.ts';
+import type { OpenTimes } from '../application/state-store.ts';
 import type { ExchangeDeps } from '../application/stream.ts';
 import type { Clock } from '../common/clock.ts';
 import { rewriteAddress } from '../core/address.ts';
@@ -43,6 +46,7 @@ export function listFetcher(
 
 /**
  * What the streams of each exchange share, made when first asked for.
+ * @param opens where opens are remembered over restarts; null: nowhere
  * @throws Fault config_unreadable where a certificate file cannot be read
  */
 export function exchangeParts(
@@ -51,6 +55,7 @@ export function exchangeParts(
   lists: MarketLists,
   clock: Clock,
   breaker: OpenBreaker,
+  opens: OpenTimes | null,
 ): (id: string) => Promise<ExchangeDeps> {
   const parts = new Map<string, ExchangeDeps>(
     exchanges.map((exchange) => {
@@ -61,7 +66,12 @@ export function exchangeParts(
         {
           exchange,
           markets: lists.of(exchange.id),
-          gate: new LimitedGate(clock, exchange.limits, breaker),
+          gate: new LimitedGate(
+            clock,
+            exchange.limits,
+            breaker,
+            opens && new SharedOpens(opens, sourceOf(proxy, local_address), clock),
+          ),
           socket: { proxy, ca, localAddress: local_address },
           url,
         },
@@ -74,4 +84,9 @@ export function exchangeParts(
     if (!part) throw new Error(`${id} is not enabled`);
     return part;
   };
+}
+
+/** Where an exchange sees our sockets come from, by a name that is the same after a restart. */
+function sourceOf(proxy: string | null, localAddress: string | null): string {
+  return (proxy !== null && URL.parse(proxy)?.host) || (localAddress ?? hostname());
 }

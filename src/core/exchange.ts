@@ -20,6 +20,8 @@ export interface Limits {
   readonly sends: readonly Rate[];
   /** Sockets opened per source address. */
   readonly opens: readonly Rate[];
+  /** How long an address that was answered 429 on opening is shut out, in ms, where the answer does not say; 10 s. */
+  readonly shutOutMs?: number;
   /** Sockets open at once per source address; null where nothing is published. */
   readonly sockets: number | null;
   /** Age at which the exchange cuts a socket; null where it does not. A new socket takes over before. */

@@ -2,6 +2,7 @@ import { exchange } from './tcp.ts';
 
 /** Just enough of Kafka's protocol to know a broker and to make a topic, with nothing of the product's. */
 
+const OFFSET_FETCH = 9;
 const CREATE_TOPICS = 19;
 const API_VERSIONS = 18;
 const TOPIC_ALREADY_EXISTS = 36;
@@ -37,6 +38,20 @@ export async function createTopic(
   if (code !== 0 && code !== TOPIC_ALREADY_EXISTS) {
     throw new Error(`the broker refused to create topic ${topic}: error code ${code}`);
   }
+}
+
+/** The offset that a group has committed for a partition; -1 where it committed none. */
+export async function committedOffset(
+  bootstrap: string,
+  group: string,
+  topic: string,
+  partition: number,
+): Promise<number> {
+  const body = Buffer.concat([string(group), int32(1), string(topic), int32(1), int32(partition)]);
+  const answer = await request(bootstrap, OFFSET_FETCH, 1, body);
+  if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
+  // One topic with its name, one partition with its number, then the offset.
+  return Number(answer.readBigInt64BE(4 + string(topic).length + 4 + 4));
 }
 
 /** The body of the answer, after the correlation id. Every request is answered by the one broker of a test cluster. */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { LimitedGate, type OpenBreaker } from '../../src/core/connection/open-gate.ts';
+import { SharedOpens } from '../../src/application/shared-opens.ts';
+import { LimitedGate, type OpenBreaker, type OpenHistory } from '../../src/core/connection/open-gate.ts';
+import { memoryOpens } from '../../src/infra/memory/opens.ts';
 import { coin, fakeExchange, LIMITS, rig, socketOf, wellBehaved } from './connection-parts.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -129,4 +131,61 @@ test('connections that share a gate stay away together when one of them is told 
   expect(made.map(({ sockets }) => sockets.length)).toEqual([1, 1, 1]);
   await clock.advance(5000);
   expect(made.map(({ sockets }) => sockets.length)).toEqual([2, 2, 2]);
+});
+
+describe('opens of the run before', () => {
+  const limits = {
+    ...LIMITS,
+    opens: [
+      { count: 1, perMs: 100 },
+      { count: 4, perMs: 60_000 },
+    ],
+  };
+
+  test('count against windows that outlast a restart, for the same source address', async () => {
+    const clock = new ManualClock();
+    const store = memoryOpens();
+    const times: number[] = [];
+    const run = (source: string, count: number) => {
+      const gate = new LimitedGate(clock, limits, null, new SharedOpens(store, source, clock));
+      for (let i = 0; i < count; i++) void gate.allow(HOST).then(() => times.push(clock.now()));
+    };
+    const start = clock.now();
+    run('vm-1', 3);
+    await clock.advance(2000);
+    expect(times).toHaveLength(3);
+    run('vm-1', 3);
+    run('vm-2', 1);
+    await clock.advance(2000);
+    expect(times).toHaveLength(5);
+    await clock.advance(56_000);
+    expect(times).toHaveLength(5);
+    await clock.advance(3000);
+    expect(times).toHaveLength(7);
+    expect((times[5] ?? 0) - start).toBeGreaterThan(60_000);
+  });
+
+  test('an attempt that the breaker refuses gives its place back', async () => {
+    const clock = new ManualClock();
+    let open = true;
+    const breaker: OpenBreaker = {
+      allow: async () => (open ? { allowed: false, retryInMs: 1, reason: 'open' } : { allowed: true }),
+      report: () => {},
+    };
+    const gate = new LimitedGate(clock, limits, breaker, new SharedOpens(memoryOpens(), 'vm', clock));
+    for (let i = 0; i < 9; i++) expect((await gate.allow(HOST)).allowed).toBe(false);
+    open = false;
+    expect((await gate.allow(HOST)).allowed).toBe(true);
+  });
+
+  test('that cannot be had, or not in time, stop no data', async () => {
+    const clock = new ManualClock();
+    const away = { take: async () => Promise.reject(new Error('away')), giveBack: async () => {} };
+    const silent: OpenHistory = { take: () => new Promise(() => {}) };
+    for (const history of [new SharedOpens(away, 'vm', clock), silent]) {
+      const decision = new LimitedGate(clock, limits, null, history).allow(HOST);
+      await clock.advance(5000);
+      expect(await decision).toEqual({ allowed: true });
+    }
+  });
 });

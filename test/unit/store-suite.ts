@@ -179,6 +179,27 @@ export function storeSuite(
       expect(await collectors.alive()).toEqual(['a']);
     });
 
+    test('opens: as many as fit every window, over all who ask, and a place given back is free', async () => {
+      const { opens } = await open();
+      const windows = [
+        { count: 2, perMs: 1000 },
+        { count: 3, perMs: 60_000 },
+      ];
+      const now = 1_790_000_000_000;
+      const take = (id: string, at: number, key = 'h|a') => opens.take(key, id, windows, now + at);
+      const asked = await Promise.all(Array.from({ length: 6 }, (_, at) => take(`at once ${at}`, 0)));
+      expect(asked.toSorted((a, b) => a - b)).toEqual([0, 0, 1000, 1000, 1000, 1000]);
+      expect(await take('3', 400)).toBe(600);
+      expect(await take('other', 400, 'h|b')).toBe(0);
+      await opens.giveBack('h|a', `at once ${asked.indexOf(0)}`);
+      expect(await take('3', 400)).toBe(0);
+      expect(await take('4', 1000)).toBe(0);
+      expect(await take('5', 2000)).toBe(58_000);
+      expect(await take('5', 60_000)).toBe(0);
+      // A clock that was set back keeps nobody waiting for longer than a window.
+      expect(await take('6', -5_000_000)).toBe(60_000);
+    });
+
     describe('breaker', () => {
       type Step = ['allow' | 'good' | 'bad' | 'open' | 'close', number, boolean, string];
       const cases: [string, Step[]][] = [

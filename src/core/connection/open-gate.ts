@@ -1,12 +1,14 @@
 import { type Cancel, type Clock, sleep } from '../../common/clock.ts';
-import type { Ban, Limits } from '../exchange.ts';
-import { RateBudget } from './rate-budget.ts';
+import type { Ban, Limits, Rate } from '../exchange.ts';
+import { heldMs, RateBudget } from './rate-budget.ts';
 
 /** A handshake may take its time, so that opens arrive closer together than they were made. */
 const OPEN_MARGIN = 0.5;
 const NO_PLACE_MS = 5000;
-/** How long a breaker may take to answer. */
-const BREAKER_MS = 3000;
+/** How long a breaker, or the memory of earlier opens, may take to answer. */
+const ANSWER_MS = 3000;
+/** Shorter windows are over before a program that ended is back. */
+const OUTLASTS_RESTART_MS = 5000;
 
 export type OpenDecision =
   | { readonly allowed: true }
@@ -35,20 +37,41 @@ export interface OpenBreaker {
   report(host: string, good: boolean): void;
 }
 
+/** Opens that the process does not know of by itself: of its last run, and of others from the same address. */
+export interface OpenHistory {
+  /** Takes a place in every window, or in none. Never rejects. */
+  take(host: string, windows: readonly Rate[]): Promise<OpenPlace>;
+}
+
+export interface OpenPlace {
+  /** 0 where the place was taken, else how long there is none, in ms. */
+  readonly waitMs: number;
+  /** The attempt is not made. */
+  giveBack(): void;
+}
+
+const NOT_ASKED: OpenPlace = { waitMs: 0, giveBack() {} };
+
 /** An exchange's published limits on opening, bans, and a circuit breaker, in one gate. */
 export class LimitedGate implements OpenGate {
   readonly #clock: Clock;
   readonly #limits: Limits;
   readonly #breaker: OpenBreaker | null;
+  readonly #history: OpenHistory | null;
+  readonly #longWindows: readonly Rate[];
   readonly #budget: RateBudget;
   readonly #bans = new Map<string, { readonly until: number; readonly reason: string }>();
   #open = 0;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(clock: Clock, limits: Limits, breaker: OpenBreaker | null) {
+  constructor(clock: Clock, limits: Limits, breaker: OpenBreaker | null, history: OpenHistory | null = null) {
     this.#clock = clock;
     this.#limits = limits;
     this.#breaker = breaker;
+    this.#history = history;
+    this.#longWindows = limits.opens
+      .filter(({ perMs }) => perMs > OUTLASTS_RESTART_MS)
+      .map(({ count, perMs }) => ({ count, perMs: heldMs(perMs, OPEN_MARGIN) }));
     this.#budget = new RateBudget(limits.opens, { margin: OPEN_MARGIN });
   }
 
@@ -87,13 +110,31 @@ export class LimitedGate implements OpenGate {
     if (sockets !== null && this.#open >= sockets) {
       return { allowed: false, retryInMs: NO_PLACE_MS, reason: `${sockets} sockets are open, the limit` };
     }
-    for (let wait = this.#delay(); wait > 0; wait = this.#delay()) await sleep(this.#clock, wait);
+    const place = await this.#place(host);
     const decision = this.#banned(host) ?? (await this.#askBreaker(host));
     if (decision.allowed) {
       this.#budget.take(this.#clock.now());
       this.#open++;
-    }
+    } else place.giveBack();
     return decision;
+  }
+
+  /** Waits until every window has a place, and takes it in those that are kept outside the process. */
+  async #place(host: string): Promise<OpenPlace> {
+    for (;;) {
+      const wait = this.#delay();
+      if (wait > 0) await sleep(this.#clock, wait);
+      else {
+        const place = await this.#askHistory(host);
+        if (place.waitMs === 0) return place;
+        await sleep(this.#clock, place.waitMs);
+      }
+    }
+  }
+
+  #askHistory(host: string): Promise<OpenPlace> | OpenPlace {
+    if (!this.#history || this.#longWindows.length === 0) return NOT_ASKED;
+    return this.#inTime(this.#history.take(host, this.#longWindows), NOT_ASKED);
   }
 
   #delay(): number {
@@ -110,15 +151,21 @@ export class LimitedGate implements OpenGate {
   }
 
   /** A breaker that cannot answer, or not in time (its store is away), does not stop data. */
-  async #askBreaker(host: string): Promise<OpenDecision> {
-    if (!this.#breaker) return ALLOWED;
+  #askBreaker(host: string): Promise<OpenDecision> {
+    if (!this.#breaker) return Promise.resolve(ALLOWED);
+    return this.#inTime(
+      this.#breaker.allow(host).catch(() => ALLOWED),
+      ALLOWED,
+    );
+  }
+
+  async #inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
     let cancel: Cancel = () => {};
-    const late = new Promise<OpenDecision>((resolve) => {
-      cancel = this.#clock.after(BREAKER_MS, () => resolve(ALLOWED));
+    const late = new Promise<T>((resolve) => {
+      cancel = this.#clock.after(ANSWER_MS, () => resolve(otherwise));
     });
-    const answer = this.#breaker.allow(host).catch(() => ALLOWED);
-    const decision = await Promise.race([answer, late]);
+    const first = await Promise.race([answer, late]);
     cancel();
-    return decision;
+    return first;
   }
 }

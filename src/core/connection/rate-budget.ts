@@ -11,6 +11,11 @@ export interface BudgetOptions {
   readonly reserve?: number;
 }
 
+/** How long a window of `perMs` is held. */
+export function heldMs(perMs: number, margin: number): number {
+  return perMs + Math.min(MAX_MARGIN_MS, perMs * margin);
+}
+
 /**
  * Sliding windows: within any `perMs` milliseconds at most `count` of something, for every rate given. Holds for each
  * window wherever it starts, because the `count`-th last one must have left the window before the next is allowed.
@@ -22,7 +27,7 @@ export class RateBudget {
     const { margin = MARGIN, reserve = 0 } = options;
     this.#windows = rates.map(({ count, perMs }) => ({
       times: new Float64Array(count >= 3 ? Math.max(1, count - reserve) : Math.max(1, count)).fill(-Infinity),
-      ms: perMs + Math.min(MAX_MARGIN_MS, perMs * margin),
+      ms: heldMs(perMs, margin),
       next: 0,
     }));
   }

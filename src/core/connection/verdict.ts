@@ -32,7 +32,10 @@ export function verdict(end: LinkEnd, exchange: Exchange, backoffMs: number, ban
     const forMs = retryAfterMs ?? Math.min(BAN_MS * 2 ** bans, BAN_MAX_MS);
     return away('blocked', forMs, reason, backoffMs);
   }
-  if (status === 429) return away('backoff', retryAfterMs ?? SLOW_DOWN_MS, reason, backoffMs);
+  if (status === 429) {
+    const forMs = retryAfterMs ?? exchange.limits.shutOutMs ?? SLOW_DOWN_MS;
+    return away('backoff', forMs, reason, backoffMs);
+  }
   if (retryAfterMs !== null) return away('backoff', retryAfterMs, reason, backoffMs);
   return { state: 'backoff', waitMs: backoffMs, reason, ban: null };
 }

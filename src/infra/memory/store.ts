@@ -14,6 +14,7 @@ import { type DesiredStream, streamKey } from '../../core/desired/stream.ts';
 import type { Target } from '../../core/events.ts';
 import { memoryBreakers } from './breakers.ts';
 import { memoryCollectors, memoryLeases } from './leases.ts';
+import { memoryOpens } from './opens.ts';
 
 /** Answers that are kept per partition. */
 const OUTCOMES_KEPT = 4096;
@@ -34,6 +35,7 @@ export function memoryStore(clock: Clock): StateStore {
     leases: memoryLeases(clock),
     collectors: memoryCollectors(clock),
     breakers: memoryBreakers(),
+    opens: memoryOpens(),
   };
 }
 

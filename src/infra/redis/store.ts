@@ -7,6 +7,7 @@ import type { RedisAddress } from './client.ts';
 import { RedisConnection, type RunCommand } from './connection.ts';
 import { redisDesired, redisOutcomes } from './desired.ts';
 import { redisCollectors, redisLeases } from './leases.ts';
+import { redisOpens } from './opens.ts';
 
 export interface RedisStoreOptions {
   readonly address: RedisAddress;
@@ -37,6 +38,7 @@ export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore
     leases: redisLeases(run, prefix),
     collectors: redisCollectors(run, prefix),
     breakers: redisBreakers(run, prefix),
+    opens: redisOpens(run, prefix),
   };
 }
 
