@@ -1,6 +1,5 @@
 import { kafkaOrFault, producerOptions } from '../../src/infra/kafka/client-options.ts';
 import { Producer } from '../../src/infra/kafka/producer.ts';
-import { type Message, readTopic } from '../services/avro-consumer.ts';
 import { type Form, launch } from './binary.ts';
 
 /** An event as others read it. */
@@ -80,6 +79,11 @@ export class Commander {
     });
   }
 
+  /** Records handed over so far. */
+  get sent(): number {
+    return this.#made;
+  }
+
   async connect(): Promise<this> {
     await this.#producer.connect(20_000);
     return this;
@@ -110,28 +114,6 @@ export class Commander {
   close(): Promise<void> {
     return this.#producer.close();
   }
-}
-
-export function eventsOf(
-  bootstrap: string,
-  until: (events: Event[]) => boolean,
-  timeoutMs = 30_000,
-): Promise<Event[]> {
-  return readTopic<Event>({
-    bootstrap,
-    topic: 'ws.event',
-    until: (messages) => until(values(messages)),
-    timeoutMs,
-  }).then(values);
-}
-
-/** Every event there is now. */
-export function eventsSoFar(bootstrap: string): Promise<Event[]> {
-  return readTopic<Event>({ bootstrap, topic: 'ws.event' }).then(values);
-}
-
-function values(messages: Message<Event>[]): Event[] {
-  return messages.flatMap(({ value }) => (value === null ? [] : [value]));
 }
 
 export function repliesOf(events: readonly Event[], correlationId?: string): Event[] {
