@@ -2,6 +2,11 @@ import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dir, '..', '..');
 
+/** Waits for no service for long, and takes any port. */
+export const FAST = ['--set', 'startup.timeout_ms=1500', '--set', 'http.port=0'];
+/** Nobody listens there. */
+export const NOBODY = '127.0.0.1:1';
+
 export interface Ended {
   readonly code: number;
   readonly out: string;
