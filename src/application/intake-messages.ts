@@ -18,6 +18,9 @@ export interface CommandRecord {
 
 /** Bytes of a refused record that go into its dead letter, so that the letter fits where the record barely did. */
 const MAX_RAW_BYTES = 192 * 1024;
+/** A refused command up to this size is also shown with its fields. */
+const MAX_SHOWN_BYTES = 64 * 1024;
+const MAX_SHOWN_NESTING = 100;
 const MAX_KEY = 256;
 /** Errors that a reply lists; the dead letter has them all. */
 const REPLY_ERRORS = 20;
@@ -100,6 +103,7 @@ export function refusedLetter(
     key: key === null ? null : new TextDecoder().decode(key.subarray(0, MAX_KEY)),
     correlationId: reply.correlationId,
     rawContext: {
+      ...fieldsOf(value),
       topic: record.topic,
       partition: record.partition,
       offset: record.offset,
@@ -115,6 +119,31 @@ export function refusedLetter(
       ...(reply.detail ?? {}),
     },
   };
+}
+
+/** The command as it was sent, so that nobody has to decode it to read it; nothing where it is none, or is long. */
+function fieldsOf(value: Uint8Array | null): Readonly<Record<string, unknown>> {
+  if (value === null || value.length > MAX_SHOWN_BYTES) return {};
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(value);
+    // What is nested without end can be read but not written again.
+    if (nesting(text) > MAX_SHOWN_NESTING) return {};
+    const json: unknown = JSON.parse(text);
+    return typeof json === 'object' && json !== null && !Array.isArray(json) ? { ...json } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** At least the depth of a JSON text: brackets inside its strings count too. */
+function nesting(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const sign of text) {
+    if (sign === '{' || sign === '[') deepest = Math.max(deepest, ++depth);
+    else if (sign === '}' || sign === ']') depth--;
+  }
+  return deepest;
 }
 
 function reasonText(reason: string | null, errors: readonly FieldError[]): string {

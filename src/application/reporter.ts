@@ -200,11 +200,10 @@ export class Reporter {
   #errorMessage(fault: Fault, scope: ErrorScope, repeated: number): Message {
     const { target, context = {}, correlationId = null } = scope;
     const rule = ERRORS[fault.code];
-    const key = target ? messageKey(target) : null;
     return {
       family: 'ws.error',
       region: null,
-      key,
+      key: null,
       correlationId,
       value: {
         ticket_id: crypto.randomUUID(),

@@ -295,7 +295,7 @@ export class RunningStream {
         ? 'connection_refused'
         : end.cause === 'mute'
           ? 'connection_idle'
-          : end.cause === 'open_timeout'
+          : end.cause === 'open_timeout' || end.cause === 'unopened'
             ? 'connect_failed'
             : 'disconnect_failed';
     this.#deps.reporter.error(new Fault(code, url, next.reason, 'It is tried again by itself.'), {

@@ -1,6 +1,9 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { Fault, messageOf } from '../common/errors.ts';
 
+/** What Node adds to its message about an unknown flag. */
+const NODES_ADVICE = /(?<=\.) To specify a positional argument.*$/s;
+
 /** A flag in the order in which it was given. */
 export interface Flag {
   readonly name: string;
@@ -54,7 +57,7 @@ export function readArgs(
         flags.flatMap((flag) => (flag.name === name && flag.value !== undefined ? [flag.value] : [])),
     };
   } catch (error) {
-    throw usage(command, messageOf(error));
+    throw usage(command, messageOf(error).replace(NODES_ADVICE, ''));
   }
 }
 

@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { systemClock } from '../common/clock.ts';
-import { describe, EXIT, type ExitCode, exitCodeOf, messageOf } from '../common/errors.ts';
+import { describe, EXIT, type ExitCode, exitCodeOf, Fault, messageOf } from '../common/errors.ts';
 import { createLog, maskText } from '../common/log.ts';
 import { chooseDrivers, type Drivers } from '../config/drivers.ts';
 import { enabledExchanges } from '../config/exchange-parts.ts';
 import { openMessaging, registrySettings } from '../config/messaging.ts';
 import type { Settings } from '../config/settings.ts';
 import { openStore } from '../config/state.ts';
-import { schemaStatus } from '../infra/avro/preflight.ts';
+import { REGIONS } from '../core/market/market.ts';
+import { demandUsable, schemaStatus } from '../infra/avro/preflight.ts';
 import { registryClient } from '../infra/avro/registry.ts';
-import { librdkafkaVersion } from '../infra/kafka/addon/load.ts';
+import { kafkaOrFault } from '../infra/kafka/client-options.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
@@ -54,7 +55,7 @@ interface Look {
 function looks(settings: Settings, drivers: Drivers): Look[] {
   const found: Look[] = [
     { name: 'TMPDIR', look: executableTmp },
-    { name: 'Kafka addon', look: async () => `librdkafka ${librdkafkaVersion()}` },
+    { name: 'Kafka addon', look: async () => `librdkafka ${kafkaOrFault().librdkafkaVersion}` },
   ];
   const registry = registrySettings(settings, drivers);
   if (registry) {
@@ -62,8 +63,11 @@ function looks(settings: Settings, drivers: Drivers): Look[] {
       name: 'schemas',
       async look() {
         const all = await schemaStatus(registryClient(registry));
+        demandUsable(all, registry.register);
         const missing = all.filter((one) => one.registered === null).map(({ subject }) => subject);
-        return missing.length === 0 ? `${all.length} registered` : `not registered: ${missing.join(', ')}`;
+        return missing.length === 0
+          ? `${all.length} registered`
+          : `a start registers what is missing: ${missing.join(', ')}`;
       },
     });
   }
@@ -73,7 +77,7 @@ function looks(settings: Settings, drivers: Drivers): Look[] {
   return found;
 }
 
-/** The binary unpacks its addon there, so files must be writable and runnable. */
+/** The binary unpacks its addon there, so files must be writable and runnable. @throws Fault addon_unavailable */
 async function executableTmp(): Promise<string> {
   const folder = tmpdir();
   let made: string | null = null;
@@ -85,8 +89,12 @@ async function executableTmp(): Promise<string> {
     if (exitCode !== 0) throw new Error('files there cannot be run');
     return `${folder} is writable and executable`;
   } catch (error) {
-    throw new Error(
-      `${folder}: ${messageOf(error)}. Set TMPDIR to a writable folder that is not mounted noexec.`,
+    throw new Fault(
+      'addon_unavailable',
+      folder,
+      messageOf(error),
+      'Set TMPDIR to a writable folder that is not mounted noexec, as in: TMPDIR=/var/tmp kor-coin-stream run',
+      error,
     );
   } finally {
     if (made !== null) await rm(made, { recursive: true, force: true });
@@ -94,17 +102,24 @@ async function executableTmp(): Promise<string> {
 }
 
 async function lookAtBroker(settings: Settings, drivers: Drivers): Promise<string> {
-  const messaging = await openMessaging(
-    { ...settings, kafka: { ...settings.kafka, create_topics: false } },
-    { ...drivers, useAvro: false },
-    {
-      clock: systemClock,
-      log: createLog('silent', false),
-      regions: enabledExchanges(EXCHANGES, settings).map(({ region }) => region),
-    },
-  );
-  await messaging.close();
-  return `${settings.kafka.bootstrap_servers} answers and has every topic`;
+  const { bootstrap_servers, create_topics } = settings.kafka;
+  const exchanges = enabledExchanges(EXCHANGES, settings);
+  try {
+    const messaging = await openMessaging(
+      { ...settings, kafka: { ...settings.kafka, create_topics: false } },
+      { ...drivers, useAvro: false },
+      {
+        clock: systemClock,
+        log: createLog('silent', false),
+        regions: REGIONS.filter((region) => exchanges.some((exchange) => exchange.region === region)),
+      },
+    );
+    await messaging.close();
+    return `${bootstrap_servers} answers and has every topic`;
+  } catch (error) {
+    if (!create_topics || !(error instanceof Fault) || error.code !== 'topic_missing') throw error;
+    return `${bootstrap_servers} answers; ${error.subject} and others are missing, which a start creates where it may`;
+  }
 }
 
 async function lookAtRedis(settings: Settings, drivers: Drivers): Promise<string> {

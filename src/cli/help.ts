@@ -1,7 +1,7 @@
 import { ERRORS, EXIT } from '../common/errors.ts';
 import { declared } from '../config/setting.ts';
 import { exchangeSchema, settingsSchema } from '../config/settings.ts';
-import { usage } from './args.ts';
+import { readArgs, usage } from './args.ts';
 import type { Command } from './command.ts';
 
 /** `help [COMMAND | settings | errors]`. @param commands read when run, as this command is one of them */
@@ -10,7 +10,8 @@ export function help(commands: () => readonly Command[]): Command {
     name: 'help',
     summary: 'this overview, one command, every setting, every error code',
     usage: 'kor-coin-stream help [COMMAND | settings | errors]',
-    async run([topic]) {
+    async run(args) {
+      const [topic] = readArgs('help', args, {}, 1).positionals;
       if (topic === undefined) console.log(overview(commands()));
       else if (topic === 'settings') console.log(settingsTable());
       else if (topic === 'errors') console.log(errorsTable());

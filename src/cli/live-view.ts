@@ -9,6 +9,11 @@ const LINES_EVERY_MS = 10_000;
 const FIRST_LINES_MS = 2000;
 const ERASE_BELOW = '\u001b[0J';
 
+/** How this very program is called again: the binary by its file, else through Bun. */
+function programName(): string {
+  return Bun.main.startsWith('/$bunfs/') ? process.execPath : 'bun index.ts';
+}
+
 /**
  * What a person sees of a running collector: on a terminal a table that renews itself below the log lines, else a log
  * line per stream now and then.
@@ -20,6 +25,7 @@ export class LiveView {
   #drawn: string[] = [];
   #cancel: Cancel = () => {};
   #lastMs = 0;
+  #invited = false;
 
   constructor(out: NodeJS.WriteStream) {
     this.#out = out;
@@ -50,7 +56,23 @@ export class LiveView {
   #hint({ log }: Collector, bootstrap: string): void {
     log.info(
       { phase: 'start', bootstrap },
-      `embedded broker (a trial, not durable) at ${bootstrap}; read along: kcat -C -b ${bootstrap} -t trade-data.korea -o beginning -f '%k %s\\n'`,
+      `embedded broker (a trial, not durable) at ${bootstrap}; read along: ` +
+        `KAFKA_BOOTSTRAP_SERVERS=${bootstrap} ${programName()} tail trade-data ticker-data --from beginning, ` +
+        `or kcat -C -b ${bootstrap} -t trade-data.korea -o beginning -f '%k %s\\n'`,
+    );
+  }
+
+  /** Once, as a collector that nobody has asked for anything looks like one that hangs. */
+  #invite({ log, messaging }: Collector): void {
+    if (this.#invited) return;
+    this.#invited = true;
+    const { bootstrap } = messaging;
+    const command = `${programName()} send connect_and_subscribe --exchange upbit --type trade --symbols BTC`;
+    log.info(
+      { phase: 'start' },
+      bootstrap === null
+        ? 'no stream runs: start it with --exchange, --type and --symbols'
+        : `no stream runs yet; ask for one: KAFKA_BOOTSTRAP_SERVERS=${bootstrap} ${command}`,
     );
   }
 
@@ -68,6 +90,7 @@ export class LiveView {
       .streams()
       .map((stream) => this.#row(stream, clock.micros(), (nowMs - this.#lastMs) / 1000));
     this.#lastMs = nowMs;
+    if (rows.length === 0) this.#invite(collector);
     if (this.interactive) {
       this.#erase();
       this.#drawn = table(rows);

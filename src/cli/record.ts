@@ -10,6 +10,7 @@ import type { Settings } from '../config/settings.ts';
 import { rewriteAddress } from '../core/address.ts';
 import { Connection } from '../core/connection/connection.ts';
 import type { FrameSink, SocketHandle } from '../core/connection/pipe.ts';
+import { resolver } from '../core/desired/resolve.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Market, RequestType } from '../core/market/market.ts';
 import { ByteBudget } from '../core/pipeline/budget.ts';
@@ -96,17 +97,22 @@ async function recordFrames(
       failed: (_, { reason, waitMs }) => console.error(`${reason}; again in ${Math.round(waitMs)} ms`),
     },
   );
-  connection.update(symbols.flatMap((symbol): Market[] => wanted(parts.markets.get(symbol), symbol)));
+  const resolve = resolver(parts.markets, parts.exchange.region);
+  connection.update(symbols.map((symbol) => wanted(resolve(symbol), symbol)));
+  const done = untilDone(seconds, out);
   connection.start();
-  await untilDone(seconds);
-  await connection.stop();
+  try {
+    await done;
+  } finally {
+    await connection.stop();
+  }
   lists.stop();
   await new Promise<void>((resolve) => out.write('', () => resolve()));
   return EXIT.ok;
 }
 
-function wanted(market: Market | undefined, symbol: string): Market[] {
-  if (market) return [market];
+function wanted(market: Market | null, symbol: string): Market {
+  if (market) return market;
   throw usage('record', `--symbols ${symbol}: there is no such market.`);
 }
 
@@ -145,9 +151,14 @@ async function outputOf(file: string | undefined): Promise<Writable> {
   });
 }
 
-function untilDone(seconds: number): Promise<void> {
-  return new Promise((resolve) => {
+/** Until the time is up, a signal came, or nobody reads any more. @throws Fault undelivered where writing fails */
+function untilDone(seconds: number, out: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
     if (Number.isFinite(seconds)) systemClock.after(seconds * 1000, resolve);
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => resolve());
+    out.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') return resolve();
+      reject(new Fault('undelivered', 'the recording', error.message, 'Look after the disk.', error));
+    });
   });
 }

@@ -54,18 +54,22 @@ async function collect(settings: Settings, view: LiveView, pretty: boolean): Pro
   const collector = await Promise.race([started, signal.then(() => null)]);
   if (collector === null) started.catch(() => {});
   else view.start(collector);
-  const name = await signal;
+  const why = await Promise.race([signal, collector?.messaging.lost ?? signal]);
   view.stop();
-  log.info({ phase: 'stop', signal: name }, 'stopping: sockets close, rows in hand are delivered');
+  if (typeof why === 'string')
+    log.info({ phase: 'stop', signal: why }, 'stopping: sockets close, rows in hand are delivered');
   const { undelivered, messages } = await stop();
   if (messages === 0) {
     log.info({ phase: 'stop' }, 'stopped, everything received is acknowledged');
     return EXIT.ok;
   }
+  const rows = `${undelivered} rows (${messages} messages in all)`;
+  if (typeof why !== 'string')
+    throw new Fault(why.code, why.subject, `${rows} were not written: ${why.message}`, why.remedy);
   throw new Fault(
     'undelivered',
-    `${undelivered} rows`,
-    `${undelivered} rows (${messages} messages in all) were not acknowledged within ${settings.shutdown.timeout_ms} ms.`,
+    'the broker',
+    `${rows} were not acknowledged within ${settings.shutdown.timeout_ms} ms.`,
     'Look after the broker; a longer shutdown.timeout_ms waits longer.',
   );
 }

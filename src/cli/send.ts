@@ -51,6 +51,9 @@ ${SETTINGS_USAGE}`,
   async run(args) {
     const read = readArgs('send', args, FLAGS, 2);
     const json = read.value('json');
+    if (json !== undefined && read.positionals.length > 0) {
+      throw usage('send', '--json holds the whole command; give no action beside it.');
+    }
     const command = json === undefined ? commandOf(read) : parsed(json);
     const timeoutMs = Number(read.value('timeout-ms') ?? TIMEOUT_MS);
     if (!(timeoutMs > 0)) throw usage('send', '--timeout-ms is not a number above 0.');
@@ -75,6 +78,7 @@ export async function sendCommand(
     topic: topicName('ws.command', null),
     key: keyOf(command.target),
     value: Buffer.from(JSON.stringify(command)),
+    headers: headersOf(command),
   };
   if (timeoutMs === null) {
     await produceOne(cluster, message, boundMs);
@@ -142,10 +146,15 @@ function commandOf(read: Args): Fields {
     target: { exchange: id, region, request_type: type },
     ...(symbols.length > 0 ? { symbols } : {}),
     correlation_id: read.value('correlation-id') ?? crypto.randomUUID(),
-    ...(ttl === undefined ? {} : { ttl_ms: Number(ttl) }),
+    ...(ttl === undefined ? {} : { ttl_ms: millisecondsOf(ttl) }),
     ts_issue: Date.now(),
     ...(reason === undefined ? {} : { reason }),
   };
+}
+
+function millisecondsOf(ttl: string): number {
+  if (/^[1-9]\d{0,14}$/.test(ttl)) return Number(ttl);
+  throw usage('send', `--ttl-ms ${ttl}: milliseconds are whole and above 0.`);
 }
 
 function parsed(json: string): Fields {
@@ -161,6 +170,13 @@ function parsed(json: string): Fields {
   const fields = command as Fields;
   const named = typeof fields.correlation_id === 'string' || typeof fields.ticket_id === 'string';
   return named ? fields : { ...fields, correlation_id: crypto.randomUUID() };
+}
+
+/** Those of every JSON message of ours. */
+function headersOf({ correlation_id, ticket_id }: Fields): Record<string, string>[] {
+  const id = correlation_id ?? ticket_id;
+  const own = [{ 'content-type': 'application/json' }, { 'schema-version': '0' }];
+  return typeof id === 'string' ? [...own, { 'correlation-id': id }] : own;
 }
 
 /** `{region}|{exchange}|{request_type}`, which keeps the commands of a stream in order. */

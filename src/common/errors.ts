@@ -143,7 +143,7 @@ export const ERRORS = {
     'critical',
     'error+dlq',
     false,
-    null,
+    EXIT.unavailable,
     'The broker refused a message for good.',
   ),
   market_list_failed: rule(
@@ -307,11 +307,18 @@ export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof Fault ? (error.rule.exit ?? EXIT.software) : EXIT.software;
 }
 
-/** One line for people: code, what, which, remedy. */
+/** One line for people: code, which thing, what happened to it, what to do. */
 export function describe(error: unknown): string {
-  if (error instanceof Fault)
-    return `${error.code}: ${error.subject}: ${error.message} ${error.remedy}`.trim();
-  return `unknown_error: ${messageOf(error)}`;
+  if (!(error instanceof Fault)) return `unknown_error: ${messageOf(error)}`;
+  const { code, subject, message, remedy } = error;
+  const what = message.startsWith(`${subject}: `) ? message : `${subject}: ${message}`;
+  return `${code}: ${sentence(what)} ${remedy}`.trim();
+}
+
+/** On one line and with an end, whatever library the words come from. */
+function sentence(words: string): string {
+  const line = words.replace(/\s+/g, ' ').trim().replace(/\.\.$/, '.');
+  return /[.!?…]$/.test(line) ? line : `${line}.`;
 }
 
 /** The message of anything thrown. */

@@ -215,7 +215,9 @@ function hostBreakers(
     },
     clock,
     onChange({ host, state, since, forced }) {
-      log.warn({ phase: 'breaker', host, state, forced }, `circuit breaker of ${host}: ${state}`);
+      const rest = forced ? 'until a command closes it' : `for ${breaker.open_ms / 1000} s`;
+      const words = state === 'open' ? `open, no attempt to connect ${rest}` : state.replace('_', ' ');
+      log.warn({ phase: 'breaker', host, state, forced }, `circuit breaker of ${host}: ${words}`);
       reporter.tell({ kind: 'state', target: null, detail: { breaker: { host, state, since, forced } } });
     },
   });

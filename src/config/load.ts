@@ -8,7 +8,7 @@ import { EXCHANGES } from '../../exchanges/index.ts';
 import { Fault, messageOf } from '../common/errors.ts';
 import { declared } from './setting.ts';
 import { type Settings, settingsSchema } from './settings.ts';
-import { readYaml, YamlFault } from './yaml.ts';
+import { FOREIGN_KEYS, readYaml, YamlFault } from './yaml.ts';
 
 type Tree = { [key: string]: unknown };
 
@@ -145,7 +145,7 @@ function fromOverrides(overrides: readonly string[]): Tree {
   return overrides.reduce<Tree>((tree, override) => {
     const at = override.indexOf('=');
     const path = override.slice(0, at);
-    if (at < 1 || path.split('.').includes('')) {
+    if (at < 1 || keysOf(path).includes('')) {
       // What follows a wrong separator may be a secret.
       const [start] = override.split(/[^\w.-]/);
       throw new Fault('usage', `--set ${start}`, 'is not path=value.', 'Write --set batch.window_ms=50.');
@@ -156,17 +156,23 @@ function fromOverrides(overrides: readonly string[]): Tree {
 
 /** `a.b.c`, v → {a: {b: {c: v}}}. */
 function treeOf(path: string, value: unknown): Tree {
-  return path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Tree;
+  return keysOf(path).reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Tree;
 }
 
-/** Maps are merged, everything else is replaced. */
+/** `kafka.options.sasl.password` → kafka, options, sasl.password: librdkafka's names have dots of their own. */
+function keysOf(path: string): string[] {
+  if (!path.startsWith(FOREIGN_KEYS)) return path.split('.');
+  return [...FOREIGN_KEYS.split('.').slice(0, -1), path.slice(FOREIGN_KEYS.length)];
+}
+
+/** Maps are merged, everything else is replaced. No key has a meaning here, `__proto__` is one like any other. */
 function merge(under: Tree, over: Tree): Tree {
-  const merged: Tree = { ...under };
+  const merged = new Map(Object.entries(under));
   for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    merged[key] = isTree(old) && isTree(value) ? merge(old, value) : value;
+    const old = merged.get(key);
+    merged.set(key, isTree(old) && isTree(value) ? merge(old, value) : value);
   }
-  return merged;
+  return Object.fromEntries(merged);
 }
 
 function isTree(value: unknown): value is Tree {

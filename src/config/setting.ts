@@ -46,6 +46,8 @@ function unwrap(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodNullable) {
     return unwrap(schema.unwrap() as z.ZodType);
   }
+  // What is read leniently shows as what it is read into.
+  if (schema instanceof z.ZodPipe) return unwrap(schema.out as z.ZodType);
   return schema;
 }
 

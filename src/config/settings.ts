@@ -17,8 +17,12 @@ const optionalUrl = text
   )
   .nullable()
   .default(null);
+const isRedisUrl = (value: string) => URL.canParse(value.trim()) && /^\s*rediss?:\/\/./i.test(value);
 const count = z.int().positive();
 const milliseconds = z.int().nonnegative();
+/** Words of other programs' settings, in whatever case those write them. */
+const anyCase = <T extends z.ZodType>(type: T) =>
+  z.preprocess((value) => (typeof value === 'string' ? value.toLowerCase() : value), type);
 const list = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value),
   z.array(text.min(1)),
@@ -73,7 +77,15 @@ const kafka = z.strictObject({
     'Compression of what is produced.',
   ),
   options: setting(
-    z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+    z
+      .record(
+        z.string(),
+        z.union(
+          [z.string(), z.number(), z.boolean()],
+          'must be text, a number, true or false, under its whole name: "security.protocol"',
+        ),
+      )
+      .default({}),
     'Options for librdkafka, untouched: security.protocol, sasl.*, ssl.*, …',
     { secret: true },
   ),
@@ -103,7 +115,11 @@ const registry = z.strictObject({
 
 const redis = z.strictObject({
   url: setting(
-    optionalText,
+    text
+      .min(1)
+      .refine((value) => value.split(',').every(isRedisUrl), 'is no redis:// or rediss:// address')
+      .nullable()
+      .default(null),
     'redis[s]://[user:password@]host:port/db; several addresses of a cluster separated by commas.',
     {
       env: ['REDIS_URL'],
@@ -199,14 +215,32 @@ const exchange = z.strictObject({
   ),
 });
 
-const stream = z.strictObject({
-  exchange: text.min(1),
-  type: z.preprocess(
-    (value) => (typeof value === 'string' ? value.split(',') : value),
-    z.array(z.enum(REQUEST_TYPES)).min(1),
-  ),
-  symbols: list.pipe(z.array(text).min(1)),
-});
+const stream = z
+  .strictObject({
+    exchange: text.min(1),
+    type: z.preprocess(
+      (value) => (typeof value === 'string' ? value.split(',') : value),
+      z.array(z.enum(REQUEST_TYPES)).min(1),
+    ),
+    symbols: list.pipe(z.array(text).min(1)),
+  })
+  .superRefine(({ exchange: id, type }, context) => {
+    const plugIn = EXCHANGES.find((one) => one.id === id);
+    if (!plugIn) {
+      const known = EXCHANGES.map((one) => one.id).join(', ');
+      context.addIssue({
+        code: 'custom',
+        path: ['exchange'],
+        message: `there is no exchange ${id}; there are ${known}`,
+      });
+      return;
+    }
+    type.forEach((one, at) => {
+      if (plugIn.types.includes(one)) return;
+      const message = `${id} has ${plugIn.types.join(', ')}, not ${one}`;
+      context.addIssue({ code: 'custom', path: ['type', at], message });
+    });
+  });
 
 export const settingsSchema = z.strictObject({
   env: setting(text.min(1).default('dev'), 'Which config/{ENV}.yaml is laid over settings.yaml.', {
@@ -250,7 +284,7 @@ export const settingsSchema = z.strictObject({
   log: z
     .strictObject({
       level: setting(
-        z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+        anyCase(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])).default('info'),
         'Least level that is logged.',
         {
           env: ['LOG_LEVEL'],

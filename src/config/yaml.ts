@@ -12,7 +12,8 @@ const TEXT = new Set(
     ...declared(exchangeSchema).map((one) => ({ ...one, path: `exchanges.*.${one.path}` })),
   ].flatMap(({ path, type }) => (type === 'text' ? [path] : [])),
 );
-const TEXT_VALUES = 'kafka.options.';
+/** Below it every name is another program's. */
+export const FOREIGN_KEYS = 'kafka.options.';
 
 /**
  * Settings as YAML has them, except that a text setting keeps its characters: a password of digits is no number, and
@@ -51,5 +52,5 @@ function keepText(value: unknown, literal: unknown, path: string): unknown {
 }
 
 function isText(path: string): boolean {
-  return path.startsWith(TEXT_VALUES) || TEXT.has(path.replace(/^exchanges\.[^.]+\./, 'exchanges.*.'));
+  return path.startsWith(FOREIGN_KEYS) || TEXT.has(path.replace(/^exchanges\.[^.]+\./, 'exchanges.*.'));
 }

@@ -1,3 +1,4 @@
+import type { Fault } from '../common/errors.ts';
 import type { Outbox, Writer } from '../core/ports.ts';
 import type { BreakerState } from './kafka/breaker.ts';
 import type { ClientStatistics } from './kafka/statistics.ts';
@@ -43,6 +44,8 @@ export interface Messaging {
   readonly outbox: Outbox;
   /** Address of the brokers; null where there are none. */
   readonly bootstrap: string | null;
+  /** Resolves where the way out is gone for good, which ends the program; a broker may always come back. */
+  readonly lost: Promise<Fault>;
   state(): MessagingState;
   /** Sends and waits; what is left at the deadline fails with `undelivered`. */
   flush(deadlineMs: number): Promise<Leftover>;

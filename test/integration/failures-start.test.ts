@@ -48,6 +48,12 @@ describe('the command line', () => {
     'an unknown flag': { argv: ['run', '--fast'], code: 64, says: ['--fast', 'help run'] },
     'a flag without its value': { argv: ['run', '--set'], code: 64, says: ['--set', 'help run'] },
     'a word too many': { argv: ['run', 'upbit'], code: 64, says: ['upbit', 'help run'] },
+    'a word too many for a command without any': { argv: ['version', 'now'], code: 64, says: ['now'] },
+    'a lifetime that is no number': {
+      argv: ['send', 'status', '--exchange', 'upbit', '--type', 'trade', '--ttl-ms', 'soon'],
+      code: 64,
+      says: ['--ttl-ms soon', 'milliseconds'],
+    },
     'an unknown exchange': {
       argv: ['run', '--exchange', 'mtgox', '--type', 'trade', '--symbols', 'A'],
       code: 64,
@@ -194,13 +200,23 @@ describe('a service that is not there at start', () => {
 describe('schemas', () => {
   const env = () => ({ KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap, SCHEMA_REGISTRY_URL: registry.url });
 
-  test('missing, and not to be registered: 78, naming the command that does', () =>
-    fails({
+  /** `check` finds beforehand what `run` would end with. */
+  async function foretold({ argv: [, ...flags], env, code, says }: Case): Promise<void> {
+    const checked = await ends(['check', ...flags], env);
+    expect(checked.code).toBe(code);
+    for (const words of says) expect(checked.out).toContain(words);
+  }
+
+  test('missing, and not to be registered: 78, naming the command that does', async () => {
+    const locked = {
       argv: ['run', ...FAST, '--set', 'schema_registry.register=false'],
       env: env(),
       code: 78,
       says: ['schema_missing', 'ticker-data-value', 'ticker_batch.avsc', 'kor-coin-stream schemas register'],
-    }));
+    };
+    await fails(locked);
+    await foretold(locked);
+  });
 
   test('incompatible: 78, naming subject and file', async () => {
     const schema = JSON.stringify({
@@ -215,12 +231,14 @@ describe('schemas', () => {
     await fetch(`${subject}/versions`, { method: 'POST', headers, body: JSON.stringify({ schema }) });
     await fetch(`${registry.url}/config/trade-data-value`, { method: 'PUT', headers, body: level });
     try {
-      await fails({
+      const taken = {
         argv: ['run', ...FAST],
         env: env(),
         code: 78,
         says: ['schema_incompatible', 'trade-data-value', 'trade_batch.avsc'],
-      });
+      };
+      await fails(taken);
+      await foretold(taken);
     } finally {
       await fetch(subject, { method: 'DELETE' });
       await fetch(`${subject}?permanent=true`, { method: 'DELETE' });

@@ -199,7 +199,7 @@ describe('the end', () => {
       expect(code).toBe(69);
       const { error_code, exit, msg } = JSON.parse(complaints(err).at(-1) ?? '');
       expect([error_code, exit]).toEqual(['undelivered', 69]);
-      expect(msg).toMatch(/^undelivered: \d+ rows: \d\d+ rows .* not acknowledged within 3000 ms/);
+      expect(msg).toMatch(/^undelivered: the broker: \d\d+ rows .* not acknowledged within 3000 ms/);
     } finally {
       program.kill('SIGKILL');
       await Promise.all([broker.discard(), simulator.stop()]);
@@ -222,8 +222,17 @@ describe('the binary where its addon cannot be unpacked', () => {
     const { code, err } = await ends(argv, env, { binary });
     expect(code).toBe(78);
     expect(complaints(err)).toHaveLength(1);
-    for (const words of ['addon_unavailable', '/nowhere', 'Set TMPDIR'])
+    for (const words of ['addon_unavailable', '/nowhere', 'TMPDIR=/var/tmp kor-coin-stream run'])
       expect(complaints(err)[0]).toContain(words);
+  });
+
+  test('check foretells it, with the command that mends it', async () => {
+    const { code, out } = await ends(['check'], { TMPDIR: '/nowhere' }, { binary });
+    expect(code).toBe(78);
+    expect(out).toMatch(
+      /FAIL {2}TMPDIR: addon_unavailable: \/nowhere: .*TMPDIR=\/var\/tmp kor-coin-stream run/,
+    );
+    expect(out).toContain('FAIL  Kafka addon: addon_unavailable');
   });
 
   test('nobody asked for it: rows go to standard output, and the log says what would mend it', async () => {
@@ -234,7 +243,9 @@ describe('the binary where its addon cannot be unpacked', () => {
     program.kill('SIGTERM');
     const { code, out, err } = await program.ended;
     expect(code).toBe(0);
-    expect(err).toContain('Rows go to standard output instead. To mend it: Set TMPDIR');
+    expect(err).toMatch(
+      /Rows go to standard output instead. To mend it: .* TMPDIR=\/var\/tmp kor-coin-stream run/,
+    );
     const rows = out.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as ReadTrade]));
     expect(compareTrades(simulator.ledger, 'upbit', rows)).toMatchObject({ foreign: [], disordered: [] });
     expect(rows.length).toBeGreaterThan(40);

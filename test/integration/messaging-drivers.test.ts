@@ -104,7 +104,8 @@ describe('standard output', () => {
         code: 'undelivered',
       });
     expect(messaging.state().refused).toEqual({ messages: 2, rows: 2 });
-    expect(await messaging.flush(100)).toEqual({ undelivered: 0, messages: 0 });
+    expect(await messaging.flush(100)).toEqual({ undelivered: 2, messages: 2 });
+    expect(await messaging.lost).toMatchObject({ code: 'undelivered', subject: 'standard output' });
   });
 
   test('a reader that hangs leaves rows undelivered at the stop', async () => {

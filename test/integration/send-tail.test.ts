@@ -63,6 +63,11 @@ test('send waits for the reply, prints it, and says by its exit code how it went
   expect(accepted.lines[0]).toMatchObject({ kind: 'reply', target: { exchange: 'upbit', region: 'korea' } });
   const refused = await program('send', 'unsubscribe', ...target, '--symbols', 'NOPE');
   expect(refused).toMatchObject({ code: 64, lines: [{ outcome: 'refused', reason: 'unknown_symbols' }] });
+  const lies = await program('tail', 'ws.command', '--from', 'beginning', '--count', '1', '--envelope');
+  expect(lies.lines[0]).toMatchObject({
+    key: 'korea|upbit|trade',
+    headers: { 'content-type': 'application/json', 'schema-version': '0' },
+  });
   const whole = {
     type: 'status',
     action: 'status',

@@ -1,9 +1,10 @@
 import { exchange } from './tcp.ts';
 
-/** Just enough of Kafka's protocol to know a broker and to make a topic, with nothing of the product's. */
+/** Just enough of Kafka's protocol to know a broker, make a topic and give rights, with nothing of the product's. */
 
 const OFFSET_FETCH = 9;
 const CREATE_TOPICS = 19;
+const CREATE_ACLS = 30;
 const API_VERSIONS = 18;
 const TOPIC_ALREADY_EXISTS = 36;
 
@@ -52,6 +53,35 @@ export async function committedOffset(
   if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
   // One topic with its name, one partition with its number, then the offset.
   return Number(answer.readBigInt64BE(4 + string(topic).length + 4 + 4));
+}
+
+/** A right on one topic or group, from every host. */
+export interface Right {
+  principal: string;
+  operation: 'Read' | 'Write' | 'Describe';
+  on: 'topic' | 'group';
+  name: string;
+}
+
+const RESOURCES = { topic: 2, group: 3 };
+const OPERATIONS = { Read: 3, Write: 4, Describe: 8 };
+const LITERAL = 3;
+const ALLOW = 3;
+
+/** Gives rights, all in one request. Throws with the broker's first error code. */
+export async function allow(bootstrap: string, rights: readonly Right[]): Promise<void> {
+  const entries = rights.flatMap(({ principal, operation, on, name }) => [
+    Buffer.from([RESOURCES[on]]),
+    string(name),
+    Buffer.from([LITERAL]),
+    string(principal),
+    string('*'),
+    Buffer.from([OPERATIONS[operation], ALLOW]),
+  ]);
+  const answer = await request(bootstrap, CREATE_ACLS, 1, Buffer.concat([int32(rights.length), ...entries]));
+  if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
+  const code = answer.readInt16BE(8);
+  if (code !== 0) throw new Error(`the broker refused to give rights: error code ${code}`);
 }
 
 /** The body of the answer, after the correlation id. Every request is answered by the one broker of a test cluster. */

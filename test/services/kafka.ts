@@ -12,6 +12,8 @@ export interface KafkaOptions {
   dataDir?: string;
   /** Broker settings on top of the defaults below, e.g. `{ 'message.max.bytes': '2000' }`. */
   properties?: Record<string, string>;
+  /** Further listeners by security protocol, e.g. `{ SASL_SSL: 9093 }`; `properties` say how they are secured. */
+  listeners?: Record<string, number>;
 }
 
 export type KafkaServer = Server & { bootstrap: string; port: number };
@@ -31,7 +33,7 @@ async function kafkaOn(port: number, controllerPort: number, options: KafkaOptio
   const data = join(dir, 'data');
   const settings = join(dir, 'server.properties');
   await mkdir(dir, { recursive: true });
-  await writeFile(settings, properties(port, controllerPort, data, options.properties ?? {}));
+  await writeFile(settings, properties(port, controllerPort, data, options));
   if (!existsSync(join(data, 'meta.properties'))) await format(settings);
   const server = new Server({
     name: 'kafka',
@@ -59,19 +61,19 @@ async function format(settings: string): Promise<void> {
   if (code !== 0) throw new Error(`kafka could not format its data folder: ${said.trim()}`);
 }
 
-function properties(
-  port: number,
-  controllerPort: number,
-  data: string,
-  more: Record<string, string>,
-): string {
+function properties(port: number, controllerPort: number, data: string, options: KafkaOptions): string {
+  const clients = Object.entries({ PLAINTEXT: port, ...options.listeners })
+    .map(([name, at]) => `${name}://127.0.0.1:${at}`)
+    .join(',');
   const all: Record<string, string> = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `${clients},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': clients,
     'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map':
+      'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': data,
     'offsets.topic.replication.factor': '1',
@@ -84,7 +86,7 @@ function properties(
     'broker.heartbeat.interval.ms': '400',
     // A topic that nobody created must not appear by itself: the collector has to create what it writes.
     'auto.create.topics.enable': 'false',
-    ...more,
+    ...options.properties,
   };
   return Object.entries(all)
     .map(([key, value]) => `${key}=${value}\n`)

@@ -95,7 +95,7 @@ test('a binary that cannot unpack the addon says so', async () => {
   expect(code).toBe(1);
   const { message, remedy } = JSON.parse(out);
   expect(message).toContain('now /proc: that folder must be writable and not mounted noexec');
-  expect(remedy).toBe('Set TMPDIR to such a folder.');
+  expect(remedy).toContain('TMPDIR=/var/tmp kor-coin-stream run');
 });
 
 test('memory stays flat over 200,000 messages and 20,000 asynchronous calls', async () => {

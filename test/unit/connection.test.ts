@@ -29,6 +29,14 @@ describe('opening', () => {
     expect(made.sockets).toHaveLength(2);
   });
 
+  test('what fails to open did not come about; what ends afterwards was cut', async () => {
+    const made = await running(['A'], { serve: (socket) => socket.end(1006, 'Failed to connect') });
+    expect(made.failed[0]?.end.cause).toBe('unopened');
+    const cut = await running(['A']);
+    socketOf(cut, 1).end(1006, '');
+    expect(cut.failed[0]?.end.cause).toBe('remote');
+  });
+
   test('more codes than a socket carries are a mistake of the caller', async () => {
     const made = rig();
     const many = Array.from({ length: 101 }, (_, i) => coin(`C${i}`));

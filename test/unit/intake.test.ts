@@ -140,6 +140,15 @@ describe('outcomes', () => {
     });
   });
 
+  test('the dead letter of a refused command also shows its fields, unless they are endless', async () => {
+    const shape = { type: 'command', action: 'status', target: TARGET, topic: 'mine', surprise: [1] };
+    await intake.handle(record(shape));
+    expect(letters[0]?.rawContext).toMatchObject({ ...shape, topic: 'ws.command', truncated: false });
+    const deep = `{"type":"command","routing":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    await intake.handle({ ...record(null), value: new TextEncoder().encode(deep) });
+    expect(Object.keys(letters[1]?.rawContext ?? {})).not.toContain('routing');
+  });
+
   test('targets that cannot be are named as they came', async () => {
     const target = { exchange: 'nope', region: 'mars', request_type: 'candles' };
     await intake.handle(record({ type: 'command', action: 'disconnect', target }));

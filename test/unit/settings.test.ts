@@ -173,6 +173,12 @@ describe('values', () => {
     });
   });
 
+  test("librdkafka's dotted names are one key each; LOG_LEVEL comes in any case", () => {
+    const overrides = ['kafka.options.security.protocol=ssl', 'kafka.options.sasl.password=007'];
+    expect(load({ overrides }).kafka.options).toEqual({ 'security.protocol': 'ssl', 'sasl.password': '007' });
+    expect(load({ environment: { LOG_LEVEL: 'DEBUG' } }).log.level).toBe('debug');
+  });
+
   test('text stays as it is written, digits and all', () => {
     for (const secret of ['12345', '007', '1e3', '0x10', 'true', '1.50']) {
       const file = folderOf({
@@ -198,6 +204,13 @@ describe('what is refused', () => {
     [['batch.max_rows=0'], 'batch.max_rows'],
     [['messaging.driver=carrier-pigeon'], 'messaging.driver'],
     [['streams=[{exchange: upbit, type: candles, symbols: [A]}]'], 'streams.0.type.0'],
+    [['streams=[{exchange: upbit, type: orderbook, symbols: [A]}]'], 'streams.0.type.0'],
+    [['streams=[{exchange: mtgox, type: ticker, symbols: [A]}]'], 'streams.0.exchange'],
+    [['kafka.options={security: {protocol: ssl}}'], 'kafka.options.security'],
+    [['redis.url=localhost:6379'], 'redis.url'],
+    [['redis.url=redis://a:1,http://b:2'], 'redis.url'],
+    [['__proto__.x=1'], '__proto__'],
+    [['batch.__proto__=1'], 'batch.__proto__'],
     [['batch=1'], 'batch'],
   ])('%p with its path', (overrides, path) => {
     const fault = faultOf(() => load({ overrides }));
@@ -209,6 +222,15 @@ describe('what is refused', () => {
     const fault = faultOf(() => load({ overrides: ['nope=1', 'http.porto=1', 'log.level=loud'] }));
     expect(fault.subject.split(', ').sort()).toEqual(['http.porto', 'log.level', 'nope']);
     expect(describeFault(fault)).not.toContain('\n');
+  });
+
+  test('told in one sentence that names the path once', () => {
+    const fault = faultOf(() => load({ overrides: ['http.porto=1'] }));
+    expect(describeFault(fault)).toBe(
+      'config_invalid: http.porto: unknown setting. Correct it; `kor-coin-stream help settings` lists every setting.',
+    );
+    const words = new Fault('config_invalid', 'kafka.options', 'out of range\n', 'See there.');
+    expect(describeFault(words)).toBe('config_invalid: kafka.options: out of range. See there.');
   });
 
   test.each(['novalue', '=1', '.a=1', 'a..b=1'])('--set %s is a usage error', (override) => {

@@ -18,7 +18,7 @@ describe('topics', () => {
       ...regional('ws.metrics.quality', metric),
       ['ws.command', 'json', metric],
       ['ws.event', 'json', stream],
-      ['ws.error', 'json', stream],
+      ['ws.error', 'json', 'none'],
       ['ws.dlq', 'json', `key of the command, else ${stream}`],
       ['ws.backpressure.events', 'json', '{producer_name}'],
       ['monitoring.batch.performance', 'json', '{region}:{exchange}:{request_type}'],

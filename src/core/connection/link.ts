@@ -23,8 +23,11 @@ const CALM_MS = 300_000;
 /** See `good`. */
 const QUIET_FACTOR = 10;
 
-/** Why a socket is no more. `remote`: the exchange or the network ended it; the others were our decision. */
-export type EndCause = 'remote' | 'open_timeout' | 'dead' | 'mute' | 'replaced' | 'stopped';
+/**
+ * Why a socket is no more. `unopened`: it never came about; `remote`: the exchange or the network ended it; the others
+ * were our decision.
+ */
+export type EndCause = 'unopened' | 'remote' | 'open_timeout' | 'dead' | 'mute' | 'replaced' | 'stopped';
 
 export interface LinkEnd extends SocketEnd {
   readonly cause: EndCause;
@@ -344,6 +347,7 @@ export class Link implements SocketHandle {
 
   #ended(end: SocketEnd): void {
     if (this.#state === 'ended') return;
+    if (this.#state === 'opening') this.#cause = 'unopened';
     this.#state = 'ended';
     this.#cancelOpen();
     this.#cancelPump();

@@ -49,7 +49,7 @@ export async function schemaStatus(registry: Registry): Promise<SchemaStatus[]> 
  */
 export async function registerSchemas(registry: Registry): Promise<Map<TopicFamily, Registered>> {
   const all = await schemaStatus(registry);
-  for (const status of all) if (status.problems.length > 0) throw incompatible(status);
+  demandUsable(all, true);
   const registered = new Map<TopicFamily, Registered>();
   for (const status of all) registered.set(status.family, await ensure(registry, status));
   return registered;
@@ -61,13 +61,21 @@ export async function registerSchemas(registry: Registry): Promise<Map<TopicFami
  */
 export async function lookUpSchemas(registry: Registry): Promise<Map<TopicFamily, Registered>> {
   const all = await schemaStatus(registry);
+  demandUsable(all, false);
+  return new Map(
+    all.flatMap(({ family, registered }) => (registered ? [[family, registered] as const] : [])),
+  );
+}
+
+/**
+ * What a start would say of the schemas.
+ * @param register whether those that are missing may be registered
+ * @throws {Fault} schema_missing or schema_incompatible, naming subject and file of the first
+ */
+export function demandUsable(all: readonly SchemaStatus[], register: boolean): void {
   for (const status of all) if (status.problems.length > 0) throw incompatible(status);
-  const registered = new Map<TopicFamily, Registered>();
-  for (const status of all) {
-    if (status.registered === null) throw missing(status, all);
-    registered.set(status.family, status.registered);
-  }
-  return registered;
+  const absent = register ? undefined : all.find(({ registered }) => registered === null);
+  if (absent) throw missing(absent, all);
 }
 
 export interface PreflightOptions {

@@ -51,11 +51,13 @@ export async function ensureTopics(
   if (!first) return [];
   if (!options.create) throw topicMissing(first.topic, missing.length, 'kafka.create_topics is false');
   const admin = kafka.AdminClient.createFrom(producer.client);
-  try {
-    await Promise.all(missing.map((spec) => createTopic(admin, spec, options, missing.length)));
-  } finally {
-    admin.disconnect();
-  }
+  // All of them have to be answered before the client may go: its threads still work on those that are not.
+  const asked = await Promise.allSettled(
+    missing.map((spec) => createTopic(admin, spec, options, missing.length)),
+  );
+  admin.disconnect();
+  const refused = asked.find((one) => one.status === 'rejected');
+  if (refused) throw refused.reason;
   await appear(producer, regions, clock);
   return missing.map((spec) => spec.topic);
 }
@@ -76,7 +78,7 @@ function createTopic(
   return new Promise((resolve, reject) => {
     admin.createTopic(topic, CREATE_MS, (error: LibrdKafkaError | null) => {
       if (!error || error.code === ALREADY_EXISTS) resolve();
-      else reject(topicMissing(spec.topic, missing, error.message));
+      else reject(topicMissing(spec.topic, missing, error.message.replace(/\.$/, '')));
     });
   });
 }

@@ -1,9 +1,10 @@
 import { type Cancel, type Clock, sleep } from '../../common/clock.ts';
-import { Fault, messageOf } from '../../common/errors.ts';
+import { messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Kafka } from './addon/load.ts';
 import { Breaker, type BreakerListener, type BreakerOptions } from './breaker.ts';
 import type { LibrdkafkaOptions } from './client-options.ts';
+import { connectFault, isHopeless } from './connect-fault.ts';
 import type { Verdict } from './delivery-errors.ts';
 import { Folded } from './folded.ts';
 import { type Broker, Producer } from './producer.ts';
@@ -31,6 +32,7 @@ const CROWDED =
   'max.message.bytes';
 /** A deleted topic is made anew at most this often; in between its messages are refused. */
 const REPAIR_EVERY_MS = 30_000;
+const REPAIR_END_MS = 2_000;
 /** librdkafka's words for the loss of every broker, told at each failed attempt to reach one. */
 const ALL_DOWN = /all broker connections are down/i;
 const FATAL = /fatal error/i;
@@ -49,10 +51,12 @@ export class BrokerLink {
   #timer: Cancel | null = null;
   #probing = false;
   #renewing = false;
-  #repairing = false;
+  /** Under way; null where nothing is repaired. */
+  #repair: Promise<void> | null = null;
   #repairAgainAt = Number.NEGATIVE_INFINITY;
   #closed = false;
   #statistics: string | null = null;
+  #lastWarning: string | null = null;
   /** Producers that had to be replaced after a fatal error. */
   renewed = 0;
 
@@ -89,7 +93,7 @@ export class BrokerLink {
     return this.#statistics;
   }
 
-  /** Returns when a broker answered. @throws {Fault} broker_unavailable after the time */
+  /** Returns when a broker answered. @throws {Fault} broker_unavailable after the time, config_invalid at once */
   async connect(timeoutMs: number): Promise<readonly Broker[]> {
     const brokers = await this.#connectWithin(timeoutMs);
     this.#watch();
@@ -115,6 +119,8 @@ export class BrokerLink {
     for (const message of this.queue.abandon()) message.undelivered();
     this.#timer?.();
     this.breaker.stop();
+    // Its requests run on this producer's connections and must not outlive them.
+    if (this.#repair) await within(REPAIR_END_MS, this.#repair, this.#parts.clock);
     await this.#producer.close();
     this.#errors.flush();
     this.#breakerLog.flush();
@@ -129,8 +135,10 @@ export class BrokerLink {
         if (producer === this.#producer) this.#failed(text);
       },
       log: (severity, text) => {
-        if (severity <= WARNING) this.#errors.say(text);
-        else this.#parts.log.debug({ phase: 'produce' }, text);
+        if (severity <= WARNING) {
+          this.#lastWarning = text;
+          this.#errors.say(text);
+        } else this.#parts.log.debug({ phase: 'produce' }, text);
       },
       statistics: (json) => {
         this.#statistics = json;
@@ -157,15 +165,17 @@ export class BrokerLink {
   /** Somebody deleted a topic: everything waits while it is made anew. False where that just failed. */
   #repairTopics(): boolean {
     const { repairTopics, clock } = this.#parts;
-    if (this.#repairing || this.#renewing) return true;
+    if (this.#repair || this.#renewing) return true;
     if (!repairTopics || clock.now() < this.#repairAgainAt) return false;
-    this.#repairing = true;
     this.#repairAgainAt = clock.now() + REPAIR_EVERY_MS;
     this.queue.hold();
-    repairTopics(this.#producer)
-      .catch((error: unknown) => this.#errors.say(messageOf(error)))
+    this.#repair = repairTopics(this.#producer)
+      .then(
+        () => {},
+        (error: unknown) => this.#errors.say(messageOf(error)),
+      )
       .finally(() => {
-        this.#repairing = false;
+        this.#repair = null;
         if (!this.#renewing) this.queue.release();
       });
     return true;
@@ -178,18 +188,13 @@ export class BrokerLink {
       try {
         return await this.#producer.connect(Math.max(1, until - clock.now()));
       } catch (error) {
-        if (clock.now() < until && !this.#closed) {
+        if (clock.now() < until && !this.#closed && !isHopeless(error)) {
           await sleep(this.#parts.clock, WATCH_MS);
           this.#producer = this.#newProducer();
           continue;
         }
-        throw new Fault(
-          'broker_unavailable',
-          String(options['bootstrap.servers'] ?? 'embedded broker'),
-          `No Kafka broker answered within ${timeoutMs} ms (${messageOf(error)}).`,
-          'Check kafka.bootstrap_servers, the network, and the security settings in kafka.options.',
-          error,
-        );
+        const address = String(options['bootstrap.servers'] ?? 'embedded broker');
+        throw connectFault(error, address, timeoutMs, this.#lastWarning);
       }
     }
   }
@@ -235,6 +240,6 @@ export class BrokerLink {
       }
     }
     this.#renewing = false;
-    if (!this.#repairing) this.queue.release();
+    if (!this.#repair) this.queue.release();
   }
 }

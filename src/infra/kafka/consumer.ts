@@ -6,9 +6,10 @@ import type {
   Metadata,
 } from '@confluentinc/kafka-javascript';
 import { type Clock, sleep } from '../../common/clock.ts';
-import { Fault, messageOf } from '../../common/errors.ts';
+import { messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { type ClusterOptions, checkedOptions, clientOptions, kafkaOrFault } from './client-options.ts';
+import { connectFault } from './connect-fault.ts';
 import { Folded } from './folded.ts';
 import { InOrder } from './in-order.ts';
 import { within } from './within.ts';
@@ -59,6 +60,11 @@ const REST_AFTER_MS = 2_000;
 const RETRY_MS = 1_000;
 const COMMIT_MS = 500;
 const SESSION_MS = 10_000;
+/**
+ * A collector that was killed must not keep its partitions from the next one for long. With the `consumer` protocol
+ * these figures are the broker's.
+ */
+const CLASSIC_GROUP = { 'session.timeout.ms': SESSION_MS, 'heartbeat.interval.ms': SESSION_MS / 5 } as const;
 /** Each for the records under way and for leaving the group, which a broker that is away never answers. */
 const CLOSE_MS = 2_500;
 /** librdkafka's code for partitions given. */
@@ -135,8 +141,7 @@ class Reader implements RecordConsumer {
         );
       });
     } catch (error) {
-      const what = `No Kafka broker answered within ${startupTimeoutMs} ms (${messageOf(error)}).`;
-      throw new Fault('broker_unavailable', bootstrapServers, what, 'Check kafka.bootstrap_servers.', error);
+      throw connectFault(error, bootstrapServers, startupTimeoutMs, null);
     }
     this.#client.setDefaultConsumeTimeout(POLL_MS);
     this.#client.subscribe([...topics]);
@@ -174,9 +179,7 @@ class Reader implements RecordConsumer {
       'auto.offset.reset': 'earliest',
       'enable.auto.commit': true,
       'auto.commit.interval.ms': COMMIT_MS,
-      // A collector that was killed must not keep its partitions from the next one for long.
-      'session.timeout.ms': SESSION_MS,
-      'heartbeat.interval.ms': SESSION_MS / 5,
+      ...(this.#settings.options['group.protocol'] === 'consumer' ? {} : CLASSIC_GROUP),
       'enable.auto.offset.store': false,
       'queued.max.messages.kbytes': 16_384,
       'topic.metadata.refresh.interval.ms': 10_000,

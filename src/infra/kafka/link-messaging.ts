@@ -30,6 +30,7 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
   return {
     driver,
     bootstrap,
+    lost: new Promise(() => {}),
     outbox,
     writer: kafkaWriter({ queue, encodings, rejects, clock, errorText: words }),
     state: () => ({

@@ -1,11 +1,15 @@
-import { Fault, messageOf } from '../../common/errors.ts';
+import { Fault } from '../../common/errors.ts';
 import { type ClusterOptions, kafkaOrFault, producerOptions } from './client-options.ts';
+import { connectFault, spoken } from './connect-fault.ts';
+import { errorText } from './error-text.ts';
 import { Producer } from './producer.ts';
+import type { Header } from './send-queue.ts';
 
 export interface OneMessage {
   readonly topic: string;
   readonly key: string | null;
   readonly value: Buffer;
+  readonly headers: readonly Header[];
 }
 
 /**
@@ -18,32 +22,28 @@ export async function produceOne(
   timeoutMs: number,
 ): Promise<void> {
   const answered = Promise.withResolvers<number>();
+  const kafka = kafkaOrFault();
   const options = producerOptions(
     { ...cluster, options: { ...cluster.options, 'message.timeout.ms': timeoutMs } },
     0,
   );
-  const producer = new Producer(kafkaOrFault(), options, {
+  let lastWords: string | null = null;
+  const producer = new Producer(kafka, options, {
     report: (_id, code) => answered.resolve(code),
     error() {},
-    log() {},
+    log: (_severity, text) => {
+      lastWords = text;
+    },
     statistics() {},
   });
   try {
     await producer.connect(timeoutMs);
   } catch (error) {
-    const what = `No Kafka broker answered (${messageOf(error)}).`;
-    throw new Fault(
-      'broker_unavailable',
-      cluster.bootstrapServers,
-      what,
-      'Check kafka.bootstrap_servers.',
-      error,
-    );
+    throw connectFault(error, cluster.bootstrapServers, timeoutMs, lastWords);
   }
   try {
     const outgoing = {
       ...message,
-      headers: [],
       rows: 0,
       delivered() {},
       refused() {},
@@ -52,7 +52,8 @@ export async function produceOne(
     };
     const code = producer.produce(outgoing, 1) || (await answered.promise);
     if (code === 0) return;
-    const what = `The broker did not take the message (librdkafka ${code}).`;
+    const words = [errorText(kafka)(code), spoken(lastWords ?? '')].filter((part) => part !== '').join('; ');
+    const what = `The broker did not take the message: ${words}.`;
     throw new Fault('message_rejected', message.topic, what, 'Check the topic and the permissions.');
   } finally {
     await producer.close();

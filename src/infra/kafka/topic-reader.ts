@@ -1,6 +1,7 @@
 import type { KafkaConsumer, Message, Metadata } from '@confluentinc/kafka-javascript';
-import { Fault, messageOf } from '../../common/errors.ts';
+import { Fault } from '../../common/errors.ts';
 import { type ClusterOptions, checkedOptions, clientOptions, kafkaOrFault } from './client-options.ts';
+import { connectFault } from './connect-fault.ts';
 import { type ConsumedRecord, recordOf } from './consumer.ts';
 
 export interface TopicReaderSettings extends ClusterOptions {
@@ -17,13 +18,17 @@ export interface TopicReader {
   close(): Promise<void>;
 }
 
+/** The broker's code where we may not read a topic. */
+const NO_TOPIC_RIGHTS = 29;
+/** syslog's severity. */
+const WARNING = 4;
 const POLL_MS = 200;
 const MAX_RECORDS = 500;
 const CLOSE_MS = 2000;
 
 /**
  * Reads topics without being a member of a group: nothing is committed, nobody else gets less.
- * @throws {Fault} addon_unavailable, config_invalid, broker_unavailable, topic_missing
+ * @throws {Fault} addon_unavailable, config_invalid, broker_unavailable, topic_missing; the last one by `next` as well
  */
 export async function openTopicReader(settings: TopicReaderSettings): Promise<TopicReader> {
   const kafka = kafkaOrFault();
@@ -37,17 +42,14 @@ export async function openTopicReader(settings: TopicReaderSettings): Promise<To
   client.on('event.error', () => {
     // librdkafka tries again by itself; who waits for a record has a time limit of its own.
   });
+  let lastWarning: string | null = null;
+  client.on('event.log', ({ severity, message }: { severity: number; message: string }) => {
+    if (severity <= WARNING) lastWarning = message;
+  });
   try {
     await connect(client, settings.timeoutMs);
   } catch (error) {
-    const what = `No Kafka broker answered (${messageOf(error)}).`;
-    throw new Fault(
-      'broker_unavailable',
-      settings.bootstrapServers,
-      what,
-      'Check kafka.bootstrap_servers.',
-      error,
-    );
+    throw connectFault(error, settings.bootstrapServers, settings.timeoutMs, lastWarning);
   }
   try {
     client.assign(await startOf(client, settings));
@@ -95,9 +97,13 @@ async function partitionsOf(client: KafkaConsumer, topic: string, timeoutMs: num
   throw new Fault(
     'topic_missing',
     topic,
-    'There is no such topic.',
+    'There is no such topic, or no right to see it.',
     'A collector creates its topics at start.',
   );
+}
+
+function notReadable(words: string): Fault {
+  return new Fault('topic_missing', 'the topics', words, 'Reading needs the right Read on each of them.');
 }
 
 function watermarks(client: KafkaConsumer, topic: string, partition: number, timeoutMs: number) {
@@ -116,7 +122,12 @@ function connect(client: KafkaConsumer, timeoutMs: number): Promise<void> {
 
 function consume(client: KafkaConsumer): Promise<Message[]> {
   return new Promise((resolve, reject) => {
-    client.consume(MAX_RECORDS, (error, records) => (error ? reject(error) : resolve(records)));
+    client.consume(MAX_RECORDS, (error, records) => {
+      if (!error) resolve(records);
+      else if (error.code === NO_TOPIC_RIGHTS) reject(notReadable(error.message));
+      // Anything else passes, or, like the right on a group of which nothing is read as a member, is not needed.
+      else setTimeout(() => resolve([]), POLL_MS);
+    });
   });
 }
 

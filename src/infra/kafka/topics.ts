@@ -63,7 +63,7 @@ export const TOPICS: Readonly<Record<TopicFamily, TopicPolicy>> = {
   'ws.metrics.quality': control('{region}|{exchange}|{request_type}', 30, 'quality_metrics.avsc'),
   'ws.command': { ...control('{region}|{exchange}|{request_type}', 7), access: 'read' },
   'ws.event': control(STREAM_KEY, 30),
-  'ws.error': control(STREAM_KEY, 30),
+  'ws.error': control('none', 30),
   'ws.dlq': control(`key of the command, else ${STREAM_KEY}`, 30),
   'ws.backpressure.events': control('{producer_name}', 7),
   'monitoring.batch.performance': control('{region}:{exchange}:{request_type}', 7),

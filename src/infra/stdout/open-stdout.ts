@@ -20,6 +20,7 @@ interface Waiting {
  */
 export function openStdout(clock: Clock, log: Log, out: Writable = process.stdout): Messaging {
   const open = new Set<Waiting>();
+  const lost = Promise.withResolvers<Fault>();
   let broken: Error | null = null;
   let bytes = 0;
   let delivered = 0;
@@ -28,9 +29,9 @@ export function openStdout(clock: Clock, log: Log, out: Writable = process.stdou
   let refused = 0;
 
   out.on('error', (error: Error) => {
-    broken = error;
-    log.error({ phase: 'produce' }, `standard output cannot be written: ${error.message}`);
+    broken ??= error;
     for (const waiting of [...open]) fail(waiting);
+    lost.resolve(notWritten(error.message));
   });
 
   function fail(waiting: Waiting): void {
@@ -39,9 +40,7 @@ export function openStdout(clock: Clock, log: Log, out: Writable = process.stdou
     refused++;
     refusedRows += waiting.rows;
     const why = broken ? broken.message : 'the program ends';
-    waiting.reject(
-      new Fault('undelivered', 'standard output', `Rows were not written: ${why}.`, 'Keep its reader alive.'),
-    );
+    waiting.reject(notWritten(why));
   }
 
   function taken(waiting: Waiting): void {
@@ -70,12 +69,14 @@ export function openStdout(clock: Clock, log: Log, out: Writable = process.stdou
     while (open.size > 0 && clock.now() < until) await sleep(clock, FLUSH_POLL_MS);
     const left = [...open];
     for (const waiting of left) fail(waiting);
+    if (broken) return { undelivered: refusedRows, messages: refused };
     return { undelivered: left.reduce((rows, waiting) => rows + waiting.rows, 0), messages: left.length };
   }
 
   return {
     driver: 'stdout',
     bootstrap: null,
+    lost: lost.promise,
     writer: { write },
     outbox: {
       async publish({ family, value, correlationId }) {
@@ -96,6 +97,11 @@ export function openStdout(clock: Clock, log: Log, out: Writable = process.stdou
     flush,
     close: async () => {},
   };
+}
+
+function notWritten(why: string): Fault {
+  const what = `standard output cannot be written: ${why}.`;
+  return new Fault('undelivered', 'standard output', what, 'Keep its reader alive, and space on the disk.');
 }
 
 const FLUSH_POLL_MS = 5;

@@ -53,7 +53,7 @@ export function explain(error: unknown): AddonError {
     return new AddonError(
       `The Kafka addon cannot be loaded (${text}). The binary copies it to TMPDIR at start, now ${tmpdir()}: that ` +
         'folder must be writable and not mounted noexec.',
-      'Set TMPDIR to such a folder.',
+      'Run it with such a folder, as in: TMPDIR=/var/tmp kor-coin-stream run',
       error,
     );
   return new AddonError(`The Kafka addon cannot be loaded (${text}).`, 'Run: bun run setup', error);
