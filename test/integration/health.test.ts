@@ -86,12 +86,38 @@ async function saysWithin(ms: number, what: 'kafka' | 'redis', away: boolean): P
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
 }
 
+test('/metrics has figures of all it depends on', async () => {
+  expect(await until(async () => (await metric('kcs_kafka_broker_up')) === 1)).toBe(true);
+  for (const name of [
+    'kcs_kafka_delivered_messages_total',
+    'kcs_kafka_client_sent_bytes_total',
+    'kcs_kafka_broker_rtt_seconds',
+    'kcs_budget_bytes',
+    'kcs_budget_limit_bytes',
+    'kcs_event_loop_lag_seconds_count',
+    'kcs_process_cpu_seconds_total',
+    'kcs_process_resident_memory_bytes',
+    'kcs_process_open_fds',
+    'kcs_process_max_fds',
+    'kcs_market_list_markets',
+    'kcs_exchange_clock_uncertainty_seconds',
+  ])
+    expect([name, (await metric(name)) > 0]).toEqual([name, true]);
+  expect(await metric('kcs_kafka_breaker_opened_total')).toBe(0);
+  expect(await metric('kcs_host_breaker_state')).toBe(1);
+  // The exchange runs on this machine: its clock is ours.
+  const offset = Math.abs(await metric('kcs_exchange_clock_offset_seconds'));
+  expect(offset).toBeLessThanOrEqual((await metric('kcs_exchange_clock_uncertainty_seconds')) + 0.01);
+  expect(await metric('kcs_exchange_clock_uncertainty_seconds')).toBeLessThan(1);
+});
+
 describe('health tells the truth about', () => {
   test('Kafka: killed and back', async () => {
     await kafka.kill9();
     await saysWithin(10_000, 'kafka', true);
     await kafka.restart();
     await saysWithin(15_000, 'kafka', false);
+    expect(await metric('kcs_kafka_breaker_opened_total')).toBe(1);
     const before = await acknowledged();
     expect(await until(async () => (await acknowledged()) > before)).toBe(true);
   });

@@ -168,6 +168,12 @@ describe('the page', () => {
     expect(await until(async () => (await textOf(page, '#ready')) === 'Not ready')).toBe(true);
     expect(await textOf(page, '#alerts')).toContain('upbit: no stream is live');
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    await page.keyboard.press('l');
+    expect(await textOf(page, '#alerts')).toBe(
+      'upbit: 수신 중인 스트림이 없습니다: 현재가 데이터 없음; 체결 데이터 없음',
+    );
+    await page.screenshot({ path: join(SHOTS, 'silenced-korean.png'), fullPage: true });
+    await page.keyboard.press('l');
     await page.screenshot({ path: join(SHOTS, 'silenced.png'), fullPage: true });
     for (const theme of ['light', 'dark']) {
       expect(await page.getAttribute('html', 'data-theme')).toBe(theme);

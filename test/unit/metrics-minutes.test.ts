@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { parseSchema } from '../../src/infra/avro/codec.ts';
+import { prometheus } from '../../src/infra/http/prometheus.ts';
 import { minuteRig, NOON, tradeFrame, UPBIT_TRADES } from './metrics-rig.ts';
+import { observed } from './observed.ts';
 
 const SECOND = NOON / 1e6;
 
@@ -275,4 +277,31 @@ describe('metrics of a minute', () => {
       expect(JSON.parse(JSON.stringify(type.fromBuffer(type.toBuffer(value))))).toEqual(value);
     }
   });
+});
+
+test('counters of a stream never fall, when it stops and when it runs again', async () => {
+  const rig = minuteRig();
+  const values = () => {
+    const text = prometheus(observed({ figures: rig.figures, orchestrator: { streams: () => [] } }));
+    const lines = text.matchAll(/^(kcs_\w+(?:_total|_count|_sum|_bucket)\{[^}]*"upbit"[^}]*\}) (\S+)$/gm);
+    return new Map(Array.from(lines, ([, series, value]) => [series ?? '', Number(value)]));
+  };
+  let before = values();
+  for (let round = 1; round <= 3; round++) {
+    const run = rig.run();
+    await run.arrive(tradeFrame('KRW-BTC', round), tradeFrame('KRW-BTC', round), 'no JSON');
+    await rig.clock.advance(round * 40_000);
+    await run.stop();
+    const after = values();
+    expect(after.size).toBeGreaterThanOrEqual(before.size);
+    for (const [series, value] of before) {
+      if (series.includes('gap')) continue;
+      expect([series, (after.get(series) ?? -1) >= value]).toEqual([series, true]);
+    }
+    before = after;
+  }
+  const labels = '{exchange="upbit",request_type="trade"}';
+  expect(before.get(`kcs_frames_received_total${labels}`)).toBe(9);
+  expect(before.get(`kcs_rows_acknowledged_total${labels}`)).toBe(3);
+  expect(before.get(`kcs_acknowledge_delay_seconds_count${labels}`)).toBe(3);
 });

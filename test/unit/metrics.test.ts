@@ -251,6 +251,24 @@ describe('the clock of an exchange', () => {
     expect(offset - uncertainty).toBeCloseTo(0.8);
     expect(offset + uncertainty).toBeCloseTo(1);
   });
+
+  test('is told truly also of a server whose date is up to a second late', async () => {
+    for (const ahead of [-3_000_000, 0, 250_000, 7_400_000]) {
+      const rig = minuteRig();
+      const offsets = new ClockOffsets(rig.clock, rig.figures);
+      const run = rig.run();
+      for (let answer = 0; answer < 60; answer++) {
+        const now = rig.clock.micros();
+        await run.arrive(tradeFrame('KRW-BTC', answer, Math.floor((now + ahead) / 1000) - 20));
+        const late = (answer * 370_000) % 1_000_000;
+        offsets.date('upbit', Math.floor((now + ahead - late) / 1e6) * 1000, now - 30_000, now + 30_000);
+        await rig.clock.advance(1310);
+      }
+      const { offset, uncertainty } = offsets.of('upbit') ?? { offset: Number.NaN, uncertainty: 0 };
+      expect([ahead, Math.abs(offset - ahead / 1e6) <= uncertainty]).toEqual([ahead, true]);
+      expect(uncertainty).toBeLessThan(0.6);
+    }
+  });
 });
 
 describe('what the page looks at', () => {

@@ -22,7 +22,9 @@ interface Bounds {
 /**
  * The clock of each exchange against ours, out of what passes by anyhow. The `Date` header of a market list answers
  * with whole seconds: each gives an interval that the offset lies in, and the intervals of several answers narrow
- * it. A row's own time gives a bound from below: it had passed there when the row arrived here.
+ * it. A row's own time gives a bound from below: it had passed there when the row arrived here. Some servers renew the
+ * header once a second, whenever, so that it is up to a second older than it should be; rows that contradict a header
+ * give such a server away.
  */
 export class ClockOffsets {
   readonly #clock: Clock;
@@ -47,8 +49,11 @@ export class ClockOffsets {
 
   /** Null where nothing is known yet. */
   of(exchange: string): Offset | null {
-    const dates = this.#fresh(exchange);
-    const [newest] = dates.slice(-1);
+    const rows = this.#leastByRows(exchange);
+    const sharp = this.#fresh(exchange);
+    const late = rows !== null && sharp.some(({ most }) => rows > most) ? SECOND : 0;
+    const dates = sharp.map(({ most, ...bounds }) => ({ ...bounds, most: most + late }));
+    const newest = dates.at(-1);
     if (!newest) return null;
     let { least, most } = newest;
     for (const bounds of dates) {
@@ -57,7 +62,6 @@ export class ClockOffsets {
       least = Math.max(least, bounds.least);
       most = Math.min(most, bounds.most);
     }
-    const rows = this.#leastByRows(exchange);
     if (rows !== null && rows > least && rows < most) least = rows;
     return { offset: (least + most) / 2 / SECOND, uncertainty: (most - least) / 2 / SECOND };
   }

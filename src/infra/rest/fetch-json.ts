@@ -26,7 +26,9 @@ export async function fetchJson(
     ...(ca === null ? {} : { tls: { ca } }),
   });
   const date = Date.parse(response.headers.get('date') ?? '');
-  if (!Number.isNaN(date)) dated?.(date);
+  // An answer out of a cache has the date of its first sending.
+  const fresh = Number(response.headers.get('age') ?? 0) === 0;
+  if (fresh && !Number.isNaN(date)) dated?.(date);
   if (response.status !== 200) {
     await response.body?.cancel();
     throw new Error(`${url} answered HTTP ${response.status}`);

@@ -101,7 +101,9 @@ function put({ part }, name, value, tone = '') {
 /** What keeps a stream from being live, in the words of whoever does, and when it is tried again. */
 function showReason(element, { state, reason, retry }, now) {
   const wait = retry === null ? 0 : retry - now;
-  const text = [reason, wait > 0 ? words.againIn(span(wait)) : null].filter(Boolean).join(' · ');
+  const text = [reason === null ? null : said(reason), wait > 0 ? words.againIn(span(wait)) : null]
+    .filter(Boolean)
+    .join(' · ');
   element.hidden = state === 'live' || text === '';
   element.dataset.state = state;
   if (element.textContent !== text) element.textContent = text;
@@ -167,7 +169,7 @@ function showHead({ ready, reasons, id, version, commit, streams: all }) {
   if (pill.firstElementChild.textContent !== word) pill.firstElementChild.textContent = word;
   find('who').textContent = `${id} · ${version} (${commit.slice(0, 7)})`;
   document.title = `${ready ? '' : '⚠ '}kor-coin-stream`;
-  const texts = reasons.map(({ what, why }) => `${what}: ${why}`);
+  const texts = reasons.map(({ what, why }) => `${what}: ${said(why)}`);
   const alerts = find('alerts');
   if (alerts.dataset.shown !== texts.join('\n')) {
     alerts.dataset.shown = texts.join('\n');

@@ -39,7 +39,7 @@ class Detail {
     this.codes = stream.codes;
     const why = this.box.querySelector('.why');
     why.hidden = stream.reason === null;
-    why.textContent = stream.reason ?? '';
+    why.textContent = said(stream.reason ?? '');
     const delays = (of) => (of ? `${span(of.p50)} · ${span(of.p95)} · ${span(of.p99)}` : '–');
     const sockets = stream.shards.flatMap((shard) => shard.sockets);
     facts(this.box.querySelector('.facts'), [

@@ -169,6 +169,32 @@ const WORDS = {
   },
 };
 
+/** What the collector says, in Korean; what an exchange says stays in its own words. */
+const SAID_IN_KOREAN = [
+  [/stale \(no data\)/g, '데이터 없음'],
+  [/no stream is live/g, '수신 중인 스트림이 없습니다'],
+  [/the circuit breaker is open/g, '차단기가 열려 있습니다'],
+  [/the circuit breaker is half open/g, '차단기가 복구를 확인하는 중입니다'],
+  [/no broker is connected/g, '연결된 브로커가 없습니다'],
+  [/the state store does not answer/g, '상태 저장소가 응답하지 않습니다'],
+  [/paused, the byte budget is full/g, '버퍼가 가득 차 일시 중지'],
+  [/HTTP (\d+) on opening/g, '연결 시 HTTP $1'],
+  [/closed by the exchange:/g, '거래소가 연결을 닫음:'],
+  [/cut without a closing frame/g, '예고 없이 끊김'],
+  [/did not open in time/g, '제시간에 열리지 않음'],
+  [/no frame for too long/g, '오랫동안 수신 없음'],
+  [/confirmed nothing and sent no data/g, '구독 확인도 데이터도 없음'],
+  [/no data/g, '데이터 없음'],
+  [/\b(ticker|trade|orderbook)\b/g, (type) => WORDS.ko[type]],
+  [/\b(connecting|stale|backoff|blocked|stopped)\b/g, (state) => WORDS.ko.states[state]],
+];
+
+/** A sentence of the collector in the language in use. */
+function said(text) {
+  if (language !== 'ko') return text;
+  return SAID_IN_KOREAN.reduce((so, [pattern, korean]) => so.replace(pattern, korean), text);
+}
+
 /** The language in use, and its words. */
 let language = remembered('kcs-language') ?? (navigator.language.startsWith('ko') ? 'ko' : 'en');
 let words = WORDS[language];
