@@ -1,12 +1,15 @@
 import type { Cancel, Clock } from '../common/clock.ts';
 import { streamKey } from '../core/desired/stream.ts';
+import type { Target } from '../core/events.ts';
 import type { ActualStore, ActualStream } from './state-store.ts';
 
 export interface ActualStateDeps {
   readonly store: ActualStore;
   readonly clock: Clock;
-  /** What runs here now. */
+  /** What runs here now, of the streams on which this collector has the word. */
   running(): readonly ActualStream[];
+  /** Whether a stream that is not among those runs elsewhere: then it is for others to write, and not gone. */
+  elsewhere(target: Target): boolean;
 }
 
 /** How often what runs is written although nothing changed: it keeps the keys alive. */
@@ -78,7 +81,8 @@ export class ActualState {
     await Promise.all([
       ...gone.map(([key, stream]) =>
         this.#attempt(async () => {
-          await this.#deps.store.remove(stream.target, stream.connectionId);
+          if (!this.#deps.elsewhere(stream.target))
+            await this.#deps.store.remove(stream.target, stream.connectionId);
           if (this.#written.get(key) === stream) this.#written.delete(key);
         }),
       ),

@@ -1,31 +1,38 @@
-import type { Cancel } from '../common/clock.ts';
+import { type Cancel, sleep } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../core/desired/stream.ts';
-import type { ActualStore, DesiredStore } from './state-store.ts';
-import { type ExchangeDeps, RunningStream, type StreamDeps } from './stream.ts';
+import type { LeaseView, ShardHost, ShardLeases } from './leases/shard-leases.ts';
+import type { Covered, DesiredStore, ShardKey } from './state-store.ts';
+import { type ExchangeDeps, type HeldShards, RunningStream, type StreamDeps } from './stream.ts';
 
 export interface OrchestratorDeps extends StreamDeps {
   readonly log: Log;
   readonly desired: DesiredStore;
-  readonly actual: ActualStore;
   readonly pollMs: number;
+  /** Which shards run here; null: all of them. */
+  readonly leases: ShardLeases | null;
   /** Every stream that this build can run. */
   readonly keys: readonly StreamKey[];
   /** What the streams of an exchange share; resolves when its market list is there or cannot be had for now. */
   exchange(id: string): Promise<ExchangeDeps>;
 }
 
+/** How long a shard that is given up waits for rows of a stream that has stopped already, in ms. */
+const DRAIN_MS = 5000;
+/** A shard where leases are off. */
+const EVERYWHERE = { fence: null, missed: null };
+
 /**
  * Desired → actual, by difference. Every stream is changed by one hand at a time; a change that comes while one is
  * being made is made afterwards, with the latest of what is desired.
  */
-export class Orchestrator {
+export class Orchestrator implements ShardHost {
   readonly #deps: OrchestratorDeps;
   readonly #running = new Map<string, RunningStream>();
   readonly #wanted = new Map<string, DesiredStream>();
   readonly #busy = new Map<string, Promise<void>>();
-  readonly #draining = new Set<Promise<void>>();
+  readonly #draining = new Map<Promise<void>, string>();
   #cancelPoll: Cancel = () => {};
   #cancelNudge: Cancel = () => {};
   #stopping = false;
@@ -36,9 +43,10 @@ export class Orchestrator {
 
   /** Takes up what is desired from the store, and from then on what changes there. */
   async start(): Promise<void> {
-    const { desired } = this.#deps;
-    this.#cancelNudge = desired.onNudge((key) => void this.#reread(key));
+    const { desired, leases } = this.#deps;
+    this.#cancelNudge = desired.onNudge((key) => void this.#reread(key).then(() => leases?.look()));
     await this.#poll();
+    await leases?.start(this);
   }
 
   /** The streams that run, in the order in which they were started. */
@@ -50,28 +58,64 @@ export class Orchestrator {
     return this.#running.get(streamKey(key));
   }
 
+  /** Shards of a stream that do not run here, each with the collector that has it; null while none has. */
+  elsewhere(key: StreamKey): { readonly shard: number; readonly collector: string | null }[] {
+    const { leases } = this.#deps;
+    const desired = this.desired(key);
+    if (!leases || !desired) return [];
+    const mine = leases.mine(key);
+    return desired.shards.flatMap((symbols, shard) =>
+      symbols.length === 0 || mine.has(shard)
+        ? []
+        : [{ shard, collector: leases.holder({ ...desired, shard })?.collector ?? null }],
+    );
+  }
+
+  /** What was seen of the leases; null where they are off. */
+  leases(): LeaseView | null {
+    return this.#deps.leases?.view() ?? null;
+  }
+
   /** What is desired of a stream as far as it is known here. */
   desired(key: StreamKey): DesiredStream | undefined {
     return this.#wanted.get(streamKey(key));
   }
 
   /** A stream shall be as `desired` says. Resolves when its connections were told. */
-  want(desired: DesiredStream): Promise<void> {
+  async want(desired: DesiredStream): Promise<void> {
     const key = streamKey(desired);
     if (this.#stopping || (this.#wanted.get(key)?.version ?? -1) >= desired.version)
       return this.#settled(key);
     this.#wanted.set(key, desired);
-    const before = this.#busy.get(key) ?? Promise.resolve();
-    const after = before
-      .then(() => this.#change(key))
-      .catch((error: unknown) =>
-        this.#deps.log.error(
-          { phase: 'state', ...desired, err: error },
-          `stream ${key}: ${messageOf(error)}`,
-        ),
+    await this.#queue(key);
+    if (!this.#deps.leases) return;
+    await this.#deps.leases.look();
+    await this.#settled(key);
+  }
+
+  wanted(): ShardKey[] {
+    return [...this.#wanted.values()]
+      .filter(isRunning)
+      .flatMap(({ exchange, request_type, shards }) =>
+        shards.flatMap((symbols, shard) => (symbols.length > 0 ? [{ exchange, request_type, shard }] : [])),
       );
-    this.#busy.set(key, after);
-    return after;
+  }
+
+  changed(stream: string): void {
+    void this.#queue(stream);
+  }
+
+  covered(shard: ShardKey): readonly Covered[] | null {
+    return this.#running.get(streamKey(shard))?.covered(shard.shard) ?? null;
+  }
+
+  leave(shard: ShardKey, reason: string): Promise<readonly Covered[] | null> {
+    const key = streamKey(shard);
+    const running = this.#running.get(key);
+    if (!running) return this.#drained(key);
+    const left = running.leave(shard.shard, reason);
+    void this.#queue(key);
+    return left;
   }
 
   /** Stops every stream and resolves when all of their rows are delivered. Desired state stays as it is. */
@@ -79,17 +123,39 @@ export class Orchestrator {
     this.#stopping = true;
     this.#cancelPoll();
     this.#cancelNudge();
+    const left = this.#deps.leases?.leaveAll();
     await Promise.all(this.#busy.values());
     await Promise.all([...this.#running.values()].map((stream) => this.#end(stream)));
     this.#running.clear();
-    await Promise.all(this.#draining);
+    await Promise.all([left, ...this.#draining.keys()]);
   }
 
   /** A stream may start anew while rows of its last run still wait for a broker: the writer keeps their order. */
   async #end(stream: RunningStream): Promise<void> {
     await stream.stop();
     const draining = stream.settled().finally(() => this.#draining.delete(draining));
-    this.#draining.add(draining);
+    this.#draining.set(draining, streamKey(stream.target));
+  }
+
+  async #drained(key: string): Promise<null> {
+    await this.#settled(key);
+    const rows = [...this.#draining].flatMap(([draining, of]) => (of === key ? [draining] : []));
+    if (rows.length > 0) await Promise.race([Promise.all(rows), sleep(this.#deps.clock, DRAIN_MS)]);
+    return null;
+  }
+
+  #queue(key: string): Promise<void> {
+    const before = this.#busy.get(key) ?? Promise.resolve();
+    const after = before
+      .then(() => this.#change(key))
+      .catch((error: unknown) =>
+        this.#deps.log.error(
+          { phase: 'state', stream: key, err: error },
+          `stream ${key}: ${messageOf(error)}`,
+        ),
+      );
+    this.#busy.set(key, after);
+    return after;
   }
 
   #settled(key: string): Promise<void> {
@@ -100,14 +166,21 @@ export class Orchestrator {
     const desired = this.#wanted.get(key);
     const running = this.#running.get(key);
     if (!desired || this.#stopping) return;
-    if (!isRunning(desired)) {
+    const shares = desired.shards.some((symbols) => symbols.length > 0);
+    if (!isRunning(desired) || (shares && this.#held(desired).size === 0)) {
       this.#running.delete(key);
       if (running) await this.#end(running);
+      if (!isRunning(desired)) await this.#deps.leases?.forget(desired);
     } else if (running) {
-      running.apply(desired);
+      running.apply(desired, this.#held(desired));
     } else {
       await this.#begin(key, desired);
     }
+  }
+
+  #held(desired: DesiredStream): HeldShards {
+    const { leases } = this.#deps;
+    return leases?.mine(desired) ?? new Map(desired.shards.map((_, shard) => [shard, EVERYWHERE]));
   }
 
   async #begin(key: string, desired: DesiredStream): Promise<void> {
@@ -115,9 +188,7 @@ export class Orchestrator {
     if (this.#stopping) return;
     const stream = new RunningStream(desired, of, this.#deps);
     this.#running.set(key, stream);
-    stream.apply(desired);
-    const before = await this.#deps.actual.read(stream.target).catch(() => null);
-    if (before) stream.missedSince(before.lastActive, before.symbols);
+    stream.apply(desired, this.#held(desired));
   }
 
   async #reread(key: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Cancel } from '../common/clock.ts';
 import type { BreakerFigures, HostBreaker } from '../core/connection/host-breaker.ts';
-import type { DesiredStream, StreamKey } from '../core/desired/stream.ts';
+import { type DesiredStream, type StreamKey, streamKey } from '../core/desired/stream.ts';
 import type { Outcome, Resolved, Target, TargetName } from '../core/events.ts';
 import type { Listing, Rate } from '../core/exchange.ts';
 import type { Micros } from '../core/market/market.ts';
@@ -126,29 +126,87 @@ export interface ShardKey extends StreamKey {
   readonly shard: number;
 }
 
+/** `upbit|ticker|0`: the key of a shard in maps and in the state store. */
+export function shardKey(shard: ShardKey): string {
+  return `${streamKey(shard)}|${shard.shard}`;
+}
+
 export interface Lease {
   readonly shard: ShardKey;
   readonly collector: string;
-  /** Rises with every lease that is taken; goes with every batch. */
+  /**
+   * Rises with every lease that is taken; goes with every batch. Never below the store's wall clock in ms, so that a
+   * store that lost its memory does not begin anew with tokens that readers have seen.
+   */
   readonly fence: number;
 }
 
-/** Who streams which shard. A lease that is not renewed ends by itself. */
+/** Symbols of which everything until that moment was received and delivered. */
+export interface Covered {
+  readonly until: Micros;
+  readonly symbols: readonly string[];
+}
+
+/** A lease that is held, and how far its rows got; null: nothing new to say about that. */
+export interface Holding {
+  readonly lease: Lease;
+  readonly covered: readonly Covered[] | null;
+}
+
+/** A lease that was taken, and what is known of whoever had it before. */
+export interface Taken {
+  readonly lease: Lease;
+  readonly before: { readonly collector: string; readonly covered: readonly Covered[] } | null;
+}
+
+/** Who streams which shard. A lease that is not renewed ends by itself. Every call is one round trip for all shards. */
 export interface Leases {
-  /** Null where another holds it. A collector that still holds it (after a restart under the same id) gets a new fence. */
-  acquire(shard: ShardKey, collector: string, ttlMs: number): Promise<Lease | null>;
-  /** @returns false where the lease was lost; whoever held it must stop at once */
-  renew(lease: Lease, ttlMs: number): Promise<boolean>;
-  release(lease: Lease): Promise<void>;
-  holder(shard: ShardKey): Promise<{ readonly collector: string; readonly fence: number } | null>;
+  /**
+   * Takes those that nobody holds, each with a new fence; null where another holds it.
+   * @param heirOf collectors whose leases are taken although they have not ended
+   */
+  acquire(
+    shards: readonly ShardKey[],
+    collector: string,
+    ttlMs: number,
+    heirOf: readonly string[],
+  ): Promise<(Taken | null)[]>;
+  /** @returns false where the lease ended or another has it by now */
+  renew(held: readonly Holding[], ttlMs: number): Promise<boolean[]>;
+  /** Gives leases back and nudges every collector. */
+  release(held: readonly Holding[]): Promise<void>;
+  holders(
+    shards: readonly ShardKey[],
+  ): Promise<({ readonly collector: string; readonly fence: number } | null)[]>;
+  /** The stream was stopped: how far it got means nothing to whoever starts it again. */
+  forget(stream: StreamKey): Promise<void>;
+}
+
+/** Which process of which machine it is, so that another on the same one can see that it has ended. */
+export interface ProcessIdentity {
+  /** One boot of one machine, or of one container. */
+  readonly machine: string;
+  readonly pid: number;
+  /** When it started, in the machine's own ticks: numbers of processes come again. */
+  readonly started: number;
+}
+
+/** What a collector says about itself. */
+export interface CollectorInfo {
+  /** Exchanges that its settings allow. */
+  readonly exchanges: readonly string[];
+  /** It gives its shards back and takes no more. */
+  readonly stopping: boolean;
+  /** Null where the system does not say. */
+  readonly process: ProcessIdentity | null;
 }
 
 /** The collectors that are alive. */
 export interface Collectors {
-  announce(id: string, info: Readonly<Record<string, unknown>>, ttlMs: number): Promise<void>;
-  /** Ids that were announced within their time. */
-  alive(): Promise<string[]>;
-  leave(id: string): Promise<void>;
+  announce(id: string, info: CollectorInfo, ttlMs: number): Promise<void>;
+  /** Those that were announced within their time, by id. */
+  alive(): Promise<{ readonly id: string; readonly info: CollectorInfo }[]>;
+  leave(ids: readonly string[]): Promise<void>;
 }
 
 export interface BreakerAnswer {

@@ -1,15 +1,11 @@
-import type { Clock } from '../common/clock.ts';
-import { Fault } from '../common/errors.ts';
+import { type Clock, sleep } from '../common/clock.ts';
 import { guardOf, rewriteAddress } from '../core/address.ts';
 import { Connection } from '../core/connection/connection.ts';
-import type { ConnectionEvents } from '../core/connection/connection-parts.ts';
-import type { LinkEnd } from '../core/connection/link.ts';
 import type { OpenGate } from '../core/connection/open-gate.ts';
 import type { ConnectionSettings } from '../core/connection/settings.ts';
 import type { ConnectionSnapshot } from '../core/connection/snapshot.ts';
-import type { Verdict } from '../core/connection/verdict.ts';
 import type { DesiredStream } from '../core/desired/stream.ts';
-import type { StreamState, Target } from '../core/events.ts';
+import type { GapCause, StreamState, Target } from '../core/events.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Market, Micros, RequestType } from '../core/market/market.ts';
 import type { Markets } from '../core/market/markets.ts';
@@ -23,6 +19,8 @@ import type { StreamFigures } from './metrics/figures.ts';
 import { countOf, MissingTrades } from './missing-trades.ts';
 import { rejectSampler } from './rejects.ts';
 import type { Reporter } from './reporter.ts';
+import type { Covered } from './state-store.ts';
+import { connectionEvents } from './stream-events.ts';
 import { streamStateOf } from './stream-state.ts';
 
 /** What all streams share. */
@@ -48,7 +46,22 @@ export interface ExchangeDeps {
   readonly url: string | null;
 }
 
-/** A stream that runs: one pipeline, and a connection for each shard of its codes. */
+/** A shard that this collector is to stream. */
+export interface HeldShard {
+  /** Goes with every batch; null where leases are off. */
+  readonly fence: number | null;
+  /** How far whoever had it before got: from there on its codes are missing. */
+  readonly missed: { readonly cause: GapCause; readonly since: readonly Covered[] } | null;
+}
+export type HeldShards = ReadonlyMap<number, HeldShard>;
+
+/** How often a shard that is given up is looked at for rows on their way, and for how long. */
+const DRAIN_LOOK_MS = 20;
+const DRAIN_MS = 5000;
+/** Rows are older than their arrival by their way here. */
+const TRAVEL_SLACK: Micros = 1_000_000;
+
+/** A stream that runs: one pipeline, and a connection for each shard of its codes that is held here. */
 export class RunningStream {
   readonly target: Target;
   /** Over this run and the ones before it. */
@@ -64,7 +77,14 @@ export class RunningStream {
   readonly #rejects: ReturnType<typeof rejectSampler>;
   readonly #missing: MissingTrades;
   readonly #connections = new Map<number, Connection>();
-  readonly #closing = new Set<Promise<void>>();
+  readonly #closing = new Map<Promise<void>, number>();
+  /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
+  readonly #fences = new Map<string, number | null>();
+  /** How far the shards got whose sockets were closed since their leases were taken. */
+  readonly #ends = new Map<number, Map<Micros, string[]>>();
+  /** Shards that are being given up. */
+  readonly #leaving = new Set<number>();
+  #speaksSince: Micros | null = null;
   #desired: DesiredStream;
   #paused = false;
 
@@ -100,7 +120,10 @@ export class RunningStream {
         for (const { hole } of holes) this.stats.missing += countOf(hole);
         this.#missing.report(holes);
       },
-      stamp: () => ({ correlationId: this.#desired.correlation_id, fence: null }),
+      stamp: ({ symbol }) => ({
+        correlationId: this.#desired.correlation_id,
+        fence: this.#fences.get(symbol) ?? null,
+      }),
     });
   }
 
@@ -129,6 +152,19 @@ export class RunningStream {
     return streamStateOf(this.snapshots().map(({ state }) => state));
   }
 
+  /** Codes that are carried here. */
+  get codes(): number {
+    return [...this.#connections.keys()].reduce((sum, shard) => sum + this.#symbols(shard).length, 0);
+  }
+
+  /**
+   * Since when this collector has the first shard of the stream, and with it the word on the stream as a whole; null
+   * while another has.
+   */
+  get speaksSince(): Micros | null {
+    return this.#speaksSince;
+  }
+
   snapshots(): ConnectionSnapshot[] {
     return [...this.#connections.values()].map((connection) => connection.snapshot());
   }
@@ -141,30 +177,70 @@ export class RunningStream {
     }));
   }
 
-  /** Makes the sockets carry what is desired: codes join and leave their shard's socket, shards come and go. */
-  apply(desired: DesiredStream): void {
+  /** Makes the sockets carry what is desired of the shards that are held: codes join and leave, shards come and go. */
+  apply(desired: DesiredStream, held: HeldShards): void {
     this.#desired = desired;
-    desired.shards.forEach((symbols, shard) => {
-      if (symbols.length > 0) this.#connection(shard).update(this.#marketsOf(symbols));
-      else this.#drop(shard);
-    });
-    for (const shard of this.#connections.keys()) if (shard >= desired.shards.length) this.#drop(shard);
-    const wanted = new Set(desired.codes);
-    this.#pipeline.lanes.retain(({ symbol }) => wanted.has(symbol));
+    for (const shard of [...this.#connections.keys()]) {
+      if (!held.has(shard) || this.#symbols(shard).length === 0) this.#drop(shard);
+    }
+    for (const [shard, { fence, missed }] of held) {
+      const symbols = this.#symbols(shard);
+      if (symbols.length === 0) continue;
+      for (const symbol of symbols) this.#fences.set(symbol, fence);
+      const begins = !this.#connections.has(shard) && !this.#ends.has(shard);
+      const connection = this.#connection(shard);
+      connection.update(this.#marketsOf(symbols));
+      for (const { until, symbols: known } of (begins && missed?.since) || []) {
+        const mine = this.#marketsOf(symbols.filter((symbol) => known.includes(symbol)));
+        connection.missedSince(mine, until, missed?.cause ?? 'restart');
+      }
+    }
+    const first = desired.shards.findIndex((symbols) => symbols.length > 0);
+    if (!held.has(first)) this.#speaksSince = null;
+    else this.#speaksSince ??= this.#deps.clock.micros();
+    this.#retain();
   }
 
-  /** Records that nobody received these symbols between the end of an earlier run and now. */
-  missedSince(from: Micros, symbols: readonly string[]): void {
-    for (const [shard, connection] of this.#connections) {
-      const mine = (this.#desired.shards[shard] ?? []).filter((symbol) => symbols.includes(symbol));
-      if (mine.length > 0) connection.missedSince(this.#marketsOf(mine), from);
-    }
+  /** How far a shard got: everything of these symbols until then was received and delivered. Null where it never ran. */
+  covered(shard: number): Covered[] | null {
+    const covered = this.#connections.get(shard)?.covered() ?? this.#ends.get(shard);
+    if (!covered) return null;
+    const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
+    return Array.from(covered, ([until, symbols]) => ({ until: Math.min(until, delivered), symbols }));
+  }
+
+  /**
+   * Gives a shard up: closes its socket and waits until Kafka has what it brought, or for 5 s where Kafka does not
+   * take it.
+   * @param reason why, for the event that tells of it
+   * @returns how far it got, as `covered`
+   */
+  async leave(shard: number, reason: string): Promise<Covered[] | null> {
+    const { clock } = this.#deps;
+    this.#drop(shard, reason);
+    this.#leaving.add(shard);
+    const symbols = new Set(this.#ended(shard));
+    let closed = false;
+    void this.#closed(shard).then(() => {
+      closed = true;
+    });
+    const pending = (): boolean => {
+      for (const lane of this.lanes) if (lane.pending > 0 && symbols.has(lane.market.symbol)) return true;
+      return false;
+    };
+    const deadline = clock.now() + DRAIN_MS;
+    while ((!closed || pending()) && clock.now() < deadline) await sleep(clock, DRAIN_LOOK_MS);
+    const covered = this.covered(shard);
+    this.#leaving.delete(shard);
+    this.#ends.delete(shard);
+    this.#retain();
+    return covered;
   }
 
   /** Closes the sockets; resolves when the writer has everything they brought. */
   async stop(): Promise<void> {
     for (const shard of [...this.#connections.keys()]) this.#drop(shard);
-    await Promise.all(this.#closing);
+    await Promise.all(this.#closing.keys());
     await this.#pipeline.finish();
     this.stats.end(this.#deps.clock.micros());
     this.#rejects.flush();
@@ -197,13 +273,20 @@ export class RunningStream {
         clock,
         openSocket,
         gate,
-        pipe: (handle) => this.#pipeline.attach(handle),
+        pipe: (handle) => this.#pipeline.attach(handle, shard),
         nextSocketId: () => {
           this.stats.sockets++;
           return nextSocketId();
         },
       },
-      this.#events(shard, address),
+      connectionEvents({
+        reporter: this.#deps.reporter,
+        target: this.target,
+        shard,
+        url: address,
+        correlationId: () => this.#desired.correlation_id,
+        onGap: (gap) => this.#missing.gap(gap),
+      }),
     );
     this.#connections.set(shard, connection);
     connection.start();
@@ -211,12 +294,35 @@ export class RunningStream {
     return connection;
   }
 
-  #drop(shard: number): void {
+  #drop(shard: number, reason: string | null = null): void {
     const connection = this.#connections.get(shard);
     if (!connection) return;
+    this.#ends.set(shard, connection.covered());
     this.#connections.delete(shard);
-    const closing = connection.stop().finally(() => this.#closing.delete(closing));
-    this.#closing.add(closing);
+    const closing = connection.stop(reason).finally(() => this.#closing.delete(closing));
+    this.#closing.set(closing, shard);
+  }
+
+  async #closed(shard: number): Promise<void> {
+    await Promise.all([...this.#closing].flatMap(([closing, of]) => (of === shard ? [closing] : [])));
+    await this.#pipeline.passed(shard);
+  }
+
+  /** Forgets the lanes of codes that are neither carried nor on their way out. */
+  #retain(): void {
+    const carried = [...this.#connections.keys()].flatMap((shard) => this.#symbols(shard));
+    const leaving = [...this.#closing.values(), ...this.#leaving].flatMap((shard) => this.#ended(shard));
+    const wanted = new Set([...carried, ...leaving]);
+    this.#pipeline.lanes.retain(({ symbol }) => wanted.has(symbol));
+  }
+
+  /** Codes that a shard had brought when it was closed. */
+  #ended(shard: number): string[] {
+    return [...(this.#ends.get(shard)?.values() ?? [])].flat();
+  }
+
+  #symbols(shard: number): readonly string[] {
+    return this.#desired.shards[shard] ?? [];
   }
 
   #marketsOf(symbols: readonly string[]): Market[] {
@@ -230,85 +336,5 @@ export class RunningStream {
       if (stop) connection.pause();
       else connection.resume();
     }
-  }
-
-  #events(shard: number, url: string): ConnectionEvents {
-    const { reporter } = this.#deps;
-    const { target } = this;
-    const correlationId = (): string | null => this.#desired.correlation_id;
-    return {
-      state: (state, detail) =>
-        reporter.tell({
-          kind: 'state',
-          target,
-          correlationId: correlationId(),
-          state,
-          reason: detail.reason,
-          detail: { shard, retry_at: detail.retryAt, attempts: detail.attempts },
-        }),
-      confirmed: (market) => reporter.connectSuccess(target, market, correlationId()),
-      refused: (markets, reason) => this.#refused(markets, reason, shard),
-      gap: (gap) => {
-        this.#missing.gap(gap);
-        reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });
-      },
-      silent: (market, reason) =>
-        reporter.tell({
-          kind: 'state',
-          target,
-          correlationId: correlationId(),
-          state: reason === null ? 'live' : 'stale',
-          reason,
-          detail: { shard, code: market.code, symbol: market.symbol },
-        }),
-      failed: (end, next, attempts) => this.#failed(end, next, attempts, shard, url),
-    };
-  }
-
-  #refused(markets: readonly Market[], reason: string, shard: number): void {
-    const { reporter } = this.#deps;
-    const { target } = this;
-    const correlationId = this.#desired.correlation_id;
-    reporter.tell({
-      kind: 'state',
-      target,
-      correlationId,
-      reason,
-      detail: { shard, refused: markets.map(({ symbol, code }) => ({ symbol, code })) },
-    });
-    for (const { symbol, code } of markets) {
-      reporter.error(
-        new Fault(
-          'subscription_refused',
-          `${target.exchange} ${symbol}`,
-          reason,
-          'Check the symbol on the exchange.',
-        ),
-        { target, correlationId, code, context: { shard, symbol } },
-      );
-    }
-  }
-
-  #failed(end: LinkEnd, next: Verdict, attempts: number, shard: number, url: string): void {
-    const code =
-      next.state === 'blocked' || end.status !== null
-        ? 'connection_refused'
-        : end.cause === 'mute'
-          ? 'connection_idle'
-          : end.cause === 'open_timeout' || end.cause === 'unopened'
-            ? 'connect_failed'
-            : 'disconnect_failed';
-    this.#deps.reporter.error(new Fault(code, url, next.reason, 'It is tried again by itself.'), {
-      target: this.target,
-      correlationId: this.#desired.correlation_id,
-      context: {
-        url,
-        attempt: attempts,
-        backoff: next.waitMs / 1000,
-        shard,
-        close_code: end.code,
-        status: end.status,
-      },
-    });
   }
 }

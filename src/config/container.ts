@@ -21,7 +21,7 @@ import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.t
 import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
 import type { Settings } from './settings.ts';
-import { openStore } from './state.ts';
+import { openLeases, openStore } from './state.ts';
 
 /** A running collector. */
 export interface Collector {
@@ -93,6 +93,7 @@ export async function startCollector(
   const breakers = hostBreakers(settings, store, reporter, clock, log);
   const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
   const figures = new StreamFigures();
+  const leases = openLeases(settings, drivers, { store, id, exchanges, reporter, clock, log });
   let sockets = 0;
   const orchestrator = new Orchestrator({
     clock,
@@ -110,7 +111,7 @@ export async function startCollector(
     openSocket: bunSockets(clock, settings.connection.max_frame_bytes),
     nextSocketId: () => ++sockets,
     desired: store.desired,
-    actual: store.actual,
+    leases,
     pollMs: settings.state.poll_ms,
     keys: streamKeys(exchanges),
     exchange: exchangeParts(exchanges, settings, lists, clock, breakers, store.opens),
@@ -174,8 +175,9 @@ export async function startCollector(
     observation.stop();
     await http.stop();
     const left = await messaging.flush(Math.max(0, deadline - clock.now() - LAST_FLUSH_MS / 3));
+    const released = leases?.stop();
     await messaging.close();
-    await Promise.race([marked, sleep(clock, LAST_FLUSH_MS / 3)]);
+    await Promise.race([Promise.all([marked, released]), sleep(clock, LAST_FLUSH_MS / 3)]);
     await store.stop();
     return left;
   }

@@ -57,7 +57,8 @@ export function openControl(parts: ControlParts): Control {
   const actual = new ActualState({
     store: store.actual,
     clock,
-    running: () => orchestrator.streams().map(actualOf),
+    running: () => orchestrator.streams().flatMap(actualOf),
+    elsewhere: (target) => orchestrator.elsewhere(target).length > 0,
   });
   const orders = new StandingOrders({
     writer,
@@ -153,25 +154,24 @@ function exchangeOffers(exchanges: readonly Exchange[], settings: Settings): Map
   );
 }
 
-/** A stream that has any part in data counts as connected. */
-function actualOf(stream: RunningStream): ActualStream {
-  const { target, connectionId, startedAt, desired } = stream;
+/**
+ * A stream that has any part in data counts as connected. Of the collectors that share a stream the one with its first
+ * shard writes; none where that is another.
+ */
+function actualOf(stream: RunningStream): ActualStream[] {
+  const { target, connectionId, startedAt, desired, speaksSince } = stream;
+  if (speaksSince === null) return [];
   const live = stream.snapshots().some(({ state }) => state === 'live' || state === 'stale');
   let lastActive = startedAt;
   for (const { lastReceivedAt } of stream.lanes) lastActive = Math.max(lastActive, lastReceivedAt);
-  return {
-    target,
-    status: live ? 'connected' : 'connecting',
-    connectionId,
-    createdAt: startedAt,
-    lastActive,
-    symbols: desired.codes,
-  };
+  const status = live ? 'connected' : 'connecting';
+  return [{ target, status, connectionId, createdAt: speaksSince, lastActive, symbols: desired.codes }];
 }
 
 function streamStatus(orchestrator: Orchestrator, key: StreamKey): Readonly<Record<string, unknown>> | null {
   const stream = orchestrator.stream(key);
-  if (!stream) return null;
+  const elsewhere = orchestrator.elsewhere(key);
+  if (!stream) return elsewhere.length === 0 ? null : { state: null, sockets: [], elsewhere };
   const { state, connectionId, startedAt } = stream;
   const sockets = stream.shards().map(({ shard, connection }) => {
     const { since, reason, retryAt, attempts, codes } = connection;
@@ -181,5 +181,5 @@ function streamStatus(orchestrator: Orchestrator, key: StreamKey): Readonly<Reco
     const confirmed = codes.filter((code) => code.confirmed).length;
     return { shard, state: connection.state, since, reason, retry_at: retryAt, attempts, confirmed, refused };
   });
-  return { state, connection_id: connectionId, started_at: startedAt, sockets };
+  return { state, connection_id: connectionId, started_at: startedAt, sockets, elsewhere };
 }

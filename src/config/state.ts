@@ -1,6 +1,11 @@
+import { ShardLeases } from '../application/leases/shard-leases.ts';
+import type { Reporter } from '../application/reporter.ts';
 import type { StateStore } from '../application/state-store.ts';
 import type { Clock } from '../common/clock.ts';
+import type { Log } from '../common/log.ts';
+import type { Exchange } from '../core/exchange.ts';
 import { memoryStore } from '../infra/memory/store.ts';
+import { hasEnded, ownProcess } from '../infra/process/identity.ts';
 import { redisStore } from '../infra/redis/store.ts';
 import type { Drivers } from './drivers.ts';
 import { readPem } from './pem.ts';
@@ -31,4 +36,35 @@ export function openStore({ redis }: Settings, { state }: Pick<Drivers, 'state'>
     },
     clock,
   );
+}
+
+export interface LeaseParts {
+  readonly store: StateStore;
+  /** Of this collector. */
+  readonly id: string;
+  readonly exchanges: readonly Exchange[];
+  readonly reporter: Reporter;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Leases where the state is shared; null where it is this process's own. */
+export function openLeases(
+  settings: Settings,
+  { state }: Pick<Drivers, 'state'>,
+  { store, id, exchanges, reporter, clock, log }: LeaseParts,
+): ShardLeases | null {
+  if (state === 'memory') return null;
+  return new ShardLeases({
+    leases: store.leases,
+    collectors: store.collectors,
+    clock,
+    log,
+    id,
+    exchanges: exchanges.map((exchange) => exchange.id),
+    ttlMs: settings.state.lease_ms,
+    process: ownProcess(),
+    ended: hasEnded,
+    onFault: (fault) => reporter.error(fault, { target: null }),
+  });
 }

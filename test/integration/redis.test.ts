@@ -83,8 +83,10 @@ describe('keys in Redis', () => {
       lastActive: 1_790_000_001_500_000,
       symbols: ['KRW-BTC', 'KRW-ETH'],
     });
-    await store.leases.acquire({ ...key, shard: 3 }, 'me', 60_000);
-    await store.collectors.announce('me', {}, 60_000);
+    const [taken] = await store.leases.acquire([{ ...key, shard: 3 }], 'me', 60_000, []);
+    if (!taken) throw new Error('a lease that is free was refused');
+    await store.leases.renew([{ lease: taken.lease, covered: [{ until: 1, symbols: ['A'] }] }], 60_000);
+    await store.collectors.announce('me', { exchanges: [], stopping: false, process: null }, 60_000);
     await store.breakers.report(
       'api.upbit.com',
       false,
@@ -97,6 +99,7 @@ describe('keys in Redis', () => {
       'breaker:api.upbit.com',
       'collector:me',
       'collectors',
+      'covered:upbit|ticker',
       'desired:upbit|ticker',
       'fence',
       'lease:upbit|ticker|3',
@@ -117,7 +120,9 @@ describe('keys in Redis', () => {
       expect(ttl).toBeGreaterThan(50);
       expect(ttl).toBeLessThanOrEqual(60);
     }
-    expect(String(await client.send('GET', [`${prefix}lease:upbit|ticker|3`]))).toBe('me|1');
+    expect(String(await client.send('GET', [`${prefix}lease:upbit|ticker|3`]))).toBe(
+      `me|${taken.lease.fence}`,
+    );
     await client.send('DEL', keys);
     client.close();
   });

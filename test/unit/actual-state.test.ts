@@ -14,7 +14,7 @@ function setUp(started = true) {
   const clock = new ManualClock();
   const { actual } = memoryStore(clock);
   const calls: string[] = [];
-  const state = { running: [] as ActualStream[], away: false };
+  const state = { running: [] as ActualStream[], away: false, elsewhere: false };
   const counted: ActualStore = {
     read: actual.read,
     write: async (one) => {
@@ -28,7 +28,12 @@ function setUp(started = true) {
       return actual.remove(of, id);
     },
   };
-  const keeper = new ActualState({ store: counted, clock, running: () => state.running });
+  const keeper = new ActualState({
+    store: counted,
+    clock,
+    running: () => state.running,
+    elsewhere: () => state.elsewhere,
+  });
   if (started) keeper.start();
   return { clock, actual, calls, state, keeper };
 }

@@ -154,7 +154,7 @@ describe('readiness', () => {
   const UPBIT_TICKERS = { ...UPBIT_TRADES, request_type: 'ticker' } as const;
   const figures = new StreamFigures();
   const withStreams = (...streams: ReturnType<typeof stream>[]) =>
-    readiness(observed({ orchestrator: { streams: () => streams } }));
+    readiness(observed({ orchestrator: { ...observed().orchestrator, streams: () => streams } }));
 
   test('is there with everything in order, and with no stream at all', () => {
     expect(readiness(observed())).toEqual({ ready: true, reasons: [] });
@@ -187,7 +187,10 @@ describe('readiness', () => {
         why: 'no stream is live: trade backoff (is backoff); ticker connecting (is connecting)',
       },
     ]);
-    const seen = observed({ orchestrator: { streams: () => [stream(figures, ['blocked'])] } });
+    const { orchestrator } = observed();
+    const seen = observed({
+      orchestrator: { ...orchestrator, streams: () => [stream(figures, ['blocked'])] },
+    });
     const answer = await get(await serve(seen), '/readyz');
     expect(answer.status).toBe(503);
     expect(await answer.json()).toMatchObject({ ready: false, reasons: [{ what: 'upbit' }] });
@@ -203,7 +206,7 @@ describe('readiness', () => {
 describe('warnings', () => {
   const figures = new StreamFigures();
   const of = (...streams: ReturnType<typeof stream>[]) =>
-    warnings(observed({ orchestrator: { streams: () => streams } }));
+    warnings(observed({ orchestrator: { ...observed().orchestrator, streams: () => streams } }));
   const withCodes = (codes: object[], ...states: Parameters<typeof stream>[1]) => {
     const one = stream(figures, states);
     const [first] = one.snapshots();
@@ -235,7 +238,8 @@ describe('warnings', () => {
   });
 
   test('stand in the answer of /readyz, which is 200 all the same', async () => {
-    const seen = observed({ orchestrator: { streams: () => [withCodes([{ stale: true }, {}], 'live')] } });
+    const streams = () => [withCodes([{ stale: true }, {}], 'live')];
+    const seen = observed({ orchestrator: { ...observed().orchestrator, streams } });
     const answer = await get(await serve(seen), '/readyz');
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({

@@ -25,7 +25,7 @@ async function started() {
       readAll: async () => (stored.current ? [stored.current] : []),
       onNudge: () => () => {},
     },
-    actual: store.actual,
+    leases: null,
     pollMs: 5000,
     keys: [KEY],
     exchange: () => new Promise(() => {}),

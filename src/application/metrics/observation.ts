@@ -48,7 +48,7 @@ export class Observation {
       );
       if (!stream) return null;
       const stale = stream.snapshots().flatMap((one) => one.codes.filter((code) => code.stale));
-      return { subscribed: stream.desired.codes.length, stale: stale.length };
+      return { subscribed: stream.codes, stale: stale.length };
     };
     this.live = new Live(clock, figures);
     this.offsets = new ClockOffsets(clock, figures);

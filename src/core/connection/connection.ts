@@ -1,5 +1,5 @@
 import type { Cancel } from '../../common/clock.ts';
-import type { StreamState } from '../events.ts';
+import type { GapCause, StreamState } from '../events.ts';
 import type { Market, Micros } from '../market/market.ts';
 import { Backoff } from './backoff.ts';
 import type { ConnectionEvents, ConnectionParts, StateDetail } from './connection-parts.ts';
@@ -9,7 +9,7 @@ import { lostWith } from './loss.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import { Rotation } from './rotation.ts';
 import { patienceOf, recordSilence } from './silence.ts';
-import { type ConnectionSnapshot, codeSnapshot, socketSnapshot } from './snapshot.ts';
+import { type ConnectionSnapshot, codeSnapshot, socketSnapshots } from './snapshot.ts';
 import { verdict } from './verdict.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -43,8 +43,7 @@ export class Connection implements LinkOwner {
   #dark = false;
   #bans = 0;
   #opens = 0;
-  #frames = 0;
-  #bytes = 0;
+  readonly #past = { frames: 0, bytes: 0 };
   #state: StreamState = 'stopped';
   #detail: StateDetail = { reason: null, retryAt: null, attempts: 0 };
   #since: Micros;
@@ -97,9 +96,14 @@ export class Connection implements LinkOwner {
   }
 
   /** Nobody received these codes since `from`, before this connection was there; the gap ends as any other. */
-  missedSince(markets: readonly Market[], from: Micros): void {
+  missedSince(markets: readonly Market[], from: Micros, cause: GapCause): void {
     const missed = markets.filter((market) => !this.#carried(market));
-    this.#coverage.inherit(missed, from, 'restart');
+    this.#coverage.inherit(missed, from, cause);
+  }
+
+  /** The codes that were ever received, by the moment until which they were for certain. */
+  covered(): Map<Micros, string[]> {
+    return this.#coverage.covered(this.#primary?.coveredUntil() ?? this.#parts.clock.micros());
   }
 
   /** Stops reading, because what is read cannot be kept. */
@@ -120,7 +124,7 @@ export class Connection implements LinkOwner {
   }
 
   /** Closes the sockets. Resolves when the last frame was handed over; gaps still open end here. */
-  async stop(): Promise<void> {
+  async stop(reason: string | null = null): Promise<void> {
     this.#running = false;
     this.#cancelRetry?.();
     this.#cancelRetry = null;
@@ -128,12 +132,11 @@ export class Connection implements LinkOwner {
     this.#coverage.end();
     for (const link of this.#links()) link.close('stopped');
     if (this.#links().length > 0) await new Promise<void>((resolve) => this.#onGone.push(resolve));
-    this.#become('stopped', null, null);
+    this.#become('stopped', reason, null);
   }
 
   snapshot(): ConnectionSnapshot {
     const { clock } = this.#parts;
-    const sockets = this.#links().map((link) => socketSnapshot(link, link === this.#primary, clock));
     return {
       state: this.#state,
       since: this.#since,
@@ -142,13 +145,10 @@ export class Connection implements LinkOwner {
       lastError: this.#lastError,
       paused: this.#paused,
       opens: this.#opens,
-      codes: Array.from(this.#wanted.values(), (market) => {
-        const refused = this.#refusals.get(market.symbol) ?? null;
-        return codeSnapshot(market, this.#carried(market), refused, this.#watchdog, this.#coverage, clock);
-      }),
-      sockets,
-      frames: sockets.reduce((sum, { frames }) => sum + frames, this.#frames),
-      bytes: sockets.reduce((sum, { bytes }) => sum + bytes, this.#bytes),
+      codes: Array.from(this.#wanted.values(), (market) =>
+        codeSnapshot(market, this.#carried(market), this.#refusals, this.#watchdog, this.#coverage, clock),
+      ),
+      ...socketSnapshots(this.#links(), this.#primary, this.#past, clock),
     };
   }
 
@@ -207,8 +207,8 @@ export class Connection implements LinkOwner {
     const ours = end.cause === 'replaced' || end.cause === 'stopped';
     this.#report(link, ours ? 'unused' : 'failed');
     gate.closed(this.#host);
-    this.#frames += link.frames;
-    this.#bytes += link.bytes;
+    this.#past.frames += link.frames;
+    this.#past.bytes += link.bytes;
     const left = this.#leaving.delete(link);
     const wasPrimary = link === this.#primary;
     if (wasPrimary) {
@@ -311,8 +311,7 @@ export class Connection implements LinkOwner {
     this.#successor = null;
     this.#rotation.settle(this.#parts.clock.now() - successor.openedMs);
     if (successor.doomed !== null) this.#rotation.ask(successor.doomed);
-    if (successor.outcome === 'good' || this.#dark) return;
-    this.#become('connecting', null, null);
+    if (successor.outcome !== 'good' && !this.#dark) this.#become('connecting', null, null);
   }
 
   #tick(): void {

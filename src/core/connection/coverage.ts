@@ -70,6 +70,21 @@ export class Coverage {
     this.#known.delete(symbol);
   }
 
+  /**
+   * Since when each code that was ever received is missing.
+   * @param until when what was received ends, for the codes that are not missing
+   */
+  covered(until: Micros): Map<Micros, string[]> {
+    const covered = new Map<Micros, string[]>();
+    for (const symbol of this.#known.keys()) {
+      const from = this.#open.get(symbol)?.from ?? until;
+      const symbols = covered.get(from);
+      if (symbols) symbols.push(symbol);
+      else covered.set(from, [symbol]);
+    }
+    return covered;
+  }
+
   missing(symbol: string): boolean {
     return this.#open.has(symbol);
   }

@@ -51,7 +51,7 @@ export interface ConnectionSnapshot {
 export function codeSnapshot(
   { symbol, code }: Market,
   confirmed: boolean,
-  refused: string | null,
+  refusals: ReadonlyMap<string, string>,
   watchdog: Watchdog,
   coverage: Coverage,
   clock: Clock,
@@ -61,16 +61,29 @@ export function codeSnapshot(
     symbol,
     code,
     confirmed,
-    refused,
+    refused: refusals.get(symbol) ?? null,
     stale: watchdog.isStale(symbol),
     missing: coverage.missing(symbol),
     lastDataAt: lastMs === null ? null : microsOf(lastMs, clock),
   };
 }
 
-export function socketSnapshot(link: Link, primary: boolean, clock: Clock): SocketSnapshot {
-  const { id, state, frames, bytes } = link;
-  return { id, primary, state, frames, bytes, ageMs: clock.now() - link.openedMs };
+/** @param past what came over sockets that have ended */
+export function socketSnapshots(
+  links: readonly Link[],
+  primary: Link | null,
+  past: { readonly frames: number; readonly bytes: number },
+  clock: Clock,
+): Pick<ConnectionSnapshot, 'sockets' | 'frames' | 'bytes'> {
+  const sockets = links.map((link) => {
+    const { id, state, frames, bytes, openedMs } = link;
+    return { id, primary: link === primary, state, frames, bytes, ageMs: clock.now() - openedMs };
+  });
+  return {
+    sockets,
+    frames: sockets.reduce((sum, { frames }) => sum + frames, past.frames),
+    bytes: sockets.reduce((sum, { bytes }) => sum + bytes, past.bytes),
+  };
 }
 
 /** The wall clock time of a monotonic reading. */

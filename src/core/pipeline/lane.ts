@@ -24,6 +24,8 @@ export class Lane implements Timed {
   repeats = 0;
   /** Rows that Kafka acknowledged. */
   acked = 0;
+  /** Rows that the writer gave up on at the stop deadline. */
+  undelivered = 0;
   /** Trades that never came, by their ids. */
   missing = 0;
   lastPrice = Number.NaN;
@@ -44,6 +46,11 @@ export class Lane implements Timed {
     this.#count = { market, rows: 0 };
     this.seen = dedupes ? new SeenIds() : null;
     this.watch = watches ? new IdWatch() : null;
+  }
+
+  /** Rows that were received, are no repeats, and that Kafka has not acknowledged. */
+  get pending(): number {
+    return this.received - this.repeats - this.acked - this.undelivered;
   }
 
   /** Counts the rows of the current chunk, all of which arrived in `minute`. */

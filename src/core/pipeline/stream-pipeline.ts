@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import type { FrameSink, SocketHandle } from '../connection/pipe.ts';
 import type { Exchange } from '../exchange.ts';
-import type { Market, RequestType } from '../market/market.ts';
+import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
 import { type BatchLimits, batch, type LaneBatch } from './batch.ts';
@@ -41,9 +41,9 @@ export class StreamPipeline {
   readonly #options: PipelineOptions;
   readonly #takeovers: Takeovers;
   readonly #merged: WritableStreamDefaultWriter<RowChunk>;
-  readonly #sockets = new Set<Promise<void>>();
+  readonly #sockets = new Map<Promise<void>, number>();
   readonly #written: Promise<void>;
-  readonly #settled: () => Promise<void>;
+  readonly #sink: ReturnType<typeof write>;
 
   constructor(options: PipelineOptions) {
     const { exchange, type, limits, clock, account, stats, writer } = options;
@@ -60,11 +60,14 @@ export class StreamPipeline {
     const sink = write(writer, (one) => this.#envelope(one), stats, account);
     this.#merged = stage.writable.getWriter();
     this.#written = stage.readable.pipeThrough(batch(limits, clock)).pipeTo(sink);
-    this.#settled = sink.settled;
+    this.#sink = sink;
   }
 
-  /** Connects a socket to the stream. */
-  attach(socket: SocketHandle): FrameSink {
+  /**
+   * Connects a socket to the stream.
+   * @param shard what `passed` knows it by
+   */
+  attach(socket: SocketHandle, shard = 0): FrameSink {
     const { exchange, account, stats, onRejected } = this.#options;
     this.#takeovers.begin(socket);
     const { sink, frames } = frameSource(socket, account, stats);
@@ -93,20 +96,32 @@ export class StreamPipeline {
         }),
       )
       .finally(() => this.#sockets.delete(piped));
-    this.#sockets.add(piped);
+    this.#sockets.set(piped, shard);
     return sink;
+  }
+
+  /** Resolves when all that the sockets of a shard brought has come to its lanes, once they have ended. */
+  async passed(shard: number): Promise<void> {
+    await Promise.all([...this.#sockets].flatMap(([piped, of]) => (of === shard ? [piped] : [])));
+  }
+
+  /** When the oldest row arrived that Kafka has not acknowledged; null where there is none. */
+  oldest(): Micros | null {
+    let oldest = this.#sink.oldest() ?? Number.POSITIVE_INFINITY;
+    for (const { waiting } of this.lanes.all()) oldest = Math.min(oldest, waiting[0]?.received_at ?? oldest);
+    return Number.isFinite(oldest) ? oldest : null;
   }
 
   /** Ends the stream once its sockets have: resolves when the writer has every row. */
   async finish(): Promise<void> {
-    await Promise.all(this.#sockets);
+    await Promise.all(this.#sockets.keys());
     await this.#merged.close();
     await this.#written;
   }
 
   /** Resolves when every row that the writer has is acknowledged, or given up on at the stop of the program. */
   settled(): Promise<void> {
-    return this.#settled();
+    return this.#sink.settled();
   }
 
   #envelope({ lane, rows }: LaneBatch): Batch {

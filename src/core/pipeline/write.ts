@@ -1,3 +1,4 @@
+import type { Micros } from '../market/market.ts';
 import type { Ack, Batch, Writer } from '../ports.ts';
 import type { LaneBatch } from './batch.ts';
 import type { Account } from './budget.ts';
@@ -7,19 +8,22 @@ import type { StreamStats } from './stream-stats.ts';
  * The end of the pipe: batches → the writer. It does not wait for acknowledgements (the byte budget bounds what is
  * under way) but accounts for every one.
  * @param envelope adds what every message of the stream says about itself
+ * @returns also when the oldest row arrived that is not acknowledged
  */
 export function write(
   writer: Writer,
   envelope: (batch: LaneBatch) => Batch,
   stats: StreamStats,
   account: Account,
-): WritableStream<LaneBatch[]> & { settled(): Promise<void> } {
-  let underWay = 0;
+): WritableStream<LaneBatch[]> & { settled(): Promise<void>; oldest(): Micros | null } {
+  /** In the order in which they were handed over. */
+  const underWay = new Set<LaneBatch>();
   let wake: (() => void) | null = null;
 
   function settle(batch: LaneBatch): void {
     account.release(batch.cost);
-    if (--underWay === 0) wake?.();
+    underWay.delete(batch);
+    if (underWay.size === 0) wake?.();
   }
 
   function acknowledged(batch: LaneBatch, ack: Ack): void {
@@ -43,6 +47,7 @@ export function write(
 
   function failed(batch: LaneBatch): void {
     stats.undelivered += batch.rows.length;
+    batch.lane.undelivered += batch.rows.length;
     for (const { received_at } of batch.rows) stats.minute(received_at).undelivered++;
     settle(batch);
   }
@@ -50,7 +55,7 @@ export function write(
   const sink = new WritableStream<LaneBatch[]>({
     write(batches) {
       for (const batch of batches) {
-        underWay++;
+        underWay.add(batch);
         stats.written += batch.rows.length;
         writer.write(envelope(batch)).then(
           (ack) => acknowledged(batch, ack),
@@ -61,10 +66,14 @@ export function write(
   });
   return Object.assign(sink, {
     settled: () =>
-      underWay === 0
+      underWay.size === 0
         ? Promise.resolve()
         : new Promise<void>((resolve) => {
             wake = resolve;
           }),
+    oldest() {
+      const [first] = underWay;
+      return first?.rows[0]?.received_at ?? null;
+    },
   });
 }

@@ -81,6 +81,11 @@ export const METRICS = {
   kcs_exchange_clock_uncertainty_seconds: gauge('The clock offset is true to this, either way.', 'exchange'),
   kcs_host_breaker_state: gauge('1 for the state of the breaker before a host.', 'host', 'state'),
 
+  kcs_collectors: gauge('Collectors that are alive on this state store, this one included.'),
+  kcs_leases_held: gauge('Shards that this collector streams.'),
+  kcs_leases_lost_total: counter('Shards that another collector took while this one streamed them.'),
+  kcs_leases_handed_over_total: counter('Shards given to a collector that had fewer.'),
+
   kcs_budget_bytes: gauge('Bytes received and not acknowledged, of all streams.'),
   kcs_budget_limit_bytes: gauge('Bytes at which all reading stops.'),
   kcs_kafka_breaker_state: gauge('1 for the state of the breaker before Kafka.', 'state'),

@@ -4,7 +4,7 @@ import type { ClockOffsets } from '../../application/metrics/clock-offsets.ts';
 import type { StreamFigures } from '../../application/metrics/figures.ts';
 import type { GapCounts } from '../../application/metrics/gap-counts.ts';
 import type { Live } from '../../application/metrics/live.ts';
-import type { RunningStream } from '../../application/stream.ts';
+import type { Orchestrator } from '../../application/orchestrator.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { HostBreaker } from '../../core/connection/host-breaker.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';
@@ -35,7 +35,7 @@ export interface Observed {
   readonly collectorId: string;
   readonly drivers: DriverInfo;
   readonly clock: Clock;
-  readonly orchestrator: { streams(): RunningStream[] };
+  readonly orchestrator: Pick<Orchestrator, 'streams' | 'elsewhere' | 'leases'>;
   readonly figures: StreamFigures;
   readonly live: Live;
   readonly gaps: GapCounts;

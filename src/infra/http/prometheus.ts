@@ -20,12 +20,19 @@ type Out = Exposition<MetricName>;
 export function prometheus(observed: Observed): string {
   const out = new Exposition(METRICS);
   const { version, collectorId } = observed;
+  const leases = observed.orchestrator.leases();
   const { version: release, commit, bun, librdkafka } = version;
   const build = { version: release, commit, bun, librdkafka: librdkafka ?? '', collector_id: collectorId };
   out.add('kcs_build_info', 1, build);
   out.add('kcs_ready', readiness(observed).ready ? 1 : 0);
   addTotals(out, observed);
   for (const stream of observed.orchestrator.streams()) addStream(out, stream, observed.codeLabels);
+  if (leases) {
+    out.add('kcs_collectors', leases.collectors.length);
+    out.add('kcs_leases_held', leases.held);
+    out.add('kcs_leases_lost_total', leases.lost);
+    out.add('kcs_leases_handed_over_total', leases.given);
+  }
   addExchanges(out, observed);
   addKafka(out, observed);
   addProcess(out, observed);

@@ -27,6 +27,7 @@ export function status(observed: Observed): Record<string, unknown> {
     },
     messaging: { bootstrap: messaging.bootstrap, ...messaging.state() },
     store: { driver: drivers.state, available: store.available },
+    leases: orchestrator.leases(),
     budget: { used_bytes: budget.used, total_bytes: budget.total, stream_share_bytes: budget.share },
     breakers: observed.breakers(),
     errors: Object.fromEntries(observed.errors()),
@@ -87,6 +88,7 @@ export function streamStatus(observed: Observed, stream: RunningStream): Record<
       last_error: lastError,
       codes: codes.length,
     })),
+    shards_elsewhere: observed.orchestrator.elsewhere(target),
     codes: shards.flatMap(({ shard, connection }) =>
       connection.codes.map((code) =>
         codeStatus(code, shard, lanes.get(code.symbol), observed.clock.micros()),

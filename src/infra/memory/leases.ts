@@ -1,4 +1,13 @@
-import type { Collectors, Leases, ShardKey } from '../../application/state-store.ts';
+import {
+  type CollectorInfo,
+  type Collectors,
+  type Covered,
+  type Holding,
+  type Leases,
+  type ShardKey,
+  shardKey,
+  type Taken,
+} from '../../application/state-store.ts';
 import type { Clock } from '../../common/clock.ts';
 import { streamKey } from '../../core/desired/stream.ts';
 
@@ -8,45 +17,72 @@ interface Held {
   readonly until: number;
 }
 
-/** Leases of this process alone. */
-export function memoryLeases(clock: Clock): Leases {
+/**
+ * Leases of this process alone.
+ * @param nudge told of the stream of every lease that is given back
+ */
+export function memoryLeases(clock: Clock, nudge: (stream: string) => void): Leases {
   const leases = new Map<string, Held>();
+  const ends = new Map<string, NonNullable<Taken['before']>>();
   let fence = 0;
-  const keyOf = (shard: ShardKey) => `${streamKey(shard)}|${shard.shard}`;
   const heldOf = (shard: ShardKey): Held | null => {
-    const held = leases.get(keyOf(shard));
+    const held = leases.get(shardKey(shard));
     return held && held.until > clock.now() ? held : null;
   };
+  const isHeld = ({ lease }: Holding): boolean => heldOf(lease.shard)?.fence === lease.fence;
+
+  function keep({ collector, shard }: Holding['lease'], covered: readonly Covered[] | null): void {
+    if (covered?.length === 0) ends.delete(shardKey(shard));
+    else if (covered) ends.set(shardKey(shard), { collector, covered });
+  }
+
   return {
-    async acquire(shard, collector, ttlMs) {
-      const held = heldOf(shard);
-      if (held && held.collector !== collector) return null;
-      fence++;
-      leases.set(keyOf(shard), { collector, fence, until: clock.now() + ttlMs });
-      return { shard, collector, fence };
+    acquire: async (shards, collector, ttlMs, heirOf) =>
+      shards.map((shard) => {
+        const held = heldOf(shard);
+        if (held && !heirOf.includes(held.collector)) return null;
+        fence = Math.max(fence + 1, Math.floor(clock.micros() / 1000));
+        leases.set(shardKey(shard), { collector, fence, until: clock.now() + ttlMs });
+        return { lease: { shard, collector, fence }, before: ends.get(shardKey(shard)) ?? null };
+      }),
+    renew: async (holdings, ttlMs) =>
+      holdings.map((holding) => {
+        if (!isHeld(holding)) return false;
+        const { shard, collector, fence: own } = holding.lease;
+        leases.set(shardKey(shard), { collector, fence: own, until: clock.now() + ttlMs });
+        keep(holding.lease, holding.covered);
+        return true;
+      }),
+    async release(holdings) {
+      for (const holding of holdings.filter(isHeld)) {
+        leases.delete(shardKey(holding.lease.shard));
+        keep(holding.lease, holding.covered);
+        nudge(streamKey(holding.lease.shard));
+      }
     },
-    async renew(lease, ttlMs) {
-      const held = heldOf(lease.shard);
-      if (held?.collector !== lease.collector || held.fence !== lease.fence) return false;
-      leases.set(keyOf(lease.shard), { ...held, until: clock.now() + ttlMs });
-      return true;
-    },
-    async release(lease) {
-      if (heldOf(lease.shard)?.fence === lease.fence) leases.delete(keyOf(lease.shard));
-    },
-    async holder(shard) {
-      const held = heldOf(shard);
-      return held && { collector: held.collector, fence: held.fence };
+    holders: async (shards) =>
+      shards.map((shard) => {
+        const held = heldOf(shard);
+        return held && { collector: held.collector, fence: held.fence };
+      }),
+    async forget(stream) {
+      for (const key of ends.keys()) if (key.startsWith(`${streamKey(stream)}|`)) ends.delete(key);
     },
   };
 }
 
 /** The collectors that were announced in this process. */
 export function memoryCollectors(clock: Clock): Collectors {
-  const until = new Map<string, number>();
+  const announced = new Map<string, { readonly info: CollectorInfo; readonly until: number }>();
   return {
-    announce: async (id, _info, ttlMs) => void until.set(id, clock.now() + ttlMs),
-    alive: async () => [...until].flatMap(([id, end]) => (end > clock.now() ? [id] : [])).sort(),
-    leave: async (id) => void until.delete(id),
+    announce: async (id, info, ttlMs) => void announced.set(id, { info, until: clock.now() + ttlMs }),
+    alive: async () =>
+      [...announced]
+        .filter(([, { until }]) => until > clock.now())
+        .map(([id, { info }]) => ({ id, info }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1)),
+    async leave(ids) {
+      for (const id of ids) announced.delete(id);
+    },
   };
 }

@@ -22,26 +22,33 @@ const OUTCOMES_KEPT = 4096;
 /** State that lives as long as the process; for one collector alone, and for tests. */
 export function memoryStore(clock: Clock): StateStore {
   const outcomes = memoryOutcomes();
+  const nudges = new Set<(stream: string) => void>();
+  const nudge = (stream: string): void => {
+    for (const listener of nudges) queueMicrotask(() => listener(stream));
+  };
   return {
     start: async () => {},
     stop: async () => {},
     available: true,
     onAvailability: () => () => {},
     whenAvailable: async () => {},
-    desired: memoryDesired(outcomes),
+    desired: memoryDesired(outcomes, nudges, nudge),
     outcomes,
     actual: memoryActual(),
     markets: memoryMarkets(),
-    leases: memoryLeases(clock),
+    leases: memoryLeases(clock, nudge),
     collectors: memoryCollectors(clock),
     breakers: memoryBreakers(),
     opens: memoryOpens(),
   };
 }
 
-function memoryDesired(outcomes: MemoryOutcomes): DesiredStore {
+function memoryDesired(
+  outcomes: MemoryOutcomes,
+  nudges: Set<(stream: string) => void>,
+  nudge: (stream: string) => void,
+): DesiredStore {
   const streams = new Map<string, DesiredStream>();
-  const listeners = new Set<(key: string) => void>();
   return {
     read: async (key) => streams.get(streamKey(key)) ?? null,
     readAll: async (keys) =>
@@ -51,12 +58,12 @@ function memoryDesired(outcomes: MemoryOutcomes): DesiredStore {
       if ((streams.get(key)?.version ?? 0) !== expected) return 'outdated';
       if (outcome && outcomes.remember(outcome) !== outcome.reply) return 'answered';
       streams.set(key, after);
-      for (const listener of listeners) queueMicrotask(() => listener(key));
+      nudge(key);
       return 'written';
     },
     onNudge(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
+      nudges.add(listener);
+      return () => void nudges.delete(listener);
     },
   };
 }

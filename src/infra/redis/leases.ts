@@ -1,44 +1,109 @@
-import type { Collectors, Leases, ShardKey } from '../../application/state-store.ts';
-import { streamKey } from '../../core/desired/stream.ts';
+import {
+  type CollectorInfo,
+  type Collectors,
+  type Covered,
+  type Holding,
+  type Leases,
+  type ShardKey,
+  shardKey,
+} from '../../application/state-store.ts';
+import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { RunCommand } from './connection.ts';
 
-/** KEYS: lease, fence; ARGV: collector, life in ms. */
+/** KEYS: lease, fence, covered; ARGV: collector, life in ms, shard, collectors whose leases may be taken. */
 const ACQUIRE = `
 local held = redis.call('GET', KEYS[1])
-if held and string.match(held, '^(.*)|%d+$') ~= ARGV[1] then return 0 end
+if held then
+  local holder, mine = string.match(held, '^(.*)|%d+$'), false
+  for at = 4, #ARGV do mine = mine or holder == ARGV[at] end
+  if not mine then return false end
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fence = redis.call('INCR', KEYS[2])
-redis.call('SET', KEYS[1], ARGV[1] .. '|' .. fence, 'PX', ARGV[2])
-return fence`;
+if fence < now then
+  fence = now
+  redis.call('SET', KEYS[2], string.format('%.0f', fence))
+end
+local token = string.format('%.0f', fence)
+redis.call('SET', KEYS[1], ARGV[1] .. '|' .. token, 'PX', ARGV[2])
+return { token, redis.call('HGET', KEYS[3], ARGV[3]) }`;
 
-const RENEW = `
+/** What follows a lease that is still held. KEYS: lease, covered; ARGV: its value, shard, covered. */
+const IF_HELD = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+if ARGV[3] == '[]' then redis.call('HDEL', KEYS[2], ARGV[2])
+elseif ARGV[3] ~= '' then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end`;
 
-const RELEASE = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])`;
+/** ARGV also: life in ms. */
+const RENEW = `${IF_HELD}
+return redis.call('PEXPIRE', KEYS[1], ARGV[4])`;
 
-/** `lease:{exchange}|{type}|{shard}` = `collector|token`; tokens come out of `fence`. */
-export function redisLeases(run: RunCommand, prefix: string): Leases {
-  const keyOf = (shard: ShardKey) => `${prefix}lease:${streamKey(shard)}|${shard.shard}`;
+/** ARGV also: channel, stream. */
+const RELEASE = `${IF_HELD}
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+return 1`;
+
+/**
+ * `lease:{exchange}|{type}|{shard}` = `collector|token`; tokens come out of `fence`. `covered:{exchange}|{type}` is a
+ * hash of shard → how far its last holder got.
+ */
+export function redisLeases(run: RunCommand, prefix: string, channel: string): Leases {
+  const leaseKey = (shard: ShardKey) => `${prefix}lease:${shardKey(shard)}`;
+  const coveredKey = (stream: StreamKey) => `${prefix}covered:${streamKey(stream)}`;
+  const ifHeld = (script: string, { lease, covered }: Holding, ...more: (string | number)[]) =>
+    run(
+      'EVAL',
+      script,
+      2,
+      leaseKey(lease.shard),
+      coveredKey(lease.shard),
+      `${lease.collector}|${lease.fence}`,
+      lease.shard.shard,
+      coveredText(lease.collector, covered),
+      ...more,
+    );
   return {
-    async acquire(shard, collector, ttlMs) {
-      const fence = Number(await run('EVAL', ACQUIRE, 2, keyOf(shard), `${prefix}fence`, collector, ttlMs));
-      return fence === 0 ? null : { shard, collector, fence };
+    acquire: (shards, collector, ttlMs, heirOf) =>
+      Promise.all(
+        shards.map(async (shard) => {
+          const keys = [leaseKey(shard), `${prefix}fence`, coveredKey(shard)];
+          const taken = await run('EVAL', ACQUIRE, 3, ...keys, collector, ttlMs, shard.shard, ...heirOf);
+          if (taken === null) return null;
+          const [token, covered] = taken as [string, string | null];
+          const lease = { shard, collector, fence: Number(token) };
+          return { lease, before: covered ? JSON.parse(covered) : null };
+        }),
+      ),
+    async renew(held, ttlMs) {
+      const kept = await Promise.all(held.map((holding) => ifHeld(RENEW, holding, ttlMs)));
+      return kept.map((answer) => answer === 1);
     },
-    async renew({ shard, collector, fence }, ttlMs) {
-      return (await run('EVAL', RENEW, 1, keyOf(shard), `${collector}|${fence}`, ttlMs)) === 1;
+    async release(held) {
+      await Promise.all(
+        held.map((holding) => ifHeld(RELEASE, holding, channel, streamKey(holding.lease.shard))),
+      );
     },
-    async release({ shard, collector, fence }) {
-      await run('EVAL', RELEASE, 1, keyOf(shard), `${collector}|${fence}`);
+    async holders(shards) {
+      if (shards.length === 0) return [];
+      const held = (await run('MGET', ...shards.map(leaseKey))) as (string | null)[];
+      return held.map((value) => {
+        if (value === null) return null;
+        const at = value.lastIndexOf('|');
+        return { collector: value.slice(0, at), fence: Number(value.slice(at + 1)) };
+      });
     },
-    async holder(shard) {
-      const held = await run('GET', keyOf(shard));
-      if (typeof held !== 'string') return null;
-      const at = held.lastIndexOf('|');
-      return { collector: held.slice(0, at), fence: Number(held.slice(at + 1)) };
+    async forget(stream) {
+      await run('DEL', coveredKey(stream));
     },
   };
+}
+
+/** '' leaves what is there, `[]` deletes it. */
+function coveredText(collector: string, covered: readonly Covered[] | null): string {
+  if (covered === null) return '';
+  return covered.length === 0 ? '[]' : JSON.stringify({ collector, covered });
 }
 
 /** `collector:{id}`, and `collectors`, the set of ids that lets them be found without a scan. */
@@ -50,14 +115,18 @@ export function redisCollectors(run: RunCommand, prefix: string): Collectors {
       await Promise.all([run('SET', keyOf(id), JSON.stringify(info), 'PX', ttlMs), run('SADD', all, id)]);
     },
     async alive() {
-      const ids = (await run('SMEMBERS', all)) as string[];
-      const there = await Promise.all(ids.map((id) => run('EXISTS', keyOf(id))));
-      const gone = ids.filter((_, at) => there[at] !== 1);
+      const ids = ((await run('SMEMBERS', all)) as string[]).sort();
+      if (ids.length === 0) return [];
+      const infos = (await run('MGET', ...ids.map(keyOf))) as (string | null)[];
+      const gone = ids.filter((_, at) => infos[at] === null);
       if (gone.length > 0) await run('SREM', all, ...gone);
-      return ids.filter((_, at) => there[at] === 1).sort();
+      return ids.flatMap((id, at) => {
+        const info = infos[at];
+        return info ? [{ id, info: JSON.parse(info) as CollectorInfo }] : [];
+      });
     },
-    async leave(id) {
-      await Promise.all([run('DEL', keyOf(id)), run('SREM', all, id)]);
+    async leave(ids) {
+      if (ids.length > 0) await Promise.all([run('DEL', ...ids.map(keyOf)), run('SREM', all, ...ids)]);
     },
   };
 }

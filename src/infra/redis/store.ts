@@ -35,7 +35,7 @@ export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore
     outcomes: redisOutcomes(run, prefix),
     actual: redisActual(run, prefix, options.actualTtlS),
     markets: redisMarkets(run, prefix),
-    leases: redisLeases(run, prefix),
+    leases: redisLeases(run, prefix, channel),
     collectors: redisCollectors(run, prefix),
     breakers: redisBreakers(run, prefix),
     opens: redisOpens(run, prefix),

@@ -1,0 +1,39 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import type { ProcessIdentity } from '../../application/state-store.ts';
+
+/** Of /proc/PID/stat, counted from the state, which follows the name in parentheses. */
+const STARTED_AT = 19;
+
+/** This process; null where the system has no /proc. */
+export function ownProcess(): ProcessIdentity | null {
+  const machine = machineId();
+  const stat = machine && statOf(process.pid);
+  return machine && stat ? { machine, pid: process.pid, started: stat.started } : null;
+}
+
+/** Whether it has ended. False also for a process of another machine or container, of which nothing is known here. */
+export function hasEnded({ machine, pid, started }: ProcessIdentity): boolean {
+  if (machine !== machineId()) return false;
+  const stat = statOf(pid);
+  return stat === null || stat.started !== started || stat.ended;
+}
+
+/** One boot of one kernel, and the numbering of processes in it, which containers have for themselves. */
+function machineId(): string | null {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return null;
+  }
+}
+
+function statOf(pid: number): { readonly started: number; readonly ended: boolean } | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { started: Number(fields[STARTED_AT]), ended: fields[0] === 'Z' || fields[0] === 'X' };
+  } catch {
+    return null;
+  }
+}

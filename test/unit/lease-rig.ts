@@ -1,0 +1,319 @@
+import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
+import { StreamFigures } from '../../src/application/metrics/figures.ts';
+import { Orchestrator } from '../../src/application/orchestrator.ts';
+import { Reporter } from '../../src/application/reporter.ts';
+import type { ProcessIdentity, StateStore } from '../../src/application/state-store.ts';
+import type { Cancel, Clock } from '../../src/common/clock.ts';
+import { Fault } from '../../src/common/errors.ts';
+import { createLog } from '../../src/common/log.ts';
+import { LimitedGate } from '../../src/core/connection/open-gate.ts';
+import { CONNECTION_DEFAULTS } from '../../src/core/connection/settings.ts';
+import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
+import type { Gap, StreamEvent } from '../../src/core/events.ts';
+import type { Micros } from '../../src/core/market/market.ts';
+import { Markets } from '../../src/core/market/markets.ts';
+import { ByteBudget } from '../../src/core/pipeline/budget.ts';
+import type { Batch } from '../../src/core/ports.ts';
+import { memoryStore } from '../../src/infra/memory/store.ts';
+import { answer, FakeSocket, fakeExchange } from './connection-parts.ts';
+import { ManualClock } from './manual-clock.ts';
+
+export const KEY = { exchange: 'fake', request_type: 'trade' } as const;
+export const TTL_MS = 15_000;
+const DELIVERY_MS = 10;
+
+/** A trade that happened, whoever was there. */
+export interface Traded {
+  readonly symbol: string;
+  readonly id: string;
+  readonly at: Micros;
+}
+
+export interface Delivered {
+  readonly by: string;
+  readonly batch: Batch;
+}
+
+/** A stream of that many codes, one to a shard. */
+export function streamOf(codes: number, version = 1): DesiredStream {
+  const symbols = Array.from({ length: codes }, (_, at) => `C${at}`);
+  return { ...emptyStream(KEY), version, codes: symbols, shards: symbols.map((symbol) => [symbol]) };
+}
+
+/** One exchange, one state store, one Kafka, and the collectors around them. */
+export class World {
+  readonly clock = new ManualClock();
+  readonly store: StateStore = memoryStore(this.clock);
+  readonly traded: Traded[] = [];
+  readonly delivered: Delivered[] = [];
+  readonly gaps: Gap[] = [];
+  readonly members: Member[] = [];
+  /** The most collectors that were connected for one code at once. */
+  most = 0;
+  #trades = 0;
+
+  constructor() {
+    this.#trade();
+  }
+
+  /** Desired state, as if a command had written it. */
+  async desire(stream: DesiredStream): Promise<void> {
+    if (!(await this.store.desired.write(stream.version - 1, stream)))
+      throw new Error('a version was skipped');
+    await this.clock.advance(200);
+  }
+
+  async join(id: string, process: ProcessIdentity | null = null): Promise<Member> {
+    const member = new Member(this, id, process);
+    this.members.push(member);
+    await member.orchestrator.start();
+    await this.clock.advance(200);
+    return member;
+  }
+
+  /** Symbols by the collectors that have an open socket for them. */
+  carriers(): Map<string, string[]> {
+    const carriers = new Map<string, string[]>();
+    for (const member of this.members)
+      for (const symbol of member.carries())
+        carriers.set(symbol, [...(carriers.get(symbol) ?? []), member.id]);
+    return carriers;
+  }
+
+  /** What a reader keeps that drops a lower fence than the highest it has seen for the key. */
+  read(): { symbol: string; id: string; fence: number }[] {
+    const highest = new Map<string, number>();
+    return this.delivered.flatMap(({ batch: { market, rows, fence } }) => {
+      const own = fence ?? 0;
+      if (own < (highest.get(market.symbol) ?? 0)) return [];
+      highest.set(market.symbol, own);
+      return rows.map((row) => ({
+        symbol: market.symbol,
+        id: row.kind === 'trade' ? row.trade_id : '',
+        fence: own,
+      }));
+    });
+  }
+
+  /**
+   * Trades from `since` on that a reader got more than once, as it may at the moment of a takeover, and those it never
+   * got though no gap says so.
+   */
+  verdict(since: Micros): { twice: Traded[]; silent: Traded[] } {
+    const counts = new Map<string, number>();
+    for (const { symbol, id } of this.read()) {
+      counts.set(`${symbol} ${id}`, (counts.get(`${symbol} ${id}`) ?? 0) + 1);
+    }
+    const count = ({ symbol, id }: Traded) => counts.get(`${symbol} ${id}`) ?? 0;
+    // What is on its way now is neither.
+    const until = this.clock.micros() - 500_000;
+    const due = this.traded.filter(({ at }) => at >= since && at < until);
+    return {
+      twice: due.filter((one) => count(one) > 1),
+      silent: due.filter((one) => count(one) === 0 && !this.inGap(one)),
+    };
+  }
+
+  inGap({ symbol, at }: Traded): boolean {
+    return this.gaps.some(
+      ({ from, to, codes }) =>
+        codes.includes(`KRW-${symbol}`) && at >= from && at <= (to ?? Number.POSITIVE_INFINITY),
+    );
+  }
+
+  /** Every 100 ms a trade of every code, to every socket that asked for it. */
+  #trade(): void {
+    this.clock.after(100, () => this.#trade());
+    const carriers = this.carriers();
+    for (const ids of carriers.values()) this.most = Math.max(this.most, ids.length);
+    this.#trades++;
+    const symbols = new Set(this.members.flatMap(({ asked }) => [...asked]));
+    for (const symbol of symbols) {
+      const id = String(this.#trades);
+      const at = this.clock.micros();
+      this.traded.push({ symbol, id, at });
+      for (const member of this.members) member.trade(symbol, id, at);
+    }
+  }
+}
+
+/** One collector: its orchestrator and leases on the world's store. */
+export class Member {
+  readonly id: string;
+  readonly orchestrator: Orchestrator;
+  readonly leases: ShardLeases;
+  readonly events: StreamEvent[] = [];
+  readonly faults: Fault[] = [];
+  /** Every code it ever subscribed. */
+  readonly asked = new Set<string>();
+  sockets = 0;
+  /** The store cannot be reached from here. */
+  away = false;
+  /** Kafka takes nothing. */
+  undelivered = false;
+  #gone = false;
+  #dead: (process: ProcessIdentity) => boolean = () => false;
+  readonly #world: World;
+  readonly #open = new Map<FakeSocket, Set<string>>();
+
+  constructor(world: World, id: string, process: ProcessIdentity | null) {
+    this.#world = world;
+    this.id = id;
+    const clock = this.#clock();
+    const log = createLog('silent', false);
+    const reporter = new Reporter({ publish: async () => {} }, clock, log, id);
+    reporter.listen((event) => {
+      if (this.#gone) return;
+      this.events.push(event);
+      if (event.gap) world.gaps.push(event.gap);
+    });
+    const exchange = fakeExchange();
+    const markets = new Markets((symbol) => ({ base: symbol, quote: 'KRW' }));
+    const session = (): ReturnType<typeof exchange.session> => {
+      const plain = exchange.session('trade', markets);
+      return {
+        ...plain,
+        read(text, at, emit) {
+          const frame = JSON.parse(text);
+          const market = markets.get(frame.row ?? '');
+          if (frame.row === undefined || !market) return plain.read(text, at, emit);
+          emit({
+            kind: 'trade',
+            market,
+            timestamp: frame.at,
+            received_at: at,
+            stream_type: 'REALTIME',
+            trade_id: frame.id,
+            fills: 1,
+            price: 1,
+            volume: 1,
+            amount: 1,
+            side: 'BUY',
+          });
+        },
+      };
+    };
+    this.leases = new ShardLeases({
+      leases: this.#reached(world.store.leases),
+      collectors: this.#reached(world.store.collectors),
+      clock,
+      log,
+      id,
+      exchanges: ['fake'],
+      ttlMs: TTL_MS,
+      process,
+      ended: (one) => this.#dead(one),
+      onFault: (fault) => this.faults.push(fault),
+    });
+    this.orchestrator = new Orchestrator({
+      clock,
+      log,
+      writer: { write: (batch) => this.#write(batch) },
+      budget: new ByteBudget(1e9),
+      batch: { windowMs: 100, maxRows: 500, maxBytes: 1e6 },
+      connection: CONNECTION_DEFAULTS,
+      reporter,
+      figures: new StreamFigures(),
+      openSocket: (_url, _options, handlers) => this.#socket(new FakeSocket(world.clock, handlers)),
+      nextSocketId: () => ++this.sockets,
+      desired: this.#reached(world.store.desired),
+      leases: this.leases,
+      pollMs: 5000,
+      keys: [KEY],
+      exchange: async () => ({
+        exchange: { ...exchange, session },
+        markets,
+        gate: new LimitedGate(clock, exchange.limits, null),
+        socket: { proxy: null, ca: null, localAddress: null },
+        url: null,
+      }),
+    });
+  }
+
+  /** Shards that it streams. */
+  held(): number[] {
+    return [...this.leases.mine(KEY).keys()].sort((a, b) => a - b);
+  }
+
+  carries(): string[] {
+    return [...this.#open].flatMap(([socket, symbols]) => (socket.live ? [...symbols] : []));
+  }
+
+  /** Told which processes have ended. */
+  knows(dead: (process: ProcessIdentity) => boolean): void {
+    this.#dead = dead;
+  }
+
+  trade(symbol: string, id: string, at: Micros): void {
+    for (const [socket, symbols] of this.#open)
+      if (symbols.has(symbol)) socket.frame({ row: symbol, id, at });
+  }
+
+  /** SIGKILL: no timer runs any more, nothing is said, its sockets end. */
+  crash(): void {
+    this.#gone = true;
+    for (const socket of this.#open.keys()) socket.gone = true;
+    this.#open.clear();
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    const stopped = this.orchestrator.stop().then(() => this.leases.stop());
+    await this.#world.clock.advance(1000);
+    await stopped;
+  }
+
+  #socket(socket: FakeSocket): FakeSocket {
+    const symbols = new Set<string>();
+    const { clock } = this.#world;
+    this.#open.set(socket, symbols);
+    clock.after(10, () => socket.accept());
+    socket.onSend = (text) => {
+      if (text !== '<ping>') {
+        const { sub = [], unsub = [] } = JSON.parse(text);
+        for (const symbol of sub) {
+          symbols.add(symbol);
+          this.asked.add(symbol);
+        }
+        for (const symbol of unsub) symbols.delete(symbol);
+      }
+      answer(clock, socket, text);
+    };
+    return socket;
+  }
+
+  async #write(batch: Batch): Promise<{ at: Micros; bytes: number }> {
+    const { clock, delivered } = this.#world;
+    while (this.undelivered) await new Promise<void>((resolve) => clock.after(50, resolve));
+    await new Promise<void>((resolve) => clock.after(DELIVERY_MS, resolve));
+    if (this.#gone) return new Promise(() => {});
+    delivered.push({ by: this.id, batch });
+    return { at: clock.micros(), bytes: 1 };
+  }
+
+  #clock(): Clock {
+    const { clock } = this.#world;
+    return {
+      micros: () => clock.micros(),
+      now: () => clock.now(),
+      random: () => clock.random(),
+      after: (ms, fn): Cancel => clock.after(ms, () => !this.#gone && fn()),
+    };
+  }
+
+  /** A part of the store, as far as it can be reached from here. */
+  #reached<P extends object>(part: P): P {
+    return new Proxy(part, {
+      get: (target, name) => {
+        const method = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]) => {
+          if (this.#gone) return new Promise(() => {});
+          if (this.away && name !== 'onNudge')
+            return Promise.reject(new Fault('redis_unavailable', 'store', 'It is away.', 'Wait.'));
+          return method.apply(target, args);
+        };
+      },
+    });
+  }
+}
