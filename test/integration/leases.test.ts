@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { type Message, readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { freePort } from '../services/ports.ts';
 import { type RedisServer, startRedis } from '../services/redis.ts';
 import { compareTrades } from '../simulator/compare.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { Commander, eventsOf, repliesOf } from './control-parts.ts';
+import { Commander, type Event, repliesOf } from './control-parts.ts';
 import {
   byFence,
   doubled,
@@ -132,9 +133,15 @@ async function expectOneAnswer(): Promise<void> {
   const correlation_id = crypto.randomUUID();
   const target = { exchange: 'upbit', region: 'korea', request_type: 'trade' };
   await commander.send({ type: 'command', action: 'status', target, symbols: [], correlation_id });
-  const events = await eventsOf(kafka.bootstrap, (seen) => repliesOf(seen, correlation_id).length > 0);
+  const replies = (messages: Message<Event>[]) =>
+    repliesOf(
+      messages.flatMap(({ value }) => value ?? []),
+      correlation_id,
+    );
+  const { bootstrap } = kafka;
+  const until = (messages: Message<Event>[]) => replies(messages).length > 0;
+  const [reply] = replies(await readTopic<Event>({ bootstrap, topic: 'ws.event', until }));
   await commander.close();
-  const [reply] = repliesOf(events, correlation_id);
   expect(reply?.outcome).toBe('accepted');
   const actual = reply?.detail?.actual as { sockets: unknown[]; elsewhere: unknown[] } | undefined;
   expect([...(actual?.sockets ?? []), ...(actual?.elsewhere ?? [])]).toHaveLength(CODES / PER_SOCKET);

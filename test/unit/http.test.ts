@@ -320,7 +320,8 @@ describe('the stream of events', () => {
     const clock = new ManualClock(NOON);
     const figures = new StreamFigures();
     const many = Array.from({ length: 200 }, () => stream(figures, ['live']));
-    const seen = observed({ clock, orchestrator: { streams: () => many } });
+    const { orchestrator } = observed();
+    const seen = observed({ clock, orchestrator: { ...orchestrator, streams: () => many } });
     const feed = events(seen);
     const options = { host: '127.0.0.1', port: 0, token: null, onError: () => {} };
     const server = await startHttp({ ...options, routes: routes(seen, feed) });

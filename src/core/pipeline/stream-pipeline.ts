@@ -107,7 +107,7 @@ export class StreamPipeline {
 
   /** When the oldest row arrived that Kafka has not acknowledged; null where there is none. */
   oldest(): Micros | null {
-    let oldest = this.#sink.oldest() ?? Number.POSITIVE_INFINITY;
+    let oldest = Math.min(this.#takeovers.oldest(), this.#sink.oldest() ?? Number.POSITIVE_INFINITY);
     for (const { waiting } of this.lanes.all()) oldest = Math.min(oldest, waiting[0]?.received_at ?? oldest);
     return Number.isFinite(oldest) ? oldest : null;
   }

@@ -116,6 +116,13 @@ export class Takeover {
     for (const overlap of this.#overlaps.values()) overlap.released = false;
   }
 
+  /** When the oldest row arrived that waits; infinity where none does. */
+  oldest(): Micros {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { held } of this.#overlaps.values()) oldest = Math.min(oldest, held[0]?.received_at ?? oldest);
+    return oldest;
+  }
+
   /** Whether there is nothing left to wait for. */
   over(nowMs: number): boolean {
     if (nowMs - this.#endedMs >= PATIENCE_MS) return true;

@@ -1,4 +1,5 @@
 import type { SocketHandle } from '../connection/pipe.ts';
+import type { Micros } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Lane } from './lane.ts';
 import { type Passage, type Released, Takeover } from './takeover.ts';
@@ -44,6 +45,11 @@ export class Takeovers {
   ended(socket: number, nowMs: number): Released[] {
     for (const takeover of this.#all) if (takeover.successor === socket) takeover.fail();
     return this.#all.flatMap((takeover) => (takeover.old === socket ? takeover.end(nowMs) : []));
+  }
+
+  /** When the oldest row arrived that waits; infinity where none does. */
+  oldest(): Micros {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#all.map((takeover) => takeover.oldest()));
   }
 
   /** The stream ends: all rows that wait. */
