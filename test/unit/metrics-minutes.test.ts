@@ -282,7 +282,12 @@ describe('metrics of a minute', () => {
 test('counters of a stream never fall, when it stops and when it runs again', async () => {
   const rig = minuteRig();
   const values = () => {
-    const text = prometheus(observed({ figures: rig.figures, orchestrator: { streams: () => [] } }));
+    const text = prometheus(
+      observed({
+        figures: rig.figures,
+        orchestrator: { streams: () => [], elsewhere: () => [], leases: () => null },
+      }),
+    );
     const lines = text.matchAll(/^(kcs_\w+(?:_total|_count|_sum|_bucket)\{[^}]*"upbit"[^}]*\}) (\S+)$/gm);
     return new Map(Array.from(lines, ([, series, value]) => [series ?? '', Number(value)]));
   };
