@@ -1,6 +1,7 @@
 import type { RunningStream } from '../application/stream.ts';
 import type { Cancel } from '../common/clock.ts';
 import type { Collector } from '../config/container.ts';
+import { programName } from './program-name.ts';
 import { table } from './table.ts';
 
 const TABLE_EVERY_MS = 1000;
@@ -8,11 +9,6 @@ const LINES_EVERY_MS = 10_000;
 /** The first line comes early, so that it is seen that rows arrive. */
 const FIRST_LINES_MS = 2000;
 const ERASE_BELOW = '\u001b[0J';
-
-/** How this very program is called again: the binary by its file, else through Bun. */
-function programName(): string {
-  return Bun.main.startsWith('/$bunfs/') ? process.execPath : 'bun index.ts';
-}
 
 /**
  * What a person sees of a running collector: on a terminal a table that renews itself below the log lines, else a log
