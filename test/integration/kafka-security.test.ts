@@ -103,7 +103,11 @@ describe('a secured broker', () => {
     for (const { topic, partitions } of commands)
       if (topic !== undefined && partitions !== undefined)
         await createTopic(broker.bootstrap, topic, Number(partitions));
-    await allow(broker.bootstrap, commands.flatMap(rightsOf));
+    const rights = commands.flatMap(rightsOf);
+    await allow(
+      broker.bootstrap,
+      rights.filter(({ on }) => on === 'topic'),
+    );
     // For `send` and `tail`, which are no collectors.
     await allow(broker.bootstrap, [
       { principal: USER, operation: 'Write', on: 'topic', name: 'ws.command' },
@@ -113,6 +117,11 @@ describe('a secured broker', () => {
     const streams = ['--exchange', 'upbit', '--type', 'trade', '--symbols', 'KRW-BTC'];
     const program = start(['run', ...flags, ...streams], env);
     try {
+      await program.said('no command is read until it is given');
+      await allow(
+        broker.bootstrap,
+        rights.filter(({ on }) => on === 'group'),
+      );
       await program.said('partitions of the group changed');
       const sent = await ends(['send', 'status', '--exchange', 'upbit', '--type', 'trade', ...flags], env);
       expect(sent.code).toBe(0);

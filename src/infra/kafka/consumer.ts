@@ -71,6 +71,11 @@ const CLOSE_MS = 2_500;
 const ASSIGN = -175;
 /** A group's coordinator starts, moves or is elected: librdkafka asks again until one answers. */
 const COORDINATOR_MOVES = new Set([14, 15, 16]);
+/** The broker's codes where we may not read the topic, or not as a member of the group. */
+const DENIED = new Set([29, 30]);
+
+const NOT_READ =
+  'no command is read until it is given; kor-coin-stream topics lists the rights that are needed';
 
 /**
  * Reads topics as a member of a group, from the earliest record where the group is new. Offsets of handled records
@@ -275,9 +280,10 @@ class Reader implements RecordConsumer {
   }
 
   #say(error: unknown): void {
-    const code = (error as { code?: unknown }).code;
-    const folded = typeof code === 'number' && COORDINATOR_MOVES.has(code) ? this.#passing : this.#errors;
-    folded.say(messageOf(error));
+    const code = Number((error as { code?: unknown }).code);
+    const words = messageOf(error);
+    if (COORDINATOR_MOVES.has(code)) this.#passing.say(words);
+    else this.#errors.say(DENIED.has(code) ? `${words}: ${NOT_READ}` : words);
   }
 
   /** A partition may have been taken away a moment ago; then there is nothing to do to it. */
