@@ -139,10 +139,15 @@ describe('health tells the truth about', () => {
   });
 
   test('Redis: frozen and back', async () => {
+    const warnings: string[] = [];
+    const note = ({ message }: Error) => void warnings.push(message);
+    process.on('warning', note);
     redis.pause();
     await saysWithin(20_000, 'redis', true);
     redis.resume();
     await saysWithin(20_000, 'redis', false);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
   });
 
   test('the registry: nothing needs it once schemas are known', async () => {

@@ -102,6 +102,8 @@ export class RedisConnection {
 
   /** Whether an error means that Redis is away; the client's `ready` says when it is back. */
   #doubt(error: unknown): void {
+    // All that was under way fails at once; the first of it has seen to it.
+    if (!this.#available) return;
     // A server that is connected but silent: only a new connection can tell.
     if (messageOf(error).includes('timed out')) this.#client.disconnect(true);
     else if (this.#client.status === 'ready') return;
