@@ -81,6 +81,29 @@ describe('the HTTP server', () => {
     expect((await get(server, '/constructor')).status).toBe(404);
   });
 
+  test('a request whose address is none is a 400, and no fault of ours', async () => {
+    const told: string[] = [];
+    const server = await startHttp({
+      host: '127.0.0.1',
+      port: 0,
+      token: null,
+      routes: {},
+      onError: ({ message }) => told.push(message),
+    });
+    servers.push(server);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(server.port, '127.0.0.1', () =>
+        socket.write('GET /healthz HTTP/1.1\r\nHost: a b c\r\n\r\n'),
+      );
+      socket.once('data', (bytes) => {
+        socket.destroy();
+        resolve(bytes.toString());
+      });
+    });
+    expect(answer).toStartWith('HTTP/1.1 400 ');
+    expect(told).toEqual([]);
+  });
+
   test('an answer that fails is a 500, and told', async () => {
     const told: string[] = [];
     const handle = () => {

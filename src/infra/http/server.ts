@@ -96,7 +96,9 @@ async function respond(request: Request, routes: HttpOptions['routes'], access: 
       headers: { allow: 'GET, HEAD', 'content-type': 'text/plain; charset=utf-8' },
     });
   }
-  const url = new URL(request.url);
+  // The host comes from the client and may be anything.
+  const url = URL.parse(request.url);
+  if (!url) return text(400, 'The address of the request cannot be read.');
   const route = find(routes, url.pathname);
   if (!route) return text(404, `There is nothing at ${url.pathname}.`);
   const refusal = route.guarded ? access(request, url) : null;
