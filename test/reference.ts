@@ -69,6 +69,7 @@ function metricsTable(): string {
 
 /** What each phase is about. */
 const PHASE_MEANINGS: Record<LogFields['phase'], string> = {
+  process: 'The process itself: what its runtime warns of, a fault that nothing caught.',
   start: 'The program starts: drivers and why, addresses.',
   stop: 'It stops, or gives something up at the stop.',
   config: 'Settings.',

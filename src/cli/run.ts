@@ -45,7 +45,8 @@ ${SETTINGS_USAGE}`,
 
 async function collect(settings: Settings, view: LiveView, pretty: boolean): Promise<ExitCode> {
   const log = createLog(settings.log.level, pretty, pretty ? view : undefined);
-  const signal = firstSignal(log);
+  watchProcess(log);
+  const signal = firstSignal();
   let stop: () => Promise<Leftover> = async () => ({ undelivered: 0, messages: 0 });
   const started = startCollector(settings, log, (how) => {
     stop = how;
@@ -74,11 +75,23 @@ async function collect(settings: Settings, view: LiveView, pretty: boolean): Pro
   );
 }
 
+/** What the runtime would write as text between the log lines becomes one; a fault that nothing caught ends the program. */
+function watchProcess(log: Log): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => log.warn({ phase: 'process', err: warning }, warning.message));
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+    process.on(event, (error: unknown) => {
+      const exit = EXIT.software;
+      log.fatal({ phase: 'process', error_code: 'unknown_error', exit, err: error }, describe(error));
+      process.exit(exit);
+    });
+}
+
 /** `bun run` passes on a signal that the terminal has sent to us as well: both are one. */
 const SAME_SIGNAL_MS = 100;
 
 /** Resolves with the first signal; the second one ends the process at once. */
-function firstSignal(log: Log): Promise<string> {
+function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
     let firstMs = Number.POSITIVE_INFINITY;
     for (const name of ['SIGTERM', 'SIGINT'] as const) {
@@ -89,9 +102,5 @@ function firstSignal(log: Log): Promise<string> {
         resolve(name);
       });
     }
-    process.on('unhandledRejection', (error) => {
-      log.fatal({ phase: 'stop', err: error }, describe(error));
-      process.exit(EXIT.software);
-    });
   });
 }

@@ -29,6 +29,7 @@ export const PHASES = [
   'lease',
   'metrics',
   'http',
+  'process',
 ] as const;
 export type Phase = (typeof PHASES)[number];
 

@@ -1,4 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { join } from 'node:path';
+import { scratchDir } from '../services/scratch.ts';
 import { complaints, ends, ROOT } from './program.ts';
 
 // Real servers and processes take their time on a busy machine.
@@ -18,6 +20,25 @@ const WITHOUT_REDIS = {
   ],
   env: { REDIS_URL: NOBODY },
 };
+
+/** A run that waits for Redis in vain, in whose process this happens meanwhile; its lines on standard error. */
+async function preloaded(source: string): Promise<{ code: number; lines: Record<string, unknown>[] }> {
+  const preload = join(scratchDir('preload'), 'preload.ts');
+  const underWay = `if (process.listenerCount('SIGTERM') === 0) return;`;
+  await Bun.write(
+    preload,
+    `const timer = setInterval(() => { ${underWay} clearInterval(timer); ${source} }, 5);`,
+  );
+  const child = Bun.spawn([process.execPath, '--preload', preload, 'index.ts', ...WITHOUT_REDIS.argv], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...WITHOUT_REDIS.env },
+    stdin: 'ignore',
+    stderr: 'pipe',
+  });
+  const [err, code] = await Promise.all([child.stderr.text(), child.exited]);
+  const lines = err.trim().split('\n');
+  return { code, lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
 
 function lastLine(err: string): Record<string, unknown> {
   return JSON.parse(err.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
@@ -58,6 +79,26 @@ describe('a run that cannot start says why', () => {
     expect(remedy).toContain('REDIS_URL');
     expect(remedy).toContain('state.driver=memory');
     expect(remedy).not.toContain('streams go on');
+  });
+
+  test('also beside what the runtime warns of, which is a log line as well', async () => {
+    const { code, lines } = await preloaded(`process.emitWarning('something is odd');`);
+    expect(code).toBe(69);
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', phase: 'process', msg: 'something is odd' }),
+    );
+  });
+
+  test.each([
+    ['thrown', `throw new Error('a bug');`],
+    ['rejected', `void Promise.reject(new Error('a bug'));`],
+  ])('and so is a fault that nothing caught: %s', async (_, source) => {
+    const { code, lines } = await preloaded(source);
+    expect(code).toBe(70);
+    const { err, ...line } = lines.at(-1) ?? {};
+    expect(line).toMatchObject({ level: 'fatal', phase: 'process', error_code: 'unknown_error', exit: 70 });
+    expect(line.msg).toBe('unknown_error: a bug');
+    expect((err as { stack: string }).stack).toContain('preload');
   });
 
   test('in a sentence on a terminal, and where text was asked for', async () => {
