@@ -1,4 +1,5 @@
 import type { RunningStream } from '../../application/stream.ts';
+import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { Observed } from './observed.ts';
 
 export interface Readiness {
@@ -33,34 +34,21 @@ export function dependencyReasons(observed: Omit<Watched, 'orchestrator'>): Reas
 export function warnings({ orchestrator }: Pick<Watched, 'orchestrator'>): Reason[] {
   return orchestrator.streams().flatMap((stream) => {
     const { exchange, request_type } = stream.target;
-    const what = `${exchange} ${request_type}`;
     const codes = stream.snapshots().flatMap((connection) => connection.codes);
-    const about = (told: string, some: typeof codes): Reason[] =>
-      some.length === 0
-        ? []
-        : [
-            {
-              what,
-              why: `${told}: ${named(some.map(({ code }) => code))} (${some.length} of ${codes.length})`,
-            },
-          ];
-    return [
-      ...(stream.state === 'live' && !stream.paused ? [] : [{ what, why: statement(stream) }]),
-      ...about(
-        'no data',
-        codes.filter(({ stale }) => stale),
-      ),
-      ...about(
-        'refused by the exchange',
-        codes.filter(({ refused }) => refused !== null),
-      ),
-    ];
+    const silent = codes.filter(({ stale }) => stale);
+    const refused = codes.filter((code) => code.refused !== null);
+    const texts: string[] = [];
+    if (stream.state !== 'live' || stream.paused) texts.push(statement(stream));
+    if (silent.length > 0) texts.push(`no data: ${named(silent, codes.length)}`);
+    if (refused.length > 0) texts.push(`refused by the exchange: ${named(refused, codes.length)}`);
+    return texts.map((why) => ({ what: `${exchange} ${request_type}`, why }));
   });
 }
 
-function named(codes: readonly string[]): string {
-  const shown = codes.slice(0, NAMED).join(', ');
-  return codes.length > NAMED ? `${shown}, …` : shown;
+/** `KRW-BTC, KRW-ETH (2 of 30)` */
+function named(some: readonly CodeSnapshot[], all: number): string {
+  const shown = some.slice(0, NAMED).map(({ code }) => code);
+  return `${shown.join(', ')}${some.length > NAMED ? ', …' : ''} (${some.length} of ${all})`;
 }
 
 function kafkaReasons({ messaging, drivers }: Pick<Watched, 'messaging' | 'drivers'>): Reason[] {
