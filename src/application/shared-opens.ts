@@ -1,14 +1,14 @@
 import type { Clock } from '../common/clock.ts';
 import type { OpenHistory, OpenPlace } from '../core/connection/open-gate.ts';
-import type { Rate } from '../core/exchange.ts';
+import type { Ban, Rate } from '../core/exchange.ts';
 import type { OpenTimes } from './state-store.ts';
 
 /** A place that nobody counts: the store is away, and the process keeps to its own memory. */
 const UNCOUNTED: OpenPlace = { waitMs: 0, giveBack() {} };
 
 /**
- * Opens that were made from one address, kept in the store, so that a start does not spend again what the run before
- * it has spent, and processes of one address share what it may.
+ * Opens that were made from one address, and bans of it, kept in the store: so that a start does not spend again what
+ * the run before it has spent, nor knocks where that one was shut out, and processes of one address share what it may.
  */
 export class SharedOpens implements OpenHistory {
   readonly #store: OpenTimes;
@@ -23,11 +23,29 @@ export class SharedOpens implements OpenHistory {
   }
 
   async take(host: string, windows: readonly Rate[]): Promise<OpenPlace> {
-    const key = `${host}|${this.#source}`;
+    const key = this.#key(host);
     const id = crypto.randomUUID();
-    const nowMs = Math.floor(this.#clock.micros() / 1000);
-    const waitMs = await this.#store.take(key, id, windows, nowMs).catch(() => null);
+    const waitMs = await this.#store.take(key, id, windows, this.#nowMs()).catch(() => null);
     if (waitMs === null) return UNCOUNTED;
     return { waitMs, giveBack: () => void this.#store.giveBack(key, id).catch(() => {}) };
+  }
+
+  async banned(host: string): Promise<Ban | null> {
+    const last = await this.#store.lastShutOut(this.#key(host)).catch(() => null);
+    const forMs = last === null ? 0 : last.untilMs - this.#nowMs();
+    return last !== null && forMs > 0 ? { forMs, reason: last.reason } : null;
+  }
+
+  ban(host: string, { forMs, reason }: Ban): void {
+    const untilMs = this.#nowMs() + forMs;
+    this.#store.shutOut(this.#key(host), { untilMs, reason }, forMs).catch(() => {});
+  }
+
+  #key(host: string): string {
+    return `${host}|${this.#source}`;
+  }
+
+  #nowMs(): number {
+    return Math.floor(this.#clock.micros() / 1000);
   }
 }

@@ -228,7 +228,13 @@ export interface BreakerStore {
   read(hosts: readonly string[]): Promise<HostBreaker[]>;
 }
 
-/** When sockets were opened, by host and the address they came from; for limits whose windows outlast a restart. */
+export interface ShutOut {
+  /** Epoch ms. */
+  readonly untilMs: number;
+  readonly reason: string;
+}
+
+/** What hosts know of an address that knocks, by host and that address, because it outlasts a restart. */
 export interface OpenTimes {
   /**
    * Takes a place in every window, in one atomic step.
@@ -239,4 +245,8 @@ export interface OpenTimes {
   take(key: string, id: string, windows: readonly Rate[], nowMs: number): Promise<number>;
   /** The socket was not opened after all. */
   giveBack(key: string, id: string): Promise<void>;
+  /** The host does not want to see the address for `forMs`. */
+  shutOut(key: string, shutOut: ShutOut, forMs: number): Promise<void>;
+  /** The last one, also when it is over; null where none is known. */
+  lastShutOut(key: string): Promise<ShutOut | null>;
 }

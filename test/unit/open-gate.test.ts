@@ -178,13 +178,32 @@ describe('opens of the run before', () => {
     expect((await gate.allow(HOST)).allowed).toBe(true);
   });
 
+  test('a ban outlasts the run that met it, and goes by itself', async () => {
+    const clock = new ManualClock();
+    const store = memoryOpens();
+    const gate = () => new LimitedGate(clock, LIMITS, null, new SharedOpens(store, 'vm', clock));
+    gate().ban(HOST, { forMs: 120_000, reason: 'HTTP 418 on opening' });
+    await clock.advance(20_000);
+    const next = gate();
+    expect(await next.allow(HOST)).toEqual({
+      allowed: false,
+      retryInMs: 100_000,
+      reason: 'HTTP 418 on opening',
+    });
+    expect(await next.allow('other.invalid')).toEqual({ allowed: true });
+    await clock.advance(100_000);
+    expect(await next.allow(HOST)).toEqual({ allowed: true });
+  });
+
   test('that cannot be had, or not in time, stop no data', async () => {
     const clock = new ManualClock();
-    const away = { take: async () => Promise.reject(new Error('away')), giveBack: async () => {} };
-    const silent: OpenHistory = { take: () => new Promise(() => {}) };
+    const fails = () => Promise.reject(new Error('away'));
+    const away = { take: fails, giveBack: fails, shutOut: fails, lastShutOut: fails };
+    const never = () => new Promise<never>(() => {});
+    const silent: OpenHistory = { take: never, banned: never, ban() {} };
     for (const history of [new SharedOpens(away, 'vm', clock), silent]) {
       const decision = new LimitedGate(clock, limits, null, history).allow(HOST);
-      await clock.advance(5000);
+      await clock.advance(7000);
       expect(await decision).toEqual({ allowed: true });
     }
   });

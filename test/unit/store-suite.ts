@@ -297,6 +297,15 @@ export function storeSuite(
       expect(await take('6', -5_000_000)).toBe(60_000);
     });
 
+    test('who shut an address out is remembered', async () => {
+      const { opens } = await open();
+      expect(await opens.lastShutOut('h|a')).toBeNull();
+      const shutOut = { untilMs: 1_790_000_060_000, reason: 'HTTP 418 on opening' };
+      await opens.shutOut('h|a', shutOut, 60_000.4);
+      expect(await opens.lastShutOut('h|a')).toEqual(shutOut);
+      expect(await opens.lastShutOut('h|b')).toBeNull();
+    });
+
     describe('breaker', () => {
       type Step = ['allow' | 'good' | 'bad' | 'open' | 'close', number, boolean, string];
       const cases: [string, Step[]][] = [

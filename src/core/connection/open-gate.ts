@@ -37,10 +37,13 @@ export interface OpenBreaker {
   report(host: string, good: boolean): void;
 }
 
-/** Opens that the process does not know of by itself: of its last run, and of others from the same address. */
+/** What the process does not know by itself: of its last run, and of others from the same address. None rejects. */
 export interface OpenHistory {
-  /** Takes a place in every window, or in none. Never rejects. */
+  /** Takes a place in every window, or in none. */
   take(host: string, windows: readonly Rate[]): Promise<OpenPlace>;
+  /** What is left of a ban; null where there is none. */
+  banned(host: string): Promise<Ban | null>;
+  ban(host: string, ban: Ban): void;
 }
 
 export interface OpenPlace {
@@ -98,12 +101,19 @@ export class LimitedGate implements OpenGate {
     this.#open = Math.max(0, this.#open - 1);
   }
 
-  ban(host: string, { forMs, reason }: Ban): void {
+  ban(host: string, ban: Ban): void {
+    this.#shutOut(host, ban);
+    this.#history?.ban(host, ban);
+  }
+
+  #shutOut(host: string, { forMs, reason }: Ban): void {
     const until = this.#clock.now() + forMs;
     if (until > (this.#bans.get(host)?.until ?? 0)) this.#bans.set(host, { until, reason });
   }
 
   async #decide(host: string): Promise<OpenDecision> {
+    const remembered = await this.#askBans(host);
+    if (remembered) this.#shutOut(host, remembered);
     const banned = this.#banned(host);
     if (banned) return banned;
     const { sockets } = this.#limits;
@@ -135,6 +145,10 @@ export class LimitedGate implements OpenGate {
   #askHistory(host: string): Promise<OpenPlace> | OpenPlace {
     if (!this.#history || this.#longWindows.length === 0) return NOT_ASKED;
     return this.#inTime(this.#history.take(host, this.#longWindows), NOT_ASKED);
+  }
+
+  #askBans(host: string): Promise<Ban | null> | null {
+    return this.#history && this.#inTime(this.#history.banned(host), null);
   }
 
   #delay(): number {

@@ -1,8 +1,9 @@
-import type { OpenTimes } from '../../application/state-store.ts';
+import type { OpenTimes, ShutOut } from '../../application/state-store.ts';
 
 /** Opens of this process alone. */
 export function memoryOpens(): OpenTimes {
   const opens = new Map<string, { readonly id: string; readonly at: number }[]>();
+  const shutOuts = new Map<string, ShutOut>();
   return {
     async take(key, id, windows, nowMs) {
       const longest = Math.max(...windows.map(({ perMs }) => perMs));
@@ -20,5 +21,7 @@ export function memoryOpens(): OpenTimes {
       const kept = opens.get(key)?.filter((open) => open.id !== id);
       if (kept) opens.set(key, kept);
     },
+    shutOut: async (key, shutOut) => void shutOuts.set(key, shutOut),
+    lastShutOut: async (key) => shutOuts.get(key) ?? null,
   };
 }

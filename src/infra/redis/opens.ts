@@ -1,4 +1,4 @@
-import type { OpenTimes } from '../../application/state-store.ts';
+import type { OpenTimes, ShutOut } from '../../application/state-store.ts';
 import type { RunCommand } from './connection.ts';
 
 /** KEYS: opens, a set sorted by time; ARGV: now, id, then count and length of every window. */
@@ -16,9 +16,10 @@ redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], longest)
 return 0`;
 
-/** `opens:{host}|{source}`, times of opens as a sorted set. */
+/** `opens:{host}|{source}`, times of opens as a sorted set; `shut_out:{host}|{source}`, until when and why, as JSON. */
 export function redisOpens(run: RunCommand, prefix: string): OpenTimes {
   const keyOf = (key: string) => `${prefix}opens:${key}`;
+  const shutOutOf = (key: string) => `${prefix}shut_out:${key}`;
   return {
     async take(key, id, windows, nowMs) {
       const args = windows.flatMap(({ count, perMs }) => [count, perMs]);
@@ -26,6 +27,13 @@ export function redisOpens(run: RunCommand, prefix: string): OpenTimes {
     },
     async giveBack(key, id) {
       await run('ZREM', keyOf(key), id);
+    },
+    async shutOut(key, shutOut, forMs) {
+      await run('SET', shutOutOf(key), JSON.stringify(shutOut), 'PX', Math.ceil(forMs));
+    },
+    async lastShutOut(key) {
+      const stored = await run('GET', shutOutOf(key));
+      return typeof stored === 'string' ? (JSON.parse(stored) as ShutOut) : null;
     },
   };
 }
