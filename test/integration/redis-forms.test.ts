@@ -73,7 +73,7 @@ describe('TLS, as an ACL user who may do what the collector does and no more', (
     writeFileSync(key, TLS_KEY);
     const port = await freePort();
     const secure = ['--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key];
-    const may = ['+@read', '+@write', '+@scripting', '+@pubsub', '+@connection', '+info'];
+    const may = ['+@read', '+@write', '+@scripting', '+@pubsub', '+@connection', '+info', '+time'];
     const user = ['--user', 'kcs', 'on', '>pass word', '~{forms-*', '&{forms-*', '-@all', ...may];
     await server(...secure, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no', ...user);
     tls = { port, ssl: true, ca: TLS_CERT, username: 'kcs', password: 'pass word' };

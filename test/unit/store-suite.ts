@@ -190,8 +190,8 @@ export function storeSuite(
         const { leases } = await open();
         const shards = Array.from({ length: 40 }, (_, at) => ({ ...KEY, shard: at }));
         const [a, b] = await Promise.all([
-          leases.acquire(shards, 'a', 300, []),
-          leases.acquire([...shards].reverse(), 'b', 300, []),
+          leases.acquire(shards, 'a', 30_000, []),
+          leases.acquire([...shards].reverse(), 'b', 30_000, []),
         ]);
         const got = [...a, ...b].flatMap((one) => (one ? [one.lease] : []));
         expect(new Set(got.map(({ shard: of }) => of.shard)).size).toBe(40);
@@ -199,7 +199,7 @@ export function storeSuite(
         expect(new Set(got.map(({ fence }) => fence)).size).toBe(40);
         const kept = await leases.renew(
           got.map((lease) => ({ lease, covered: null })),
-          300,
+          30_000,
         );
         expect(kept.every(Boolean)).toBe(true);
       });
