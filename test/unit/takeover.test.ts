@@ -181,3 +181,23 @@ describe('tickers', () => {
     expect(await written(made)).toEqual([1, 3, 5, 6, 8]);
   });
 });
+
+test('tickers in a row that say the same are told apart by their times, the answer to a subscription among them', async () => {
+  const made = pair('ticker');
+  const { old, young, batches } = made;
+  const at = (ms: number) => frame('ticker', 7, 1_788_335_180_000 + ms);
+  old.push(at(0));
+  // What the successor's subscription is answered with, at a time of its own.
+  young.push(at(1300));
+  old.push(at(1500));
+  young.push(at(1500));
+  young.push(at(1800));
+  old.push(at(1800));
+  old.end();
+  young.push(at(2900));
+  await written(made);
+  const times = batches.flatMap(({ rows }) =>
+    rows.map(({ timestamp }) => timestamp / 1000 - 1_788_335_180_000),
+  );
+  expect(times).toEqual([0, 1500, 1800, 2900]);
+});

@@ -56,7 +56,7 @@ export class Takeover {
 
   fromOld(row: Row, lane: Lane): Passage {
     const overlap = this.#of(lane);
-    const at = find(overlap.held, row);
+    const at = findSame(overlap.held, row);
     if (row.kind === 'trade') {
       if (at >= 0) this.#drop(overlap.held.splice(at, 1), lane);
       return 'on';
@@ -74,7 +74,7 @@ export class Takeover {
     if (row.kind === 'trade') {
       if (lane.seen?.has(row.trade_id)) return 'repeat';
     } else {
-      const at = find(overlap.ahead, row);
+      const at = findSame(overlap.ahead, row);
       if (at >= 0) {
         overlap.ahead.splice(0, at + 1);
         this.#drop(overlap.held.splice(0), lane);
@@ -82,7 +82,7 @@ export class Takeover {
       }
     }
     if (overlap.released) {
-      if (row.timestamp < newestOf(overlap)) return 'repeat';
+      if (row.timestamp < newestOf(overlap) || takeLike(overlap.ahead, row)) return 'repeat';
       overlap.ahead = [];
       return 'on';
     }
@@ -96,8 +96,9 @@ export class Takeover {
     for (const [lane, overlap] of this.#overlaps) {
       const waiting = overlap.held.length;
       if (waiting === 0 || (waiting < MOST && nowMs - overlap.heldSinceMs < PATIENCE_MS)) continue;
-      all.push(...this.#release(lane, overlap));
-      overlap.released = !this.#failed;
+      const released = this.#release(lane, overlap);
+      all.push(...released);
+      overlap.released = released.length > 0 && !this.#failed;
     }
     return all;
   }
@@ -130,10 +131,16 @@ export class Takeover {
   }
 
   #release(lane: Lane, overlap: Overlap): Released[] {
-    const { held } = overlap;
+    const newest = newestOf(overlap);
+    let held: Row[] = [];
+    for (const row of overlap.held) {
+      held.push(row);
+      if (row.timestamp < newest || !takeLike(overlap.ahead, row)) continue;
+      this.#drop(held, lane);
+      held = [];
+    }
     overlap.held = [];
     // With tickers of its own on either side, the exchange sends each socket others: only what is newer makes sense.
-    const newest = newestOf(overlap);
     const known = held.filter(({ timestamp }) => timestamp < newest);
     this.#drop(known, lane);
     const rest = known.length > 0 ? held.filter(({ timestamp }) => timestamp >= newest) : held;
@@ -163,15 +170,24 @@ function newestOf({ ahead }: Overlap): Micros {
   return ahead.at(-1)?.timestamp ?? 0;
 }
 
-/** Where among the rows of one socket stands what the other brought as `row`; −1 where it does not. */
-function find(rows: readonly Row[], row: Row): number {
-  if (row.kind === 'trade')
-    return rows.findIndex((known) => known.kind === 'trade' && known.trade_id === row.trade_id);
-  const exact = rows.findIndex((known) => known.timestamp === row.timestamp && sameTicker(known, row));
-  if (exact >= 0) return exact;
-  return rows.findIndex(
+/** Where among the rows of one socket stands what the other brought as `row`, to its time; −1 where it does not. */
+function findSame(rows: readonly Row[], row: Row): number {
+  return row.kind === 'trade'
+    ? rows.findIndex((known) => known.kind === 'trade' && known.trade_id === row.trade_id)
+    : rows.findIndex((known) => known.timestamp === row.timestamp && sameTicker(known, row));
+}
+
+/**
+ * Takes what the old socket brought as `row` with a time of its own out of `ahead`, and all before it. Asked only once
+ * the same to its time can hardly come any more: of tickers in a row that say the same it would be the wrong one.
+ */
+function takeLike(ahead: Ticker[], row: Row): boolean {
+  if (row.kind === 'trade') return false;
+  const at = ahead.findIndex(
     (known) => Math.abs(known.timestamp - row.timestamp) < STAMPS_APART && sameTicker(known, row),
   );
+  if (at >= 0) ahead.splice(0, at + 1);
+  return at >= 0;
 }
 
 function sameTicker(one: Row, other: Ticker): boolean {
