@@ -8,6 +8,8 @@ const TABLE_EVERY_MS = 1000;
 const LINES_EVERY_MS = 10_000;
 /** The first line comes early, so that it is seen that rows arrive. */
 const FIRST_LINES_MS = 2000;
+/** By then a connection had several tries. */
+const DOUBT_AFTER_MS = 5000;
 const ERASE_BELOW = '\u001b[0J';
 
 /**
@@ -22,6 +24,9 @@ export class LiveView {
   #cancel: Cancel = () => {};
   #lastMs = 0;
   #invited = false;
+  #startedMs = 0;
+  /** Whether the question has been settled. */
+  #settled = false;
 
   constructor(out: NodeJS.WriteStream) {
     this.#out = out;
@@ -38,6 +43,7 @@ export class LiveView {
   start(collector: Collector): void {
     const { messaging, clock } = collector;
     this.#lastMs = clock.now();
+    this.#startedMs = this.#lastMs;
     if (messaging.bootstrap !== null && messaging.driver === 'embedded')
       this.#hint(collector, messaging.bootstrap);
     this.#next(collector, this.interactive ? TABLE_EVERY_MS : FIRST_LINES_MS);
@@ -72,6 +78,19 @@ export class LiveView {
     );
   }
 
+  /** Once, where the machine has no way to any exchange: whoever only looks around is told of another one. */
+  #doubt({ log, orchestrator }: Collector, nowMs: number): void {
+    const streams = orchestrator.streams();
+    if (streams.length === 0 || this.#settled || nowMs - this.#startedMs < DOUBT_AFTER_MS) return;
+    this.#settled = true;
+    if (streams.some(({ state, stats }) => state !== 'backoff' || stats.rows > 0)) return;
+    const demo = programName().endsWith('index.ts') ? '; without one, `bun run demo` simulates them' : '';
+    log.warn(
+      { phase: 'connect' },
+      `no exchange could be reached yet: it goes on trying, and needs a network${demo}`,
+    );
+  }
+
   #next(collector: Collector, ms: number): void {
     this.#cancel = collector.clock.after(ms, () => {
       this.#show(collector);
@@ -87,6 +106,7 @@ export class LiveView {
       .map((stream) => this.#row(stream, clock.micros(), (nowMs - this.#lastMs) / 1000));
     this.#lastMs = nowMs;
     if (rows.length === 0) this.#invite(collector);
+    this.#doubt(collector, nowMs);
     if (this.interactive) {
       this.#erase();
       this.#drawn = table(rows);
