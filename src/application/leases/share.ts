@@ -35,7 +35,7 @@ const EPSILON = 1e-9;
  * of its own, so that two who look at once rarely want the same.
  */
 export function toTake({ me, others, shards, patienceMs }: ShareQuestion): ShardKey[] {
-  const free = shards.filter(({ holder }) => holder === null);
+  const free = shards.filter(({ holder, shard }) => holder === null && me.exchanges.includes(shard.exchange));
   const share = shareOf(me, others, shards);
   const whole = Math.floor(share + EPSILON);
   const behind = others.some((peer) => heldBy(peer, shards) < whole);
