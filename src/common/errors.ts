@@ -177,7 +177,7 @@ export const ERRORS = {
     'error',
     true,
     null,
-    'State was changed by another collector in between; it is read again.',
+    'State was changed by another collector in between and is read again, or another process runs under the same COLLECTOR_ID.',
   ),
   orchestrator_error: rule(
     'orchestrator',

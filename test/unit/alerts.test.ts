@@ -58,6 +58,14 @@ const SCENES: Readonly<Record<string, Scene>> = {
     },
     fires: { 20: [], 45: ['KcsMemory'] },
   },
+  'shards handed over in order: nothing; taken by another: told, and over a while later': {
+    series: {
+      [`kcs_leases_handed_over_total{${AT}}`]: '0x5 4x40',
+      [`kcs_leases_held{${AT}}`]: '22x5 11x5 0x30',
+      [`kcs_leases_lost_total{${AT}}`]: '0x10 11x40',
+    },
+    fires: { 8: [], 14: ['KcsLeasesLost'], 30: [] },
+  },
 };
 
 test.each(Object.entries(SCENES))('%s', async (name, { series, fires }) => {
