@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { systemClock } from '../../src/common/clock.ts';
+import type { SocketEnd } from '../../src/core/ports.ts';
 import { bunSockets } from '../../src/infra/websocket/open-socket.ts';
 import { client, PLAIN, serve, stopServers, tcp, until, upgradeByHand } from './websocket-parts.ts';
 import { TLS_CERT, TLS_KEY } from './websocket-tls.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { coin, LIMITS, running, socketOf } from './connection-parts.ts';
+import { answer, coin, LIMITS, running, socketOf } from './connection-parts.ts';
 import { ManualClock } from './manual-clock.ts';
 
 describe('codes', () => {
