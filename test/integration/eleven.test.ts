@@ -56,6 +56,20 @@ function notAsSent(ledger: Ledger, exchange: string, read: readonly ReadRow[]): 
   });
 }
 
+/** Tickers that both sockets of a takeover brought and that were written twice. */
+function writtenTwice(sent: readonly Row[], read: readonly ReadRow[]): string[] {
+  const name = (symbol: string, close: number, timeMs: number) => `${symbol} ${close} ${timeMs}`;
+  const most = new Map<string, number>();
+  for (const [key, own] of Map.groupBy(sent, (row) => name(row.symbol, row.price, row.timeMs))) {
+    const bySocket = Map.groupBy(own, ({ socket }) => socket);
+    most.set(key, Math.max(...[...bySocket.values()].map((rows) => rows.length)));
+  }
+  const written = Map.groupBy(read, (row) => name(row.symbol, row.close, Math.floor(row.timestamp / 1000)));
+  return [...written]
+    .filter(([key, rows]) => rows.length > (most.get(key) ?? rows.length))
+    .map(([key]) => key);
+}
+
 test('eleven exchanges for three minutes, over closed, announced and cut connections: every trade once, no loss untold', async () => {
   run = await startRun(
     ['--exchanges', EXCHANGES.join(','), '--symbols', '40', '--rate', '500'],
@@ -129,12 +143,16 @@ test('eleven exchanges for three minutes, over closed, announced and cut connect
     return {
       exchange,
       foreign: read.filter(({ symbol, close }) => !closes.has(`${symbol} ${close}`)).length,
+      twice: writtenTwice(
+        sent.filter(({ at }) => takesOver && at >= rotatedAt && at < cutAt),
+        read,
+      ),
       lostUncut: lost.filter(({ at }) => at < cutAt).map(told),
       lostUntold: outsideGaps(lost, events, codes).map(told),
     };
   });
   expect(tickersFound).toEqual(
-    EXCHANGES.map((exchange) => ({ exchange, foreign: 0, lostUncut: [], lostUntold: [] })),
+    EXCHANGES.map((exchange) => ({ exchange, foreign: 0, twice: [], lostUncut: [], lostUntold: [] })),
   );
   const none = { foreign: 0, repeated: 0, outOfOrder: 0, altered: 0 };
   expect(found).toEqual(

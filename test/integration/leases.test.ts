@@ -127,6 +127,24 @@ test('two collectors on one Redis: shared, killed, started again, frozen, stoppe
   expect(dropped[0] + dropped[1]).toBeGreaterThan(0);
 });
 
+test('Redis killed for longer than the leases live: both go on without a reconnect, and have their own again', async () => {
+  const [c, d] = [await collector('c'), await collector('d')];
+  await shared([c, d], [SHARDS / 2, SHARDS / 2], 20_000);
+  const opened = simulator.ledger.of('open').length;
+  const leases = async () => (await statusOf(c))?.leases;
+  const before = await leases();
+  await redis.kill9();
+  await Bun.sleep(LEASE_MS + 2 * POLL_MS);
+  await shared([c, d], [SHARDS / 2, SHARDS / 2], SLACK_MS);
+  await redis.restart();
+  await Bun.sleep(LEASE_MS + 3 * POLL_MS);
+  await shared([c, d], [SHARDS / 2, SHARDS / 2], SLACK_MS);
+  expect(await leases()).toEqual(before);
+  expect(simulator.ledger.of('open')).toHaveLength(opened);
+  for (const { program } of [c, d]) program.kill('SIGTERM');
+  expect(await Promise.all([c, d].map(async ({ program }) => (await program.ended).code))).toEqual([0, 0]);
+});
+
 /** One of them answers, and knows who has what. */
 async function expectOneAnswer(): Promise<void> {
   const commander = await new Commander(kafka.bootstrap).connect();
