@@ -100,6 +100,22 @@ describe.each(TYPES)('%s: two sockets while one takes over', (type) => {
     expect((await written(made)).at(-1)).toBe(6);
   });
 
+  test('what a failed successor brought of several codes waits for each of them alone', async () => {
+    const made = pair(type);
+    const { old, young, clock } = made;
+    const other = (n: number) => frame(type, n).replace('KRW-BTC', 'KRW-ETH');
+    young.push(frame(type, 1));
+    await clock.advance(1000);
+    young.push(other(2));
+    young.end();
+    for (let n = 10; n < 70; n++) {
+      await clock.advance(100);
+      old.push(frame(type, n).replace('KRW-BTC', 'KRW-XRP'));
+    }
+    const rows = await written(made);
+    expect([rows.includes(1), rows.includes(2)]).toEqual([true, true]);
+  });
+
   test('the end of the stream delivers what waits', async () => {
     const made = pair(type);
     const { old, young, pipeline, budget } = made;

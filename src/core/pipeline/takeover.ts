@@ -81,7 +81,7 @@ export class Takeover {
         return 'repeat';
       }
     }
-    if (overlap.released) {
+    if (overlap.released || this.#failed) {
       if (row.timestamp < newestOf(overlap) || takeLike(overlap.ahead, row)) return 'repeat';
       overlap.ahead = [];
       return 'on';
