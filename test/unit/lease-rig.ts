@@ -52,7 +52,8 @@ export class World {
   most = 0;
   #trades = 0;
 
-  constructor() {
+  /** @param ttlMs life of the leases */
+  constructor(readonly ttlMs = TTL_MS) {
     this.#trade();
   }
 
@@ -200,7 +201,7 @@ export class Member {
       log,
       id,
       exchanges: ['fake'],
-      ttlMs: TTL_MS,
+      ttlMs: world.ttlMs,
       process,
       ended: (one) => this.#dead(one),
       onFault: (fault) => this.faults.push(fault),

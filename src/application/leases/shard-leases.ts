@@ -64,6 +64,8 @@ export interface LeaseView {
 
 /** After a look that failed, or that left shards free, the next is no later than this. */
 const RETRY_MS = 1000;
+/** A store that comes back is found again by everybody within so long: attempts are seconds apart, and differ. */
+const RETURN_MS = 10_000;
 /** Whoever left its share to others is not offered it again for so many lives of a lease. */
 const LEFT_OVER_LIVES = 10;
 
@@ -234,7 +236,7 @@ export class ShardLeases {
       const again = taken[at];
       const another = again ? again.before?.collector : this.#seen.holder(held.shard)?.collector;
       if (again && (another === undefined || another === id)) {
-        if (!alone) this.#modestUntilMs = clock.now() + ttlMs;
+        if (!alone) this.#modestUntilMs = clock.now() + Math.max(ttlMs, RETURN_MS);
         this.#keep(again, null);
         host.changed(streamKey(held.shard));
         continue;
