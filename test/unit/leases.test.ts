@@ -253,7 +253,7 @@ describe('a store that is away', () => {
       expectWhole(world, 10);
       for (const member of world.members) {
         member.away = false;
-        await world.clock.advance(3000);
+        await world.clock.advance(5000);
       }
       await world.clock.advance(3 * TTL_MS);
       expect(world.members.map((member) => [member.held(), member.sockets])).toEqual(before);
