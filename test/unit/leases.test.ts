@@ -263,6 +263,22 @@ describe('a store that is away', () => {
     },
   );
 
+  test('for all, just after a handover: who got the shards keeps them', async () => {
+    const world = await worldOf(10);
+    await world.join('a');
+    await world.clock.advance(TTL_MS);
+    await world.join('b');
+    for (let i = 0; i < 600 && `${counts(world.members)}` !== '5,5'; i++) await world.clock.advance(50);
+    for (const member of world.members) member.away = true;
+    await world.clock.advance(120_000);
+    const before = world.members.map((member) => [member.held(), member.sockets]);
+    expect(counts(world.members)).toEqual([5, 5]);
+    for (const member of world.members) member.away = false;
+    await world.clock.advance(3 * TTL_MS);
+    expect(world.members.map((member) => [member.held(), member.sockets])).toEqual(before);
+    expectWhole(world, 10);
+  });
+
   test('for one, which others can reach: they take over, readers drop its rows by their fence, it gives way', async () => {
     const world = await worldOf(6);
     const a = await world.join('a');

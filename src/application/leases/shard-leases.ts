@@ -49,6 +49,8 @@ export interface ShardHost {
 interface Held extends HeldShard {
   readonly shard: ShardKey;
   readonly lease: Lease;
+  /** What the store had of its last holder when it was taken. */
+  readonly before: Taken['before'];
 }
 
 /** What was seen at the last look. */
@@ -234,7 +236,7 @@ export class ShardLeases {
     );
     for (const [at, held] of gone.entries()) {
       const again = taken[at];
-      const another = again ? again.before?.collector : this.#seen.holder(held.shard)?.collector;
+      const another = again ? holderSince(held, again) : this.#seen.holder(held.shard)?.collector;
       if (again && (another === undefined || another === id)) {
         if (!alone) this.#modestUntilMs = clock.now() + Math.max(ttlMs, RETURN_MS);
         this.#keep(again, null);
@@ -304,8 +306,8 @@ export class ShardLeases {
     return seen === null || heirOf.includes(seen) ? null : seen;
   }
 
-  #keep({ lease }: Taken, missed: HeldShard['missed']): void {
-    this.#held.set(shardKey(lease.shard), { shard: lease.shard, lease, fence: lease.fence, missed });
+  #keep({ lease, before }: Taken, missed: HeldShard['missed']): void {
+    this.#held.set(shardKey(lease.shard), { shard: lease.shard, lease, fence: lease.fence, missed, before });
   }
 
   #missed({ before }: Taken, heirOf: readonly string[], alone: boolean): HeldShard['missed'] {
@@ -357,4 +359,9 @@ export class ShardLeases {
       ),
     );
   }
+}
+
+/** Who had a shard between the end of its lease here and now. The record of the holder before says nothing of that. */
+function holderSince({ before }: Held, again: Taken): string | undefined {
+  return JSON.stringify(again.before) === JSON.stringify(before) ? undefined : again.before?.collector;
 }
