@@ -141,10 +141,12 @@ export class Takeover {
     }
     overlap.held = [];
     // With tickers of its own on either side, the exchange sends each socket others: only what is newer makes sense.
-    const known = held.filter(({ timestamp }) => timestamp < newest);
-    this.#drop(known, lane);
-    const rest = known.length > 0 ? held.filter(({ timestamp }) => timestamp >= newest) : held;
-    return rest.map((row) => ({ row, lane, socket: this.successor }));
+    const isNew = ({ timestamp }: Row): boolean => timestamp >= newest;
+    this.#drop(
+      held.filter((row) => !isNew(row)),
+      lane,
+    );
+    return held.filter(isNew).map((row) => ({ row, lane, socket: this.successor }));
   }
 
   #drop(rows: readonly Row[], lane: Lane): void {
