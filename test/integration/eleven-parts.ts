@@ -2,10 +2,11 @@ import { type Message, readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { freePort } from '../services/ports.ts';
 import { type RegistryServer, startRegistry } from '../services/registry.ts';
-import { type Entry, Ledger, type Row } from '../simulator/ledger.ts';
+import type { Ledger, Row } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { protocols } from '../simulator/protocols/index.ts';
 import { CollectorProcess, Commander } from './control-parts.ts';
+import { ledgerOf } from './spine-parts.ts';
 
 /** A gap as others read it; times are epoch microseconds. */
 export interface ReadGap {
@@ -168,19 +169,6 @@ async function topicNames(bootstrap: string): Promise<Set<string>> {
 
 function valuesOf<Value>(messages: readonly Message<Value>[]): Value[] {
   return messages.flatMap(({ value }) => (value === null ? [] : [value]));
-}
-
-/** The ledger of a simulator in another process, as it is now. */
-async function ledgerOf({ control }: SimulatorProcess): Promise<Ledger> {
-  const text = await (await fetch(`${control}/control/ledger`)).text();
-  const ledger = new Ledger();
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    const { kind, ...entry } = JSON.parse(line) as { kind: string };
-    if (kind === 'row') ledger.rows.push(entry as Row);
-    else if (kind === 'entry') ledger.entries.push(entry as Entry);
-  }
-  return ledger;
 }
 
 /** Flags that subscribe the first `codes` markets of every exchange of the simulator. */
