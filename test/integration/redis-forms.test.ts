@@ -13,6 +13,7 @@ import { Server, startOnPort } from '../services/server.ts';
 import { exchange } from '../services/tcp.ts';
 import { storeSuite } from '../unit/store-suite.ts';
 import { eventually } from './control-rig.ts';
+import { redisAddress } from './redis-address.ts';
 import { TLS_CERT, TLS_KEY } from './websocket-tls.ts';
 
 // Real servers and processes take their time on a busy machine.
@@ -20,20 +21,6 @@ setDefaultTimeout(60_000);
 
 /** The state store on every form of Redis that the settings can name: TLS with an ACL user, a cluster, sentinels. */
 
-const ADDRESS: RedisAddress = {
-  url: null,
-  host: '127.0.0.1',
-  port: 6379,
-  db: 0,
-  username: null,
-  password: null,
-  ssl: false,
-  ca: null,
-  sentinels: [],
-  sentinelName: 'mymaster',
-  cluster: false,
-  timeoutMs: 2000,
-};
 const KEY = { exchange: 'upbit', request_type: 'ticker' } as const;
 const opened: StateStore[] = [];
 const servers: Server[] = [];
@@ -46,7 +33,7 @@ afterAll(async () => {
 
 async function open(address: Partial<RedisAddress>): Promise<StateStore> {
   const prefix = `{forms-${process.pid}-${made++}}:`;
-  const store = redisStore({ address: { ...ADDRESS, ...address }, prefix, actualTtlS: 60 }, systemClock);
+  const store = redisStore({ address: redisAddress(address), prefix, actualTtlS: 60 }, systemClock);
   opened.push(store);
   await store.start(15_000);
   return store;
@@ -92,10 +79,7 @@ describe('TLS, as an ACL user who may do what the collector does and no more', (
       { ...tls, ca: null },
       { ...tls, ssl: false },
     ]) {
-      const store = redisStore(
-        { address: { ...ADDRESS, ...wrong }, prefix: '{x}:', actualTtlS: 60 },
-        systemClock,
-      );
+      const store = redisStore({ address: redisAddress(wrong), prefix: '{x}:', actualTtlS: 60 }, systemClock);
       opened.push(store);
       await expect(store.start(1000)).rejects.toMatchObject({ code: 'redis_unavailable' });
     }

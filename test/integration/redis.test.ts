@@ -8,6 +8,7 @@ import { redisStore } from '../../src/infra/redis/store.ts';
 import { startRedis } from '../services/redis.ts';
 import { redis } from '../services/services.ts';
 import { storeSuite } from '../unit/store-suite.ts';
+import { redisAddress } from './redis-address.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -16,21 +17,7 @@ const opened: StateStore[] = [];
 let made = 0;
 
 function addressOf(url: string, more: Partial<RedisAddress> = {}): RedisAddress {
-  return {
-    url,
-    host: null,
-    port: 6379,
-    db: 0,
-    username: null,
-    password: null,
-    ssl: false,
-    ca: null,
-    sentinels: [],
-    sentinelName: 'mymaster',
-    cluster: false,
-    timeoutMs: 2000,
-    ...more,
-  };
+  return redisAddress({ url, host: null, ...more });
 }
 
 function open(address: RedisAddress, prefix = `{test-${process.pid}-${made++}}:`): StateStore {
