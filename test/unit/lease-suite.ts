@@ -1,0 +1,172 @@
+import { describe, expect, test } from 'bun:test';
+import type { StateStore, Taken } from '../../src/application/state-store.ts';
+import type { StreamKey } from '../../src/core/desired/stream.ts';
+
+const KEY: StreamKey = { exchange: 'upbit', request_type: 'ticker' };
+
+/**
+ * What every driver of the state store has to do for leases.
+ * @param open gives a store that is started and empty
+ * @param pass lets `ms` milliseconds of the store's time pass
+ */
+export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) => Promise<void>): void {
+  describe('leases', () => {
+    const shard = { ...KEY, shard: 0 };
+    const second = { ...KEY, shard: 1 };
+    const covered = [
+      { until: 1_790_000_000_000_000, symbols: ['KRW-BTC', 'KRW-ETH'] },
+      { until: 1_789_000_000_000_000, symbols: ['KRW-XRP'] },
+    ];
+
+    async function take({ leases }: StateStore, who: string, what = shard, heirOf: string[] = []) {
+      const [taken] = await leases.acquire([what], who, 300, heirOf);
+      return taken ?? null;
+    }
+
+    async function taken(...args: Parameters<typeof take>): Promise<Taken> {
+      const one = await take(...args);
+      if (!one) throw new Error('a lease that is free was refused');
+      return one;
+    }
+
+    test('one holder, rising fences, an end without renewal', async () => {
+      const store = await open();
+      const { leases } = store;
+      const { lease: first } = await taken(store, 'a');
+      expect(await take(store, 'b')).toBeNull();
+      expect(await take(store, 'a')).toBeNull();
+      expect(await leases.holders([second, shard])).toEqual([null, { collector: 'a', fence: first.fence }]);
+      await pass(200);
+      expect(await leases.renew([{ lease: first, covered: null }], 300)).toEqual([true]);
+      await pass(200);
+      expect(await take(store, 'b')).toBeNull();
+      await pass(200);
+      const { lease: next } = await taken(store, 'b');
+      expect(next.fence).toBeGreaterThan(first.fence);
+      expect(await leases.renew([{ lease: first, covered: null }], 300)).toEqual([false]);
+      await leases.release([{ lease: first, covered: null }]);
+      expect(await leases.holders([shard])).toEqual([{ collector: 'b', fence: next.fence }]);
+      await leases.release([{ lease: next, covered: null }]);
+      expect(await leases.holders([shard])).toEqual([null]);
+    });
+
+    test('many at once: each for itself, and two who ask at once never have the same', async () => {
+      const { leases } = await open();
+      const shards = Array.from({ length: 40 }, (_, at) => ({ ...KEY, shard: at }));
+      const [a, b] = await Promise.all([
+        leases.acquire(shards, 'a', 30_000, []),
+        leases.acquire([...shards].reverse(), 'b', 30_000, []),
+      ]);
+      const got = [...a, ...b].flatMap((one) => (one ? [one.lease] : []));
+      expect(new Set(got.map(({ shard: of }) => of.shard)).size).toBe(40);
+      expect(got).toHaveLength(40);
+      expect(new Set(got.map(({ fence }) => fence)).size).toBe(40);
+      const kept = await leases.renew(
+        got.map((lease) => ({ lease, covered: null })),
+        30_000,
+      );
+      expect(kept.every(Boolean)).toBe(true);
+    });
+
+    test('no fence is below the time in ms: a store without memory does not begin at 1', async () => {
+      const { lease } = await taken(await open(), 'a');
+      expect(lease.fence).toBeGreaterThan(1_700_000_000_000);
+      expect(Number.isSafeInteger(lease.fence)).toBe(true);
+    });
+
+    test('an heir takes what its dead have, with a new fence, and nothing else', async () => {
+      const store = await open();
+      const { lease: first } = await taken(store, 'a|1');
+      await taken(store, 'b', second);
+      const { lease: next } = await taken(store, 'c', shard, ['x', 'a|1']);
+      expect(next).toMatchObject({ collector: 'c', shard });
+      expect(next.fence).toBeGreaterThan(first.fence);
+      expect(await take(store, 'c', second, ['x', 'a|1'])).toBeNull();
+      expect((await taken(store, 'c', shard, ['c'])).lease.fence).toBeGreaterThan(next.fence);
+    });
+
+    test('how far the holder got is there for the next one, until the stream is forgotten', async () => {
+      const store = await open();
+      const { leases } = store;
+      const { lease: first, before } = await taken(store, 'a');
+      expect(before).toBeNull();
+      await leases.renew([{ lease: first, covered }], 300);
+      await leases.renew([{ lease: first, covered: null }], 300);
+      await pass(400);
+      const { lease: next, before: end } = await taken(store, 'b');
+      expect(end).toEqual({ collector: 'a', covered });
+      // Whoever lost the lease has no more say.
+      await leases.renew([{ lease: first, covered: [{ until: 1, symbols: [] }] }], 300);
+      await leases.release([{ lease: next, covered: [{ until: 7, symbols: ['KRW-BTC'] }] }]);
+      const { lease: third, before: released } = await taken(store, 'c');
+      expect(released).toEqual({ collector: 'b', covered: [{ until: 7, symbols: ['KRW-BTC'] }] });
+      await leases.release([{ lease: third, covered: [] }]);
+      const { lease: fourth, before: wiped } = await taken(store, 'd');
+      expect(wiped).toBeNull();
+      await leases.renew([{ lease: fourth, covered }], 300);
+      await leases.forget(KEY);
+      await leases.release([{ lease: fourth, covered: null }]);
+      expect((await taken(store, 'e')).before).toBeNull();
+    });
+
+    test('a lease that is given back nudges', async () => {
+      const store = await open();
+      const heard = Promise.withResolvers<string>();
+      store.desired.onNudge(heard.resolve);
+      // A subscription may not be through yet when the store is: the poll is there for that.
+      for (let round = 0; round < 50; round++) {
+        const { lease } = await taken(store, 'a');
+        await store.leases.release([{ lease, covered: null }]);
+        if (await Promise.race([heard.promise, Bun.sleep(20).then(() => null)])) break;
+      }
+      expect(await heard.promise).toBe('upbit|ticker');
+    });
+  });
+
+  test('collectors are alive as long as they say so', async () => {
+    const { collectors } = await open();
+    const info = { exchanges: ['upbit'], stopping: false, process: { machine: 'm', pid: 7, started: 9 } };
+    const other = { exchanges: [], stopping: true, process: null };
+    await collectors.announce('b', info, 300);
+    await collectors.announce('a', other, 60_000);
+    await collectors.announce('c', info, 60_000);
+    expect(await collectors.alive()).toEqual([
+      { id: 'a', info: other },
+      { id: 'b', info },
+      { id: 'c', info },
+    ]);
+    await collectors.leave(['c']);
+    await pass(400);
+    expect(await collectors.alive()).toEqual([{ id: 'a', info: other }]);
+  });
+
+  test('opens: as many as fit every window, over all who ask, and a place given back is free', async () => {
+    const { opens } = await open();
+    const windows = [
+      { count: 2, perMs: 1000 },
+      { count: 3, perMs: 60_000 },
+    ];
+    const now = 1_790_000_000_000;
+    const take = (id: string, at: number, key = 'h|a') => opens.take(key, id, windows, now + at);
+    const asked = await Promise.all(Array.from({ length: 6 }, (_, at) => take(`at once ${at}`, 0)));
+    expect(asked.toSorted((a, b) => a - b)).toEqual([0, 0, 1000, 1000, 1000, 1000]);
+    expect(await take('3', 400)).toBe(600);
+    expect(await take('other', 400, 'h|b')).toBe(0);
+    await opens.giveBack('h|a', `at once ${asked.indexOf(0)}`);
+    expect(await take('3', 400)).toBe(0);
+    expect(await take('4', 1000)).toBe(0);
+    expect(await take('5', 2000)).toBe(58_000);
+    expect(await take('5', 60_000)).toBe(0);
+    // A clock that was set back keeps nobody waiting for longer than a window.
+    expect(await take('6', -5_000_000)).toBe(60_000);
+  });
+
+  test('who shut an address out is remembered', async () => {
+    const { opens } = await open();
+    expect(await opens.lastShutOut('h|a')).toBeNull();
+    const shutOut = { untilMs: 1_790_000_060_000, reason: 'HTTP 418 on opening' };
+    await opens.shutOut('h|a', shutOut, 60_000.4);
+    expect(await opens.lastShutOut('h|a')).toEqual(shutOut);
+    expect(await opens.lastShutOut('h|b')).toBeNull();
+  });
+}
