@@ -4,7 +4,7 @@ import type { Log } from '../common/log.ts';
 import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../core/desired/stream.ts';
 import type { LeaseView, ShardHost, ShardLeases } from './leases/shard-leases.ts';
 import type { Covered, DesiredStore, ShardKey } from './state-store.ts';
-import { type ExchangeDeps, type HeldShards, RunningStream, type StreamDeps } from './stream.ts';
+import { DRAIN_MS, type ExchangeDeps, type HeldShards, RunningStream, type StreamDeps } from './stream.ts';
 
 export interface OrchestratorDeps extends StreamDeps {
   readonly log: Log;
@@ -18,8 +18,6 @@ export interface OrchestratorDeps extends StreamDeps {
   exchange(id: string): Promise<ExchangeDeps>;
 }
 
-/** How long a shard that is given up waits for rows of a stream that has stopped already, in ms. */
-const DRAIN_MS = 5000;
 /** A shard where leases are off. */
 const EVERYWHERE = { fence: null, missed: null };
 

@@ -55,9 +55,9 @@ export interface HeldShard {
 }
 export type HeldShards = ReadonlyMap<number, HeldShard>;
 
-/** How often a shard that is given up is looked at for rows on their way, and for how long. */
+/** How often a shard that is given up is looked at for rows on their way, and for how long, in ms. */
 const DRAIN_LOOK_MS = 20;
-const DRAIN_MS = 5000;
+export const DRAIN_MS = 5000;
 /** Rows are older than their arrival by their way here. */
 const TRAVEL_SLACK: Micros = 1_000_000;
 
