@@ -1,0 +1,95 @@
+import { cpus } from 'node:os';
+import { Glob } from 'bun';
+import { type Job, type Outcome, runJob } from './runner/job.ts';
+import { closing, line } from './runner/report.ts';
+
+/**
+ * Runs the tests, what waits beside what works: every file of `integration/` is a process of its own with servers and
+ * ports of its own, several at a time.
+ *
+ *   bun test/run.ts                       all but the long runs
+ *   bun test/run.ts unit|conformance|integration|long …    those parts
+ *   bun test/run.ts PATH …                those files
+ *
+ * TEST_LANES says how many run at once: twice the number of cores. Whatever a job printed is kept in out/tests/.
+ */
+
+/** Files that mostly wait, the longest first: begun last they would be waited for alone. */
+export const LONGEST_FIRST = [
+  'metrics',
+  'silence',
+  'eleven',
+  'failures',
+  'page',
+  'intake-outage',
+  'eleven-changes',
+  'resume',
+  'leases',
+  'breakers',
+  'messaging-outage',
+  'health',
+  'intake-kill',
+] as const;
+
+/** Parts in the order in which they are taken up; those of `BY_DEFAULT` run where none is named. */
+const PARTS: Readonly<Record<string, () => Job[]>> = {
+  integration: () =>
+    files('integration/*.test.ts')
+      .sort((a, b) => rank(a) - rank(b))
+      .map(suite),
+  unit: () => [suite('test/unit')],
+  conformance: () => [suite('test/conformance')],
+  long: () => files('long/*.long.ts').map(program),
+};
+const BY_DEFAULT = ['integration', 'unit', 'conformance'];
+
+/** A file ends within so long, whatever hangs in it, in ms; a long run has an hour. */
+const FILE_LIMIT_MS = 900_000;
+const LONG_LIMIT_MS = 3_600_000;
+
+function files(pattern: string): string[] {
+  return [...new Glob(`test/${pattern}`).scanSync()].sort();
+}
+
+function rank(file: string): number {
+  const at = LONGEST_FIRST.findIndex((name) => file === `test/integration/${name}.test.ts`);
+  return at < 0 ? LONGEST_FIRST.length : at;
+}
+
+function suite(path: string): Job {
+  return { name: path, argv: ['test', `./${path}`], limitMs: FILE_LIMIT_MS };
+}
+
+function program(path: string): Job {
+  return { name: path, argv: [path], limitMs: LONG_LIMIT_MS };
+}
+
+function jobsOf(named: readonly string[]): Job[] {
+  const parts = named.length > 0 ? named : BY_DEFAULT;
+  return parts.flatMap((part) => PARTS[part]?.() ?? [suite(part)]);
+}
+
+async function main(): Promise<void> {
+  const jobs = jobsOf(process.argv.slice(2));
+  // Long runs measure: each has the machine to itself.
+  const alone = jobs.some(({ limitMs }) => limitMs === LONG_LIMIT_MS);
+  const lanes = alone ? 1 : Number(process.env.TEST_LANES ?? 2 * cpus().length);
+  const began = performance.now();
+  const outcomes: Outcome[] = [];
+  const queue = jobs[Symbol.iterator]();
+  const lane = async (): Promise<void> => {
+    for (const job of queue) {
+      const outcome = await runJob(job);
+      outcomes.push(outcome);
+      console.log(line(outcome, outcomes.length, jobs.length));
+    }
+  };
+  console.log(
+    `${jobs.length} jobs, ${Math.min(lanes, jobs.length)} at a time; their words are kept in out/tests/`,
+  );
+  await Promise.all(Array.from({ length: lanes }, lane));
+  console.log(closing(outcomes, performance.now() - began));
+  if (outcomes.some(({ failed }) => failed > 0)) process.exitCode = 1;
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,40 @@
+import type { Outcome } from './job.ts';
+
+/** So much of what a failed job printed is shown at once; all of it is in its file. */
+const SHOWN = 20_000;
+const SLOWEST = 5;
+
+/** One line when a job has ended; with its words where it failed. */
+export function line(outcome: Outcome, done: number, all: number): string {
+  const { name, passed, failed, fault, words } = outcome;
+  const head = `[${done}/${all}] ${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${passed} passed, ${failed} failed, ${seconds(outcome)}`;
+  if (failed === 0) return head;
+  return `${head}${fault === null ? '' : `\n${name} ${fault}`}\n${excerpt(words)}`;
+}
+
+/** The summary of a run. Its last line is `N passed, N failed`. */
+export function closing(outcomes: readonly Outcome[], tookMs: number): string {
+  const slowest = [...outcomes].sort((a, b) => b.tookMs - a.tookMs).slice(0, SLOWEST);
+  const failures = outcomes.flatMap(({ name, words, fault }) => [
+    ...[...words.matchAll(/^\(fail\) .*$/gm)].map(([text]) => `${name}: ${text}`),
+    ...(fault === null ? [] : [`${name}: ${fault}`]),
+  ]);
+  const sum = (of: 'passed' | 'failed'): number => outcomes.reduce((all, outcome) => all + outcome[of], 0);
+  return [
+    '',
+    `longest: ${slowest.map((outcome) => `${outcome.name} ${seconds(outcome)}`).join(', ')}`,
+    ...failures,
+    `all in ${Math.round(tookMs / 1000)} s`,
+    `${sum('passed')} passed, ${sum('failed')} failed`,
+  ].join('\n');
+}
+
+/** Failures with what was said before each, for a file of a thousand tests says a thousand times that one passed. */
+function excerpt(words: string): string {
+  const telling = words.replaceAll(/^\((pass|skip)\) .*\n/gm, '');
+  return telling.length <= SHOWN ? telling : `…${telling.slice(-SHOWN)}`;
+}
+
+function seconds({ tookMs }: Outcome): string {
+  return `${(tookMs / 1000).toFixed(tookMs < 10_000 ? 1 : 0)} s`;
+}

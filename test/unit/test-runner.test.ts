@@ -1,0 +1,45 @@
+import { expect, test } from 'bun:test';
+import { existsSync } from 'node:fs';
+import { LONGEST_FIRST } from '../run.ts';
+import { judged, runJob } from '../runner/job.ts';
+import { closing } from '../runner/report.ts';
+
+const SUMMARY =
+  '(pass) one\n(fail) two\n\n 1 pass\n 1 fail\n 3 expect() calls\nRan 2 tests across 1 file. [5ms]\n';
+
+test('counts are those of the summary', () => {
+  expect(judged(SUMMARY, 1, null)).toMatchObject({ passed: 1, failed: 1, fault: null });
+  expect(judged('checked\n12 passed, 0 failed\n', 0, null)).toMatchObject({ passed: 12, failed: 0 });
+});
+
+test.each([
+  ['no test ran', 'nothing to see\n', 0, null, 'ran no test'],
+  ['a crash after the summary', ' 4 pass\n 0 fail\n', 139, null, 'ended with 139'],
+  ['a job beyond its limit', ' 4 pass\n 0 fail\n', 137, 900_000, 'within 900 s'],
+])('%s is a failure', (_, words, code, overran, fault) => {
+  const outcome = judged(words, code, overran);
+  expect(outcome.failed).toBe(1);
+  expect(outcome.fault).toContain(fault);
+});
+
+test('a job that hangs is ended with all that it started', async () => {
+  const script = `Bun.spawn(['sleep', '612']); console.log('1 passed, 0 failed'); await Bun.sleep(60_000);`;
+  const outcome = await runJob({ name: 'hangs', argv: ['-e', script], limitMs: 1500 });
+  expect(outcome.failed).toBe(1);
+  expect(outcome.tookMs).toBeLessThan(20_000);
+  expect(Bun.spawnSync(['pgrep', '-f', '^sleep 612$']).stdout.toString()).toBe('');
+});
+
+test('the closing line sums up', () => {
+  const outcomes = [
+    { ...judged(SUMMARY, 1, null), name: 'a', tookMs: 1 },
+    { ...judged(' 5 pass\n 0 fail\n', 0, null), name: 'b', tookMs: 2 },
+  ];
+  const words = closing(outcomes, 3).split('\n');
+  expect(words.at(-1)).toBe('6 passed, 1 failed');
+  expect(words).toContain('a: (fail) two');
+});
+
+test('the files that are begun first exist', () => {
+  for (const name of LONGEST_FIRST) expect(existsSync(`test/integration/${name}.test.ts`)).toBe(true);
+});
