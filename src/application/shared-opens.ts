@@ -1,5 +1,6 @@
 import type { Clock } from '../common/clock.ts';
 import type { OpenHistory, OpenPlace } from '../core/connection/open-gate.ts';
+import { boundedBan } from '../core/connection/verdict.ts';
 import type { Ban, Rate } from '../core/exchange.ts';
 import type { OpenTimes } from './state-store.ts';
 
@@ -32,11 +33,13 @@ export class SharedOpens implements OpenHistory {
 
   async banned(host: string): Promise<Ban | null> {
     const last = await this.#store.lastShutOut(this.#key(host)).catch(() => null);
-    const forMs = last === null ? 0 : last.untilMs - this.#nowMs();
+    // Whoever stored it may have believed more, or have another clock.
+    const forMs = last === null ? 0 : boundedBan(last.untilMs - this.#nowMs());
     return last !== null && forMs > 0 ? { forMs, reason: last.reason } : null;
   }
 
-  ban(host: string, { forMs, reason }: Ban): void {
+  ban(host: string, { forMs: asked, reason }: Ban): void {
+    const forMs = boundedBan(asked);
     const untilMs = this.#nowMs() + forMs;
     this.#store.shutOut(this.#key(host), { untilMs, reason }, forMs).catch(() => {});
   }

@@ -67,7 +67,7 @@ async function recordFrames(
   const lists = new MarketLists(exchanges, {
     clock: systemClock,
     refreshMs: settings.markets.refresh_ms,
-    fetchJson: listFetcher(settings),
+    fetchJson: listFetcher(settings, systemClock),
     loadCached: async () => null,
     saveCached: async () => {},
     onChange() {},

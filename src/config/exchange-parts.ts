@@ -28,18 +28,19 @@ export function enabledExchanges(exchanges: readonly Exchange[], settings: Setti
  */
 export function listFetcher(
   settings: Settings,
-  clock?: Clock,
+  clock: Clock,
   dated?: (exchange: string, ms: number, asked: Micros, answered: Micros) => void,
 ): (exchange: Exchange, url: string) => Promise<unknown> {
   return ({ id }, url) => {
     const { rest_url, proxy, ca_file } = exchangeSettings(settings, id);
     const ca = readPem(`exchanges.${id}.ca_file`, ca_file);
-    const asked = clock?.micros() ?? 0;
+    const asked = clock.micros();
     return fetchJson(rewriteAddress(url, rest_url), {
+      clock,
       timeoutMs: settings.markets.timeout_ms,
       proxy,
       ca,
-      dated: (ms) => clock && dated?.(id, ms, asked, clock.micros()),
+      dated: (ms, answered) => dated?.(id, ms, asked, answered),
     });
   };
 }

@@ -19,7 +19,11 @@ const optionalUrl = text
   .default(null);
 const isRedisUrl = (value: string) => URL.canParse(value.trim()) && /^\s*rediss?:\/\/./i.test(value);
 const count = z.int().positive();
-const milliseconds = z.int().nonnegative();
+/** What timers hold, and the numbers of librdkafka and Redis: 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+const milliseconds = z.int().nonnegative().max(LONGEST_MS);
+const positiveMs = z.int().positive().max(LONGEST_MS);
+const port = z.int().positive().max(65_535);
 /** Words of other programs' settings, in whatever case those write them. */
 const anyCase = <T extends z.ZodType>(type: T) =>
   z.preprocess((value) => (typeof value === 'string' ? value.toLowerCase() : value), type);
@@ -127,7 +131,7 @@ const redis = z.strictObject({
     },
   ),
   host: setting(optionalText, 'Host, where no url is given.', { env: ['REDIS_HOST'] }),
-  port: setting(count.default(6379), 'Port, where no url is given.', { env: ['REDIS_PORT'] }),
+  port: setting(port.default(6379), 'Port, where no url is given.', { env: ['REDIS_PORT'] }),
   db: setting(z.int().nonnegative().default(0), 'Database, where no url is given.', { env: ['REDIS_DB'] }),
   username: setting(optionalText, 'ACL user.', { env: ['REDIS_USERNAME'] }),
   password: setting(optionalText, 'Password.', { env: ['REDIS_PASSWORD'], secret: true }),
@@ -145,9 +149,13 @@ const redis = z.strictObject({
       env: ['REDIS_KEY_PREFIX'],
     },
   ),
-  connection_timeout: setting(count.default(10), 'Connect and command timeout, in seconds.', {
-    env: ['REDIS_CONNECTION_TIMEOUT'],
-  }),
+  connection_timeout: setting(
+    z.int().positive().max(3600).default(10),
+    'Connect and command timeout, in seconds.',
+    {
+      env: ['REDIS_CONNECTION_TIMEOUT'],
+    },
+  ),
   default_ttl: setting(count.default(3600), 'Life of the connection keys, in seconds.', {
     env: ['REDIS_DEFAULT_TTL'],
   }),
@@ -159,22 +167,25 @@ const state = z.strictObject({
     'Where desired state is kept. Unset: redis when its address is set, else memory (forgotten at the stop).',
     { env: ['STATE_DRIVER'] },
   ),
-  poll_ms: setting(count.default(5000), 'How often desired state is read again, beside the nudges, in ms.'),
-  lease_ms: setting(count.default(15_000), 'Life of a shard lease between renewals, in ms.'),
+  poll_ms: setting(
+    positiveMs.default(5000),
+    'How often desired state is read again, beside the nudges, in ms.',
+  ),
+  lease_ms: setting(positiveMs.default(15_000), 'Life of a shard lease between renewals, in ms.'),
 });
 
 const connection = z.strictObject({
-  open_timeout_ms: setting(count.default(10_000), 'Time for a socket to open, in ms.'),
+  open_timeout_ms: setting(positiveMs.default(10_000), 'Time for a socket to open, in ms.'),
   good_after_ms: setting(
-    count.default(10_000),
+    positiveMs.default(10_000),
     'Time with data after which a connection counts as good and its back-off starts anew, in ms.',
   ),
   confirm_timeout_ms: setting(
-    count.default(10_000),
+    positiveMs.default(10_000),
     'Time for a subscription to be confirmed before it is tried again, in ms.',
   ),
   idle_timeout_ms: setting(
-    count.default(120_000),
+    positiveMs.default(120_000),
     'Least time without any data after which a live socket is replaced and a code is stale, in ms; both also wait 20 times the median gap of what they watch.',
     { env: ['WS_IDLE_TIMEOUT_MS'] },
   ),
@@ -182,7 +193,7 @@ const connection = z.strictObject({
 });
 
 const batch = z.strictObject({
-  window_ms: setting(count.default(100), 'Longest wait of a row for its batch, in ms.'),
+  window_ms: setting(positiveMs.default(100), 'Longest wait of a row for its batch, in ms.'),
   max_rows: setting(count.default(500), 'Rows of a batch.'),
   max_bytes: setting(count.default(256 * 1024), 'Bytes of a batch.'),
 });
@@ -260,8 +271,8 @@ export const settingsSchema = z.strictObject({
   budget: budget.prefault({}),
   markets: z
     .strictObject({
-      refresh_ms: setting(count.default(600_000), 'How often market lists are read again, in ms.'),
-      timeout_ms: setting(count.default(10_000), 'Time for a market list request, in ms.'),
+      refresh_ms: setting(positiveMs.default(600_000), 'How often market lists are read again, in ms.'),
+      timeout_ms: setting(positiveMs.default(10_000), 'Time for a market list request, in ms.'),
     })
     .prefault({}),
   http: z

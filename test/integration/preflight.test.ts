@@ -53,7 +53,9 @@ describe('schemas in the registry', () => {
       expect(await registerSchemas(registry)).toEqual(first);
       expect(await lookUpSchemas(registry)).toEqual(first);
       const id = first.get('trade-data')?.id ?? -1;
-      expect(JSON.parse(await registry.byId(id))).toEqual(JSON.parse(SCHEMA_FILES['trade_batch.avsc']));
+      expect(JSON.parse((await registry.byId(id)) ?? '')).toEqual(
+        JSON.parse(SCHEMA_FILES['trade_batch.avsc']),
+      );
     }));
 
   test('a path at which there is no registry is a configuration error', () =>

@@ -101,6 +101,8 @@ describe('the upgrade request', () => {
     [418, '120', 120_000],
     [403, undefined, null],
     [503, 'soon', null],
+    [503, '1.5', null],
+    [503, '-7', null],
   ])('refused with %p and Retry-After %p', async (status, after, retryAfterMs) => {
     const headers = after === undefined ? {} : { 'Retry-After': after };
     const server = serve(() => new Response('no', { status, headers }));

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { systemClock } from '../../src/common/clock.ts';
 import { fetchJson } from '../../src/infra/rest/fetch-json.ts';
 
 test('tells the date of an answer, not of one that comes out of a cache', async () => {
@@ -12,7 +13,13 @@ test('tells the date of an answer, not of one that comes out of a cache', async 
   });
   const dates = async (query: string) => {
     const told: number[] = [];
-    const options = { timeoutMs: 2000, proxy: null, ca: null, dated: (ms: number) => void told.push(ms) };
+    const options = {
+      clock: systemClock,
+      timeoutMs: 2000,
+      proxy: null,
+      ca: null,
+      dated: (ms: number) => void told.push(ms),
+    };
     expect(await fetchJson(`${server.url}${query}`, options)).toEqual([]);
     return told;
   };

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../src/common/clock.ts';
+import { type Cancel, type Clock, soundWait } from '../../src/common/clock.ts';
 
 /** A clock that stands still until the test moves it. Timers run in the order of their times, then of their making. */
 export class ManualClock implements Clock {
@@ -24,7 +24,7 @@ export class ManualClock implements Clock {
 
   after(ms: number, fn: () => void): Cancel {
     const id = this.#made++;
-    this.#timers.set(id, { at: this.#ms + Math.max(0, ms), fn });
+    this.#timers.set(id, { at: this.#ms + soundWait(ms), fn });
     return () => void this.#timers.delete(id);
   }
 

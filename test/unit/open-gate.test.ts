@@ -208,3 +208,21 @@ describe('opens of the run before', () => {
     }
   });
 });
+
+test('a ban of a year, ours or one that somebody has stored, holds for an hour', async () => {
+  const clock = new ManualClock();
+  const year = 365 * 86_400_000;
+  const stored: number[] = [];
+  const opens = {
+    ...memoryOpens(),
+    shutOut: async (_key: string, _shutOut: unknown, forMs: number) => void stored.push(forMs),
+    lastShutOut: async () => ({ untilMs: clock.micros() / 1000 + year, reason: 'for ever' }),
+  };
+  const history = new SharedOpens(opens, 'here', clock);
+  history.ban(HOST, { forMs: year, reason: 'for ever' });
+  expect(stored).toEqual([3_600_000]);
+  expect(await history.banned(HOST)).toEqual({ forMs: 3_600_000, reason: 'for ever' });
+  const gate = new LimitedGate(clock, LIMITS, null);
+  gate.ban(HOST, { forMs: year, reason: 'for ever' });
+  expect(await gate.allow(HOST)).toMatchObject({ retryInMs: 3_600_000 });
+});

@@ -224,6 +224,12 @@ describe('what is refused', () => {
     expect(describeFault(fault)).not.toContain('\n');
   });
 
+  test('a time that no timer holds, by its path', () => {
+    const paths = ['batch.window_ms', 'startup.timeout_ms', 'redis.connection_timeout', 'markets.refresh_ms'];
+    for (const path of paths)
+      expect(faultOf(() => load({ overrides: [`${path}=3000000000`] })).message).toContain(path);
+  });
+
   test('told in one sentence that names the path once', () => {
     const fault = faultOf(() => load({ overrides: ['http.porto=1'] }));
     expect(describeFault(fault)).toBe(

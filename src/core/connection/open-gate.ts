@@ -1,6 +1,7 @@
 import { type Cancel, type Clock, sleep } from '../../common/clock.ts';
 import type { Ban, Limits, Rate } from '../exchange.ts';
 import { heldMs, RateBudget } from './rate-budget.ts';
+import { boundedBan } from './verdict.ts';
 
 /** A handshake may take its time, so that opens arrive closer together than they were made. */
 const OPEN_MARGIN = 0.5;
@@ -107,7 +108,7 @@ export class LimitedGate implements OpenGate {
   }
 
   #shutOut(host: string, { forMs, reason }: Ban): void {
-    const until = this.#clock.now() + forMs;
+    const until = this.#clock.now() + boundedBan(forMs);
     if (until > (this.#bans.get(host)?.until ?? 0)) this.#bans.set(host, { until, reason });
   }
 

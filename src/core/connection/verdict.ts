@@ -6,7 +6,11 @@ const MINUTE = 60 * SECOND;
 /** Stay-away times where the exchange names none. */
 const SLOW_DOWN_MS = 10 * SECOND;
 const BAN_MS = 5 * MINUTE;
-const BAN_MAX_MS = 60 * MINUTE;
+/**
+ * The longest that anybody keeps us away with one answer: a `Retry-After` of a year is a mistake or a proxy's, and what
+ * holds for longer is said again by the next attempt.
+ */
+export const LONGEST_BAN_MS = 60 * MINUTE;
 /** Our clock and the exchange's do not run alike. */
 const COURTESY_MS = 250;
 
@@ -29,7 +33,7 @@ export function verdict(end: LinkEnd, exchange: Exchange, backoffMs: number, ban
   if (ban) return away('blocked', ban.forMs, ban.reason, backoffMs);
   const { status, retryAfterMs } = end;
   if (status === 418 || status === 403 || status === 451) {
-    const forMs = retryAfterMs ?? Math.min(BAN_MS * 2 ** bans, BAN_MAX_MS);
+    const forMs = retryAfterMs ?? Math.min(BAN_MS * 2 ** bans, LONGEST_BAN_MS);
     return away('blocked', forMs, reason, backoffMs);
   }
   if (status === 429) {
@@ -41,8 +45,13 @@ export function verdict(end: LinkEnd, exchange: Exchange, backoffMs: number, ban
 }
 
 function away(state: Verdict['state'], forMs: number, reason: string, backoffMs: number): Verdict {
-  const waitMs = Math.max(forMs + COURTESY_MS, backoffMs);
-  return { state, waitMs, reason, ban: { forMs: forMs + COURTESY_MS, reason } };
+  const awayMs = boundedBan(forMs) + COURTESY_MS;
+  return { state, waitMs: Math.max(awayMs, backoffMs), reason, ban: { forMs: awayMs, reason } };
+}
+
+/** A ban's time as it is believed: no number, or one below 0, is none. */
+export function boundedBan(forMs: number): number {
+  return forMs > 0 ? Math.min(forMs, LONGEST_BAN_MS) : 0;
 }
 
 /** In words, for people: `HTTP 429 on opening`, `closed by the exchange: 1001 going away`. */

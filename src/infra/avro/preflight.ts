@@ -5,6 +5,7 @@ import { avroFamilies, subjectOf, type TopicFamily } from '../kafka/topics.ts';
 import { parseSchema } from './codec.ts';
 import type { Registered, Registry } from './registry.ts';
 import { SCHEMA_FILES, type SchemaFile } from './schemas.ts';
+import { inWords, wrongIds } from './verify.ts';
 
 /** One Avro family, its subject, and what the registry makes of its schema. */
 export interface SchemaStatus {
@@ -30,7 +31,7 @@ const RETRY_MS = 500;
 export async function schemaStatus(registry: Registry): Promise<SchemaStatus[]> {
   const families = avroFamilies();
   for (const { schema } of families) parseSchema(SCHEMA_FILES[schema], schema);
-  return Promise.all(
+  const all = await Promise.all(
     families.map(async ({ family, schema }) => {
       const subject = subjectOf(family);
       const text = SCHEMA_FILES[schema];
@@ -41,17 +42,30 @@ export async function schemaStatus(registry: Registry): Promise<SchemaStatus[]> 
       return { family, subject, file: schema, registered, subjectExists, problems };
     }),
   );
+  await demandReadable(registry, registeredOf(all));
+  return all;
+}
+
+function registeredOf(all: readonly SchemaStatus[]): Map<TopicFamily, Registered> {
+  return new Map(
+    all.flatMap(({ family, registered }) => (registered ? [[family, registered] as const] : [])),
+  );
 }
 
 /**
  * Registers what is not registered yet; the compatibility level is set only on subjects that are new.
+ * @param unset subjects that were new in an earlier attempt and have no level yet; kept by the caller between attempts
  * @throws {Fault} schema_incompatible, naming subject and file, before anything is registered
  */
-export async function registerSchemas(registry: Registry): Promise<Map<TopicFamily, Registered>> {
+export async function registerSchemas(
+  registry: Registry,
+  unset: Set<string> = new Set(),
+): Promise<Map<TopicFamily, Registered>> {
   const all = await schemaStatus(registry);
   demandUsable(all, true);
   const registered = new Map<TopicFamily, Registered>();
-  for (const status of all) registered.set(status.family, await ensure(registry, status));
+  for (const status of all) registered.set(status.family, await ensure(registry, status, unset));
+  await demandReadable(registry, registered);
   return registered;
 }
 
@@ -62,8 +76,21 @@ export async function registerSchemas(registry: Registry): Promise<Map<TopicFami
 export async function lookUpSchemas(registry: Registry): Promise<Map<TopicFamily, Registered>> {
   const all = await schemaStatus(registry);
   demandUsable(all, false);
-  return new Map(
-    all.flatMap(({ family, registered }) => (registered ? [[family, registered] as const] : [])),
+  return registeredOf(all);
+}
+
+/** An id that a reader does not find would stand in every message. @throws {Fault} registry_unavailable */
+async function demandReadable(
+  registry: Registry,
+  registered: ReadonlyMap<TopicFamily, Registered>,
+): Promise<void> {
+  const wrong = await wrongIds(registry, registered);
+  if (wrong.length === 0) return;
+  throw new Fault(
+    'registry_unavailable',
+    wrong[0]?.subject ?? '',
+    `The registry does not give back what it has registered (${inWords(wrong)}).`,
+    'See its log; several registries behind one address must share their data.',
   );
 }
 
@@ -96,9 +123,10 @@ export async function preflight(
   log: Log,
 ): Promise<Map<TopicFamily, Registered>> {
   const until = clock.now() + options.startupTimeoutMs;
+  const unset = new Set<string>();
   for (;;) {
     try {
-      const found = options.register ? await registerSchemas(registry) : await lookUpSchemas(registry);
+      const found = options.register ? await registerSchemas(registry, unset) : await lookUpSchemas(registry);
       log.debug({ phase: 'preflight', schemas: Object.fromEntries(found) }, 'every schema is registered');
       return found;
     } catch (error) {
@@ -109,12 +137,19 @@ export async function preflight(
   }
 }
 
-async function ensure(registry: Registry, status: SchemaStatus): Promise<Registered> {
-  if (status.registered !== null) return status.registered;
+/** A new subject has its level before its first schema, so that whatever fails in between is done again. */
+async function ensure(registry: Registry, status: SchemaStatus, unset: Set<string>): Promise<Registered> {
+  const { subject } = status;
+  if (!status.subjectExists && !(await registry.setCompatibility(subject, COMPATIBILITY))) unset.add(subject);
+  const registered = status.registered ?? (await register(registry, status));
+  if (unset.has(subject)) await registry.setCompatibility(subject, COMPATIBILITY);
+  unset.delete(subject);
+  return registered;
+}
+
+async function register(registry: Registry, status: SchemaStatus): Promise<Registered> {
   try {
-    const registered = await registry.register(status.subject, SCHEMA_FILES[status.file]);
-    if (!status.subjectExists) await registry.setCompatibility(status.subject, COMPATIBILITY);
-    return registered;
+    return await registry.register(status.subject, SCHEMA_FILES[status.file]);
   } catch (error) {
     // Another version may have come in between the check and the registration.
     if (error instanceof Fault && error.code === 'schema_incompatible')

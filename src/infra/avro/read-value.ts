@@ -1,4 +1,5 @@
 import type { Type } from 'avsc';
+import { Fault } from '../../common/errors.ts';
 import { parseSchema } from './codec.ts';
 import type { Registry } from './registry.ts';
 
@@ -19,7 +20,15 @@ export function valueReader(registry: Pick<Registry, 'byId'> | null): ReadValue 
   function typeOf(id: number, from: Pick<Registry, 'byId'>): Promise<Type> {
     const known = types.get(id);
     if (known) return known;
-    const fetched = from.byId(id).then((text) => parseSchema(text, `schema ${id}`));
+    const fetched = from.byId(id).then((text) => {
+      if (text !== null) return parseSchema(text, `schema ${id}`);
+      throw new Fault(
+        'schema_missing',
+        `schema ${id}`,
+        'The registry has no schema of this id.',
+        'Register it.',
+      );
+    });
     types.set(id, fetched);
     fetched.catch(() => types.delete(id));
     return fetched;

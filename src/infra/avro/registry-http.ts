@@ -1,5 +1,7 @@
+import { type Clock, systemClock } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import { maskText } from '../../common/log.ts';
+import { type Answer, ask, jsonOf } from '../rest/ask.ts';
 
 export interface RegistryOptions {
   /** Base URLs, comma-separated, each with its path; user and password may stand in them. */
@@ -11,11 +13,13 @@ export interface RegistryOptions {
   readonly ca?: string | null;
   /** Of one attempt on one URL, milliseconds. */
   readonly timeoutMs?: number;
+  readonly clock?: Clock;
 }
 
 /** What the registry said, be it yes or no. */
 export interface RegistryAnswer {
   readonly status: number;
+  /** JSON; of a 404 whatever was said, as `message`. */
   readonly body: unknown;
 }
 
@@ -33,7 +37,10 @@ interface Endpoint {
 
 const TIMEOUT_MS = 5_000;
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
+/** Schemas are a few kilobytes; a registry of many subjects lists them in a few hundred. */
+const MAX_BYTES = 8 * 1024 * 1024;
 const SERVER_ERROR = 500;
+const NOT_FOUND = 404;
 
 /**
  * @throws {Fault} config_invalid where a URL is none. The call throws registry_unavailable where no URL answers, and
@@ -41,7 +48,7 @@ const SERVER_ERROR = 500;
  */
 export function registryCall(options: RegistryOptions): RegistryCall {
   const endpoints = endpointsOf(options);
-  const tls = options.ca ? { tls: { ca: options.ca } } : {};
+  const { clock = systemClock, timeoutMs = TIMEOUT_MS, ca = null } = options;
   let preferred = 0;
   return async (method, path, body) => {
     const failures: string[] = [];
@@ -50,20 +57,23 @@ export function registryCall(options: RegistryOptions): RegistryCall {
       const endpoint = endpoints[index];
       if (!endpoint) continue;
       try {
-        const response = await fetch(endpoint.base + path, {
+        const answer = await ask(endpoint.base + path, {
+          clock,
+          timeoutMs,
+          maxBytes: MAX_BYTES,
+          ca,
           method,
           headers: headersOf(endpoint, body !== undefined),
-          signal: AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          ...tls,
         });
-        const text = await response.text();
-        if (response.status === 401 || response.status === 403) throw refusedCredentials(endpoint, text);
-        if (response.status < SERVER_ERROR) {
+        const { status, text } = answer;
+        if (status === 401 || status === 403) throw refusedCredentials(endpoint, text);
+        if (status < SERVER_ERROR) {
+          const said = { status, body: bodyOf(answer) };
           preferred = index;
-          return { status: response.status, body: parsed(text) };
+          return said;
         }
-        failures.push(`${endpoint.base}: HTTP ${response.status} ${text.slice(0, 200)}`);
+        failures.push(`${endpoint.base}: HTTP ${status} ${text.slice(0, 200)}`);
       } catch (error) {
         if (error instanceof Fault) throw error;
         failures.push(`${endpoint.base}: ${messageOf(error)}`);
@@ -118,10 +128,15 @@ function refusedCredentials(endpoint: Endpoint, text: string): Fault {
   );
 }
 
-function parsed(text: string): unknown {
+/**
+ * The body of an answer. Whoever speaks for the registry, a proxy or a login page, does not speak JSON; only at a path
+ * where nothing is does that not matter.
+ */
+function bodyOf(answer: Answer): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
-    return { message: text.slice(0, 200) };
+    return jsonOf(answer);
+  } catch (error) {
+    if (answer.status === NOT_FOUND) return { message: answer.text.slice(0, 200) };
+    throw new Error(`HTTP ${answer.status}: ${messageOf(error)}`);
   }
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { Fault } from '../../common/errors.ts';
 import { type RegistryAnswer, type RegistryOptions, registryCall } from './registry-http.ts';
 
@@ -15,15 +16,31 @@ export interface Registry {
   lookup(subject: string, schema: string): Promise<Registered | null>;
   /** The newest version of the subject; null where there is no such subject. */
   latest(subject: string): Promise<(Registered & { schema: string }) | null>;
-  /** The text of a schema by its id. @throws {Fault} schema_missing */
-  byId(id: number): Promise<string>;
+  /** The text of a schema by its id; null where there is none. */
+  byId(id: number): Promise<string | null>;
   /** Why the schema cannot follow those in the subject; empty where it can. */
   incompatibilities(subject: string, schema: string): Promise<string[]>;
   /** Registers the schema, or finds it. @throws {Fault} schema_incompatible, schema_invalid */
   register(subject: string, schema: string): Promise<Registered>;
-  /** Sets the subject's compatibility level. */
-  setCompatibility(subject: string, level: string): Promise<void>;
+  /** Sets the subject's compatibility level. @returns false where the registry wants the subject to exist first */
+  setCompatibility(subject: string, level: string): Promise<boolean>;
 }
+
+/** Ids are four bytes of every message, and a registry counts from 1. */
+const place = z.object({
+  id: z
+    .int()
+    .positive()
+    .max(2 ** 31 - 1),
+  version: z.int().positive(),
+});
+const text = z.object({ schema: z.string().min(1) });
+const verdict = z.object({
+  is_compatible: z.boolean(),
+  messages: z.array(z.unknown()).nullish(),
+});
+
+const told = z.object({ compatibility: z.string() }).or(z.object({ compatibilityLevel: z.string() }));
 
 /** A client of a schema registry. Every call throws as `registryCall` does. */
 export function registryClient(options: RegistryOptions): Registry {
@@ -34,18 +51,18 @@ export function registryClient(options: RegistryOptions): Registry {
       schema: compact(schema),
     });
     if (isUnknown(answer)) return null;
-    const { id, version } = expectOk(answer, subject);
-    return { id: Number(id), version: Number(version) };
+    const { id, version } = expectShape(answer, place, subject);
+    return { id, version };
   }
 
   async function register(subject: string, schema: string): Promise<Registered> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions`;
     const answer = await call('POST', path, { schema: compact(schema) });
-    if (answer.status === 409)
+    if (answer.status === 409 && isOfRegistry(answer))
       throw new Fault('schema_incompatible', subject, `${saidBy(answer)}.`, 'Change the schema compatibly.');
-    if (answer.status === 422)
+    if (answer.status === 422 && isOfRegistry(answer))
       throw new Fault('schema_invalid', subject, `${saidBy(answer)}.`, 'Mend the schema file.');
-    expectOk(answer, subject);
+    expectShape(answer, place.pick({ id: true }), subject);
     const registered = await lookup(subject, schema);
     if (registered) return registered;
     throw new Fault(
@@ -62,20 +79,19 @@ export function registryClient(options: RegistryOptions): Registry {
 
     async subjects() {
       const answer = await call('GET', '/subjects');
-      expectOk(answer, '/subjects');
-      return Array.isArray(answer.body) ? answer.body.map(String) : [];
+      return expectShape(answer, z.array(z.string()), '/subjects');
     },
 
     async latest(subject) {
       const answer = await call('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`);
       if (isUnknown(answer)) return null;
-      const { id, version, schema } = expectOk(answer, subject);
-      return { id: Number(id), version: Number(version), schema: String(schema) };
+      const { id, version, schema } = expectShape(answer, place.extend(text.shape), subject);
+      return { id, version, schema };
     },
 
     async byId(id) {
       const answer = await call('GET', `/schemas/ids/${id}`);
-      return String(expectOk(answer, `schema ${id}`).schema);
+      return isUnknown(answer) ? null : expectShape(answer, text, `schema ${id}`).schema;
     },
 
     async incompatibilities(subject, schema) {
@@ -83,15 +99,17 @@ export function registryClient(options: RegistryOptions): Registry {
       const answer = await call('POST', path, { schema: compact(schema) });
       // An unknown subject accepts anything.
       if (isUnknown(answer)) return [];
-      if (answer.status === 409 || answer.status === 422) return [saidBy(answer)];
-      const { is_compatible, messages } = expectOk(answer, subject);
-      if (is_compatible === true) return [];
-      return Array.isArray(messages) && messages.length > 0 ? messages.map(String) : ['no reason given'];
+      if ((answer.status === 409 || answer.status === 422) && isOfRegistry(answer)) return [saidBy(answer)];
+      const { is_compatible, messages } = expectShape(answer, verdict, subject);
+      if (is_compatible) return [];
+      return messages && messages.length > 0 ? messages.map(String) : ['no reason given'];
     },
 
     async setCompatibility(subject, level) {
       const answer = await call('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: level });
-      expectOk(answer, subject);
+      if (isUnknown(answer)) return false;
+      expectShape(answer, told, subject);
+      return true;
     },
   };
 }
@@ -99,6 +117,11 @@ export function registryClient(options: RegistryOptions): Registry {
 /** The schema's text in one line: what is compared must not hang on spaces. */
 function compact(schema: string): string {
   return JSON.stringify(JSON.parse(schema));
+}
+
+/** A refusal of the registry itself bears its own code. */
+function isOfRegistry({ body }: RegistryAnswer): boolean {
+  return typeof ((body ?? {}) as { error_code?: unknown }).error_code === 'number';
 }
 
 /**
@@ -110,8 +133,22 @@ function isUnknown(answer: RegistryAnswer): boolean {
   return answer.status === 404 && typeof error_code === 'number' && error_code > 40_400;
 }
 
-function expectOk(answer: RegistryAnswer, subject: string): Record<string, unknown> {
-  if (answer.status >= 200 && answer.status < 300) return answer.body as Record<string, unknown>;
+/** What a good answer must look like. Whatever else comes with 200 is not the registry's. */
+function expectShape<T extends z.ZodType>(answer: RegistryAnswer, shape: T, subject: string): z.infer<T> {
+  expectOk(answer, subject);
+  const read = shape.safeParse(answer.body);
+  if (read.success) return read.data;
+  const said = JSON.stringify(answer.body).slice(0, 200);
+  throw new Fault(
+    'registry_unavailable',
+    subject,
+    `What answers with HTTP ${answer.status} is no schema registry: ${said}.`,
+    'Check schema_registry.url, and what stands between: a proxy, a login page.',
+  );
+}
+
+function expectOk(answer: RegistryAnswer, subject: string): void {
+  if (answer.status >= 200 && answer.status < 300) return;
   if (isUnknown(answer))
     throw new Fault(
       'schema_missing',

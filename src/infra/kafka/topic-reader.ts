@@ -1,4 +1,5 @@
 import type { KafkaConsumer, Message, Metadata } from '@confluentinc/kafka-javascript';
+import { systemClock } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
 import { type ClusterOptions, checkedOptions, clientOptions, kafkaOrFault } from './client-options.ts';
 import { connectFault } from './connect-fault.ts';
@@ -126,16 +127,16 @@ function consume(client: KafkaConsumer): Promise<Message[]> {
       if (!error) resolve(records);
       else if (error.code === NO_TOPIC_RIGHTS) reject(notReadable(error.message));
       // Anything else passes, or, like the right on a group of which nothing is read as a member, is not needed.
-      else setTimeout(() => resolve([]), POLL_MS);
+      else systemClock.after(POLL_MS, () => resolve([]));
     });
   });
 }
 
 function disconnect(client: KafkaConsumer): Promise<void> {
   return new Promise((resolve) => {
-    const late = setTimeout(resolve, CLOSE_MS);
+    const cancel = systemClock.after(CLOSE_MS, resolve);
     client.disconnect(() => {
-      clearTimeout(late);
+      cancel();
       resolve();
     });
   });

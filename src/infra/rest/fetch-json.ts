@@ -1,11 +1,17 @@
+import type { Clock } from '../../common/clock.ts';
+import { messageOf } from '../../common/errors.ts';
+import type { Micros } from '../../core/market/market.ts';
+import { ask, jsonOf } from './ask.ts';
+
 export interface FetchOptions {
+  readonly clock: Clock;
   readonly timeoutMs: number;
   /** HTTP proxy; null: none. */
   readonly proxy: string | null;
   /** PEM of a private certificate authority; null: the system's. */
   readonly ca: string | null;
-  /** Told of the answer's `Date` header, epoch ms, as soon as it is there. */
-  readonly dated?: (ms: number) => void;
+  /** Told of the `Date` header (epoch ms) of a good answer, and when its head was there by our clock (epoch µs). */
+  readonly dated?: (ms: number, answeredAt: Micros) => void;
 }
 
 /** Market lists are a few megabytes; more is not one. */
@@ -13,33 +19,21 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * GETs a JSON document.
- * @throws Error with the address and what was wrong: no answer in time, a status other than 200, not JSON, too long
+ * @throws Error with the address and what was wrong: no answer in time, a status other than 200, a redirect to another
+ * host, not JSON, too long
  */
-export async function fetchJson(
-  url: string,
-  { timeoutMs, proxy, ca, dated }: FetchOptions,
-): Promise<unknown> {
-  const response = await fetch(url, {
-    headers: { accept: 'application/json' },
-    signal: AbortSignal.timeout(timeoutMs),
-    ...(proxy === null ? {} : { proxy }),
-    ...(ca === null ? {} : { tls: { ca } }),
-  });
-  const date = Date.parse(response.headers.get('date') ?? '');
-  // An answer out of a cache has the date of its first sending.
-  const fresh = Number(response.headers.get('age') ?? 0) === 0;
-  if (fresh && !Number.isNaN(date)) dated?.(date);
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new Error(`${url} answered HTTP ${response.status}`);
-  }
-  if (Number(response.headers.get('content-length') ?? 0) > MAX_BYTES) {
-    await response.body?.cancel();
-    throw new Error(`${url} is longer than ${MAX_BYTES} bytes`);
-  }
+export async function fetchJson(url: string, { dated, ...options }: FetchOptions): Promise<unknown> {
   try {
-    return await response.json();
+    const headers = { accept: 'application/json' };
+    const answer = await ask(url, { ...options, headers, maxBytes: MAX_BYTES });
+    if (answer.status !== 200) throw new Error(`answered HTTP ${answer.status}`);
+    const document = jsonOf(answer);
+    const date = Date.parse(answer.headers.get('date') ?? '');
+    // An answer out of a cache has the date of its first sending.
+    const fresh = Number(answer.headers.get('age') ?? 0) === 0;
+    if (fresh && !Number.isNaN(date)) dated?.(date, answer.answeredAt);
+    return document;
   } catch (error) {
-    throw new Error(`${url} did not answer with JSON`, { cause: error });
+    throw new Error(`${url} ${messageOf(error)}`, { cause: error });
   }
 }

@@ -34,10 +34,14 @@ function answerOf(event: object): Record<string, unknown> {
   return typeof data === 'object' && data !== null ? { ...data } : {};
 }
 
+/** A date of RFC 9110 §5.6.7 begins with the day of the week; `Date.parse` reads a date into almost anything. */
+const HTTP_DATE = /^\s*(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i;
+
 /** RFC 9110 §10.2.3: seconds, or a date. Null where it is neither. */
 function retryAfter(value: unknown, nowMs: number): number | null {
   if (typeof value !== 'string') return null;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
+  if (!HTTP_DATE.test(value)) return null;
   const at = Date.parse(value);
   return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
 }
