@@ -14,6 +14,8 @@ export interface MarketListDeps {
   saveCached(id: ExchangeId, listings: readonly Listing[]): Promise<void>;
   /** Told after a refresh that changed something. */
   onChange(exchange: Exchange, joined: readonly Market[], left: readonly Market[]): void;
+  /** Told after every refresh, whether it changed something or not. */
+  onRead(exchange: Exchange): void;
   onFailure(exchange: Exchange, fault: Fault): void;
 }
 
@@ -96,6 +98,7 @@ export class MarketLists {
       this.#take(entry, listings);
       entry.error = null;
       entry.refreshedAt = clock.now();
+      this.#deps.onRead(exchange);
       await this.#deps.saveCached(exchange.id, listings).catch(() => {});
     } catch (error) {
       entry.error = messageOf(error);

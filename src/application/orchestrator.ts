@@ -91,6 +91,11 @@ export class Orchestrator implements ShardHost {
     await this.#settled(key);
   }
 
+  /** A market list was read anew: what the exchange refused or never answered for may be served now. */
+  listRead(exchange: string): void {
+    for (const stream of this.#running.values()) if (stream.target.exchange === exchange) stream.askAgain();
+  }
+
   wanted(): ShardKey[] {
     return [...this.#wanted.values()]
       .filter(isRunning)

@@ -3,23 +3,26 @@ import type { ConnectionEvents } from '../core/connection/connection-parts.ts';
 import type { LinkEnd } from '../core/connection/link.ts';
 import type { Verdict } from '../core/connection/verdict.ts';
 import type { Gap, Target } from '../core/events.ts';
-import type { Market } from '../core/market/market.ts';
+import type { RefusalNotices } from './refusal-notices.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface StreamEventDeps {
   readonly reporter: Reporter;
+  readonly notices: RefusalNotices;
   readonly target: Target;
   readonly shard: number;
   /** Where the shard's connection leads. */
   readonly url: string;
   correlationId(): string | null;
+  /** An answer that the exchange asked for was dropped. */
+  onUnanswered(): void;
   /** Told of every gap beside. */
   onGap(gap: Gap): void;
 }
 
 /** What the connection of a shard tells, as messages. */
 export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
-  const { reporter, target, shard, url, correlationId, onGap } = deps;
+  const { reporter, notices, target, shard, url, correlationId, onGap, onUnanswered } = deps;
   return {
     state: (state, detail) =>
       reporter.tell({
@@ -31,7 +34,9 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
         detail: { shard, retry_at: detail.retryAt, attempts: detail.attempts },
       }),
     confirmed: (market) => reporter.connectSuccess(target, market, correlationId()),
-    refused: (markets, reason) => refused(markets, reason),
+    refused: (markets, refusal) => notices.refused(shard, markets, refusal),
+    unanswered: onUnanswered,
+    served: (market) => notices.served(shard, market),
     gap: (gap) => {
       onGap(gap);
       reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });
@@ -47,23 +52,6 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
       }),
     failed,
   };
-
-  function refused(markets: readonly Market[], reason: string): void {
-    reporter.tell({
-      kind: 'state',
-      target,
-      correlationId: correlationId(),
-      reason,
-      detail: { shard, refused: markets.map(({ symbol, code }) => ({ symbol, code })) },
-    });
-    for (const { symbol, code } of markets) {
-      const subject = `${target.exchange} ${symbol}`;
-      reporter.error(
-        new Fault('subscription_refused', subject, reason, 'Check the symbol on the exchange.'),
-        { target, correlationId: correlationId(), code, context: { shard, symbol } },
-      );
-    }
-  }
 
   function failed(end: LinkEnd, next: Verdict, attempts: number): void {
     reporter.error(new Fault(errorOf(end, next), url, next.reason, 'It is tried again by itself.'), {

@@ -17,6 +17,7 @@ import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { OpenSocket, SocketOptions, Writer } from '../core/ports.ts';
 import type { StreamFigures } from './metrics/figures.ts';
 import { countOf, MissingTrades } from './missing-trades.ts';
+import { type RefusalNotices, refusalNotices } from './refusal-notices.ts';
 import { rejectSampler } from './rejects.ts';
 import type { Reporter } from './reporter.ts';
 import type { Covered } from './state-store.ts';
@@ -76,6 +77,7 @@ export class RunningStream {
   readonly #pipeline: StreamPipeline;
   readonly #rejects: ReturnType<typeof rejectSampler>;
   readonly #missing: MissingTrades;
+  readonly #notices: RefusalNotices;
   readonly #connections = new Map<number, Connection>();
   readonly #closing = new Map<Promise<void>, number>();
   /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
@@ -99,6 +101,12 @@ export class RunningStream {
     this.stats = deps.figures.begin(this.target, this.startedAt);
     this.#rejects = rejectSampler(this.target, deps.reporter, deps.clock);
     this.#missing = new MissingTrades(
+      this.target,
+      deps.reporter,
+      deps.clock,
+      () => this.#desired.correlation_id,
+    );
+    this.#notices = refusalNotices(
       this.target,
       deps.reporter,
       deps.clock,
@@ -201,6 +209,11 @@ export class RunningStream {
     this.#retain();
   }
 
+  /** There is a reason to ask soon for what the exchange refused or never answered for. */
+  askAgain(): void {
+    for (const connection of this.#connections.values()) connection.askAgain();
+  }
+
   /** How far a shard got: everything of these symbols until then was received and delivered. Null where it never ran. */
   covered(shard: number): Covered[] | null {
     const covered = this.#connections.get(shard)?.covered() ?? this.#ends.get(shard);
@@ -245,6 +258,7 @@ export class RunningStream {
     this.stats.end(this.#deps.clock.micros());
     this.#rejects.flush();
     this.#missing.flush();
+    this.#notices.flush();
   }
 
   /** After `stop`: resolves when all of it is acknowledged, or given up on at the stop of the program. */
@@ -281,10 +295,14 @@ export class RunningStream {
       },
       connectionEvents({
         reporter: this.#deps.reporter,
+        notices: this.#notices,
         target: this.target,
         shard,
         url: address,
         correlationId: () => this.#desired.correlation_id,
+        onUnanswered: () => {
+          this.stats.unanswered++;
+        },
         onGap: (gap) => this.#missing.gap(gap),
       }),
     );

@@ -71,6 +71,7 @@ async function recordFrames(
     loadCached: async () => null,
     saveCached: async () => {},
     onChange() {},
+    onRead() {},
     onFailure: (_, fault) => console.error(fault.message),
   });
   const breaker = { allow: async () => ({ allowed: true as const }), report() {} };
@@ -90,8 +91,10 @@ async function recordFrames(
     {
       state: (state, { reason }) => console.error(reason ? `${state}: ${reason}` : state),
       confirmed: ({ symbol }) => console.error(`confirmed: ${symbol}`),
-      refused: (markets, reason) =>
-        console.error(`refused: ${markets.map(({ symbol }) => symbol).join(', ')}: ${reason}`),
+      refused: (markets, { kind, reason }) =>
+        console.error(`${kind}: ${markets.map(({ symbol }) => symbol).join(', ')}: ${reason}`),
+      unanswered() {},
+      served: ({ symbol }) => console.error(`served: ${symbol}`),
       gap() {},
       silent() {},
       failed: (_, { reason, waitMs }) => console.error(`${reason}; again in ${Math.round(waitMs)} ms`),

@@ -85,7 +85,7 @@ export const ERRORS = {
     'protocol',
     'warning',
     'error',
-    false,
+    true,
     null,
     'The exchange refused a symbol, in its own words.',
   ),

@@ -178,8 +178,19 @@ function streamStatus(orchestrator: Orchestrator, key: StreamKey): Readonly<Reco
     const refused = codes.flatMap(({ symbol, refused: why }) =>
       why === null ? [] : [{ symbol, reason: why }],
     );
+    const unconfirmed = codes.flatMap((code) => (code.unconfirmed === null ? [] : [code.symbol]));
     const confirmed = codes.filter((code) => code.confirmed).length;
-    return { shard, state: connection.state, since, reason, retry_at: retryAt, attempts, confirmed, refused };
+    return {
+      shard,
+      state: connection.state,
+      since,
+      reason,
+      retry_at: retryAt,
+      attempts,
+      confirmed,
+      refused,
+      unconfirmed,
+    };
   });
   return { state, connection_id: connectionId, started_at: startedAt, sockets, elsewhere };
 }

@@ -42,12 +42,25 @@ export type Event =
   | Row
   /** The exchange confirmed these symbols. */
   | { readonly kind: 'ack'; readonly symbols: readonly string[] }
-  /** The exchange refused these symbols (none where its words name none), in its own words. */
-  | { readonly kind: 'refused'; readonly symbols: readonly string[]; readonly reason: string }
+  /**
+   * The exchange refused these symbols (none where its words name none), in its own words. `full`: not for what they
+   * are, but because this socket carries as many as it may; another one has room.
+   */
+  | {
+      readonly kind: 'refused';
+      readonly symbols: readonly string[];
+      readonly reason: string;
+      readonly full?: boolean;
+    }
+  /** The exchange says that it serves again: what it refused before may be asked for. */
+  | { readonly kind: 'reopened' }
   /** A heartbeat or another control frame: the socket lives, which says nothing about data. */
   | { readonly kind: 'alive' }
-  /** An answer the protocol demands, sent at once. */
-  | { readonly kind: 'send'; readonly text: string }
+  /**
+   * An answer the protocol demands, sent at once. One with `instead` takes the place of an earlier one of that name that
+   * still waits to be sent: of pongs the latest is enough.
+   */
+  | { readonly kind: 'send'; readonly text: string; readonly instead?: string }
   /** A frame, or element `row` of one, that cannot be a row. */
   | { readonly kind: 'reject'; readonly reason: string; readonly row: number | null }
   /** This symbol must be subscribed again: the exchange dropped it, or its state cannot be trusted. */
@@ -107,6 +120,8 @@ export interface Exchange {
   readonly confirms: 'ack' | 'data';
   /** `replace`: a subscription frame replaces everything on the socket; `add`: it adds to it. */
   readonly subscribing: 'add' | 'replace';
+  /** A subscription may be asked for while it is there: it is answered again and doubles nothing. */
+  readonly repeatable?: true;
   /** `consecutive`: +`fills` per trade and symbol, a hole is a loss; `increasing`: rising; `unordered`: only unique. */
   readonly tradeIds: 'consecutive' | 'increasing' | 'unordered';
   readonly markets: {

@@ -96,7 +96,9 @@ async function collect(exchange: Exchange, rowsPerS: number): Promise<Collected>
     {
       state: (state) => collected.states.push(state),
       confirmed: ({ symbol }, socketId) => collected.confirmed.push(`${symbol}@${socketId}`),
-      refused: (list, reason) =>
+      served: () => {},
+      unanswered: () => {},
+      refused: (list, { reason }) =>
         collected.refused.push(`${list.map(({ symbol }) => symbol).join(' ')}: ${reason}`),
       gap: (gap) => collected.gaps.push(gap),
       silent: () => {},

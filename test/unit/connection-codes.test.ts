@@ -57,7 +57,7 @@ describe('codes', () => {
         };
       },
     });
-    expect(made.refused).toEqual([{ symbols: ['BAD'], reason: 'no such market' }]);
+    expect(made.refused).toEqual([{ symbols: ['BAD'], kind: 'refused', reason: 'no such market' }]);
     expect(made.confirmed).toEqual(['A@1']);
     expect(made.connection.snapshot().codes.find(({ symbol }) => symbol === 'BAD')?.refused).toBe(
       'no such market',
@@ -85,6 +85,7 @@ describe('codes', () => {
     expect(socketOf(made, 1).sent.filter((text) => text.includes('MUTE'))).toHaveLength(3);
     expect(made.refused.at(-1)).toEqual({
       symbols: ['MUTE'],
+      kind: 'unconfirmed',
       reason: 'never confirmed; the exchange last said: Invalid Topic',
     });
     expect(made.sockets).toHaveLength(1);

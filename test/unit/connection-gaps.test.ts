@@ -162,7 +162,7 @@ describe('the gap of a code ends', () => {
     await clock.advance(2000);
     expect(made.gaps).toHaveLength(1);
     expect(made.gaps[0]?.to).not.toBeNull();
-    expect(made.refused).toEqual([{ symbols: ['A'], reason: 'delisted' }]);
+    expect(made.refused).toEqual([{ symbols: ['A'], kind: 'refused', reason: 'delisted' }]);
   });
 });
 

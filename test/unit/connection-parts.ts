@@ -3,6 +3,7 @@ import type { StateDetail } from '../../src/core/connection/connection-parts.ts'
 import type { LinkEnd } from '../../src/core/connection/link.ts';
 import { LimitedGate, type OpenGate } from '../../src/core/connection/open-gate.ts';
 import type { FrameSink, SocketHandle } from '../../src/core/connection/pipe.ts';
+import type { Refusal } from '../../src/core/connection/refusals.ts';
 import { CONNECTION_DEFAULTS, type ConnectionSettings } from '../../src/core/connection/settings.ts';
 import type { Verdict } from '../../src/core/connection/verdict.ts';
 import type { Gap, StreamState } from '../../src/core/events.ts';
@@ -28,7 +29,7 @@ export function coin(symbol: string): Market {
 
 /**
  * An exchange as simple as can be. Requests: {"sub":[…]}, {"unsub":[…]}, {"list":[…]}. Frames: {"ack":[…]},
- * {"refused":[…],"reason":…}, {"resync":…}, {"restart":…}, {"send":…}, {"alive":1}, {"row":symbol,"at":µs}.
+ * {"refused":[…],"reason":…,"full":…}, {"reopened":1}, {"resync":…}, {"restart":…}, {"send":…}, {"alive":1}, {"row":symbol,"at":µs}.
  */
 export function fakeExchange(over: Partial<Exchange> = {}): Exchange {
   const subscribing = over.subscribing ?? 'add';
@@ -66,10 +67,12 @@ export function fakeExchange(over: Partial<Exchange> = {}): Exchange {
 function readFake(text: string, emit: Emit): void {
   const frame = JSON.parse(text);
   if (frame.ack) emit({ kind: 'ack', symbols: frame.ack });
-  if (frame.refused) emit({ kind: 'refused', symbols: frame.refused, reason: frame.reason });
+  if (frame.refused)
+    emit({ kind: 'refused', symbols: frame.refused, reason: frame.reason, full: frame.full === true });
+  if (frame.reopened) emit({ kind: 'reopened' });
   if (frame.resync) emit({ kind: 'resync', symbol: frame.resync });
   if (frame.restart) emit({ kind: 'restart', reason: frame.restart });
-  if (frame.send) emit({ kind: 'send', text: frame.send });
+  if (frame.send) emit({ kind: 'send', text: frame.send, instead: frame.instead });
   if (frame.alive) emit({ kind: 'alive' });
 }
 
@@ -157,6 +160,7 @@ export function wellBehaved(clock: ManualClock): Serve {
 
 export function answer(clock: ManualClock, socket: FakeSocket, text: string): void {
   if (text === '<ping>') return void clock.after(10, () => socket.pong());
+  if (!text.startsWith('{')) return;
   const { sub, list } = JSON.parse(text);
   if (sub ?? list) clock.after(10, () => socket.frame({ ack: sub ?? list }));
 }
@@ -169,7 +173,10 @@ export interface Rig {
   readonly states: StreamState[];
   readonly details: StateDetail[];
   readonly confirmed: string[];
-  readonly refused: { symbols: string[]; reason: string }[];
+  readonly refused: { symbols: string[]; kind: Refusal['kind']; reason: string }[];
+  readonly served: string[];
+  /** When answers were dropped. */
+  readonly unanswered: number[];
   readonly gaps: Gap[];
   readonly silent: string[];
   readonly failed: { end: LinkEnd; next: Verdict; attempts: number }[];
@@ -202,6 +209,8 @@ export function rig(options: RigOptions = {}): Rig {
     details: [],
     confirmed: [],
     refused: [],
+    served: [],
+    unanswered: [],
     gaps: [],
     silent: [],
     failed: [],
@@ -249,8 +258,10 @@ export function rig(options: RigOptions = {}): Rig {
         made.details.push(detail);
       },
       confirmed: ({ symbol }, socketId) => made.confirmed.push(`${symbol}@${socketId}`),
-      refused: (markets, reason) =>
-        made.refused.push({ symbols: markets.map(({ symbol }) => symbol), reason }),
+      refused: (markets, { kind, reason }) =>
+        made.refused.push({ symbols: markets.map(({ symbol }) => symbol), kind, reason }),
+      served: ({ symbol }) => made.served.push(symbol),
+      unanswered: () => made.unanswered.push(clock.now()),
       gap: (gap) => made.gaps.push(gap),
       silent: ({ symbol }, reason) => made.silent.push(`${reason === null ? '+' : '-'}${symbol}`),
       failed: (end, next, attempts) => made.failed.push({ end, next, attempts }),

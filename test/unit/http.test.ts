@@ -249,10 +249,11 @@ describe('warnings', () => {
   });
 
   test('name codes that are silent or refused, of many the first few', () => {
-    const codes = [{ stale: true }, { code: 'KRW-ETH', refused: 'unknown market' }, {}];
+    const codes = [{ stale: true }, { code: 'KRW-ETH', refused: 'unknown market' }, { unconfirmed: 'never' }];
     expect(of(withCodes(codes, 'live'))).toEqual([
       { what: 'upbit trade', why: 'no data: KRW-BTC (1 of 3)' },
       { what: 'upbit trade', why: 'refused by the exchange: KRW-ETH (1 of 3)' },
+      { what: 'upbit trade', why: 'never answered for: KRW-BTC (1 of 3)' },
     ]);
     const many = Array.from({ length: 50 }, (_, n) => ({ code: `KRW-C${n}`, stale: true }));
     expect(of(withCodes(many, 'live'))[0]?.why).toBe(

@@ -20,6 +20,7 @@ const CODE = {
   code: 'KRW-BTC',
   confirmed: true,
   refused: null,
+  unconfirmed: null,
   stale: false,
   missing: false,
   lastDataAt: NOON,

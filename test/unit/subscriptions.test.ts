@@ -56,7 +56,7 @@ describe('exchanges whose requests add up', () => {
     const { subscriptions, drain } = make(['A', 'B']);
     subscriptions.want([coin('B')]);
     expect(drain()).toEqual(['{"sub":["B"]}']);
-    expect(named(subscriptions.ack(['B']))).toEqual(['B']);
+    expect(named(subscriptions.ack(['B'], 0))).toEqual(['B']);
     subscriptions.want([]);
     subscriptions.want([coin('B')]);
     expect(drain()).toEqual([]);
@@ -72,8 +72,8 @@ describe('exchanges whose requests add up', () => {
       for (const frame of drain()) {
         requests++;
         const { sub } = JSON.parse(frame);
-        if (sub.includes('BAD')) final.push(...named(subscriptions.refused(sub)));
-        else subscriptions.ack(sub);
+        if (sub.includes('BAD')) final.push(...named(subscriptions.refused(sub, 0)));
+        else subscriptions.ack(sub, 0);
       }
     }
     expect(final).toEqual(['BAD']);
@@ -103,8 +103,8 @@ describe('exchanges whose requests replace the list', () => {
   test('a refused code is left out of it, one asked for in vain is not', () => {
     const { subscriptions, drain } = make(['A', 'BAD', 'MUTE'], replace);
     drain();
-    expect(named(subscriptions.refused(['BAD']))).toEqual(['BAD']);
-    subscriptions.data('A');
+    expect(named(subscriptions.refused(['BAD'], 0))).toEqual(['BAD']);
+    subscriptions.data('A', 0);
     subscriptions.overdue(10_000, 10_000);
     expect(drain(10_000)).toEqual(['{"list":["A","MUTE"]}']);
     expect(named(subscriptions.overdue(20_000, 10_000))).toEqual(['MUTE']);
@@ -117,35 +117,35 @@ describe('confirmations', () => {
   test('are news once, by ack or by data', () => {
     const { subscriptions, drain } = make(['A', 'B']);
     drain();
-    expect(named(subscriptions.ack(['A', 'UNKNOWN']))).toEqual(['A']);
-    expect(subscriptions.ack(['A'])).toEqual([]);
-    expect(subscriptions.data('A')).toBeNull();
-    expect(subscriptions.data('B')?.symbol).toBe('B');
+    expect(named(subscriptions.ack(['A', 'UNKNOWN'], 0))).toEqual(['A']);
+    expect(subscriptions.ack(['A'], 0)).toEqual([]);
+    expect(subscriptions.data('A', 0)).toBeNull();
+    expect(subscriptions.data('B', 0)?.symbol).toBe('B');
     expect(subscriptions.settled).toBe(true);
   });
 
   test('of what was not asked for are no confirmations', () => {
     const { subscriptions } = make(['A']);
-    expect(subscriptions.data('A')).toBeNull();
-    expect(subscriptions.ack(['A'])).toEqual([]);
+    expect(subscriptions.data('A', 0)).toBeNull();
+    expect(subscriptions.ack(['A'], 0)).toEqual([]);
   });
 
   test('that are late stop the repetition', () => {
     const { subscriptions, drain } = make(['A']);
     drain(0);
     subscriptions.overdue(10_000, 10_000);
-    expect(named(subscriptions.ack(['A']))).toEqual(['A']);
+    expect(named(subscriptions.ack(['A'], 0))).toEqual(['A']);
     expect(drain(10_000)).toEqual([]);
   });
 
   test('of the old subscription do not count once the code is to be subscribed anew', () => {
     const { subscriptions, drain } = make(['A']);
     drain();
-    subscriptions.ack(['A']);
+    subscriptions.ack(['A'], 0);
     subscriptions.resync('A');
-    expect(subscriptions.data('A')).toBeNull();
+    expect(subscriptions.data('A', 0)).toBeNull();
     expect(drain()).toEqual(['{"unsub":["A"]}', '{"sub":["A"]}']);
-    expect(subscriptions.data('A')?.symbol).toBe('A');
+    expect(subscriptions.data('A', 0)?.symbol).toBe('A');
   });
 });
 
@@ -171,7 +171,11 @@ test('whatever comes and goes, the frames leave the exchange with what is wanted
           for (const symbol of sub ?? list ?? []) held.add(symbol);
         }
         expect([...held].sort()).toEqual([...wanted].sort());
-      } else subscriptions.ack([...held].filter(() => random() < 0.5));
+      } else
+        subscriptions.ack(
+          [...held].filter(() => random() < 0.5),
+          step * 10_000,
+        );
     }
   }
 });

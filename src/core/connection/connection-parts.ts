@@ -7,6 +7,7 @@ import type { OpenSocket, SocketOptions } from '../ports.ts';
 import type { LinkEnd } from './link.ts';
 import type { OpenGate } from './open-gate.ts';
 import type { Pipe } from './pipe.ts';
+import type { Refusal } from './refusals.ts';
 import type { ConnectionSettings } from './settings.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -40,10 +41,17 @@ export interface StateDetail {
 /** What a connection tells the outside. None of these may throw. */
 export interface ConnectionEvents {
   state(state: StreamState, detail: StateDetail): void;
-  /** Once per code and socket. */
+  /** Once per code and socket, and again where the code was left and is subscribed once more. */
   confirmed(market: Market, socketId: number): void;
-  /** In the exchange's own words, once per code; with no markets where its words name none. */
-  refused(markets: readonly Market[], reason: string): void;
+  /**
+   * Codes that are not served, told once for each change of what is said of them; with no markets where the exchange's
+   * words name none.
+   */
+  refused(markets: readonly Market[], refusal: Refusal): void;
+  /** A code that was told as not served is served. */
+  served(market: Market): void;
+  /** An answer was not sent, as the exchange asked for more of them than its limits allow. */
+  unanswered(): void;
   gap(gap: Gap): void;
   /** A code has turned silent, or was silent from the start, for this reason; null: it has come back. */
   silent(market: Market, reason: string | null): void;

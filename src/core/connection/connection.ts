@@ -7,6 +7,7 @@ import { Coverage } from './coverage.ts';
 import { Link, type LinkEnd, type LinkOwner } from './link.ts';
 import { lostWith } from './loss.ts';
 import type { OpenOutcome } from './open-gate.ts';
+import { type Refusal, Refusals } from './refusals.ts';
 import { Rotation } from './rotation.ts';
 import { patienceOf, recordSilence } from './silence.ts';
 import { type ConnectionSnapshot, codeSnapshot, socketSnapshots } from './snapshot.ts';
@@ -30,8 +31,7 @@ export class Connection implements LinkOwner {
   readonly #coverage: Coverage;
   readonly #watchdog: Watchdog;
   readonly #rotation: Rotation;
-  /** The exchange's words about codes it refused. They outlive a socket: each refusal is reported once. */
-  readonly #refusals = new Map<string, string>();
+  readonly #refusals = new Refusals();
   readonly #leaving = new Set<Link>();
   #wanted = new Map<string, Market>();
   #primary: Link | null = null;
@@ -89,7 +89,7 @@ export class Connection implements LinkOwner {
     for (const symbol of before.keys()) if (!this.#wanted.has(symbol)) this.#forget(symbol);
     for (const symbol of this.#wanted.keys()) this.#watchdog.watch(symbol, this.#parts.clock.now());
     for (const link of this.#links()) {
-      if (markets.length > 0) link.want(this.#wanted.values());
+      if (markets.length > 0) link.want(markets);
       else link.close('stopped');
     }
     this.#connect();
@@ -158,24 +158,32 @@ export class Connection implements LinkOwner {
     this.#watchdog.restart(this.#parts.clock.now());
   }
 
-  confirmed(link: Link, market: Market): void {
+  confirmed(link: Link, market: Market, first: boolean): void {
     this.#report(link, 'good');
-    this.#refusals.delete(market.symbol);
+    if (this.#refusals.delete(market.symbol)) this.#events.served(market);
     this.#cover(market);
-    this.#events.confirmed(market, link.id);
+    if (first) this.#events.confirmed(market, link.id);
     if (link === this.#primary && !this.#dark) this.#become('live', null, null);
     this.#settle(link);
   }
 
-  refused(link: Link, markets: readonly Market[], reason: string): void {
+  refused(link: Link, markets: readonly Market[], refusal: Refusal): void {
     const final = markets.filter(({ symbol }) => !link.asksFor(symbol));
     // What a successor waits for in vain still comes over the old socket.
     const told = link === this.#successor ? final : markets;
-    const news = told.filter(({ symbol }) => !this.#refusals.has(symbol));
-    for (const { symbol } of told) this.#refusals.set(symbol, reason);
+    const news = this.#refusals.take(told, refusal);
     for (const { symbol } of final) this.#coverage.forget(symbol);
-    if (news.length > 0 || markets.length === 0) this.#events.refused(news, reason);
+    if (news.length > 0 || markets.length === 0) this.#events.refused(news, refusal);
     this.#settle(link);
+  }
+
+  /** There is a reason to ask soon for what was refused or never answered, as a market list that was read anew. */
+  askAgain(): void {
+    for (const link of this.#links()) link.askAgain();
+  }
+
+  unanswered(): void {
+    this.#events.unanswered();
   }
 
   resyncing(link: Link, market: Market): void {
@@ -265,7 +273,7 @@ export class Connection implements LinkOwner {
     const { exchange, type, markets, nextSocketId } = this.#parts;
     this.#opens++;
     const session = exchange.session(type, markets);
-    const suspects = new Set(this.#refusals.keys());
+    const suspects = this.#refusals.symbols();
     const replaces = role === 'successor' ? (this.#primary?.id ?? null) : null;
     const parts = { ...this.#parts, session };
     const link = new Link(nextSocketId(), replaces, parts, this, this.#wanted.values(), suspects);

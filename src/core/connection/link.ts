@@ -5,7 +5,9 @@ import type { OpenSocket, Socket, SocketEnd, SocketOptions } from '../ports.ts';
 import { type Beat, Pulse } from './heartbeat.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import type { ControlEvent, FrameSink, Pipe, SocketHandle } from './pipe.ts';
-import { RateBudget } from './rate-budget.ts';
+import { RateBudget, share } from './rate-budget.ts';
+import type { Refusal } from './refusals.ts';
+import { SendQueue } from './send-queue.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -22,6 +24,8 @@ const RESYNC_MAX_MS = 60_000;
 const CALM_MS = 300_000;
 /** See `good`. */
 const QUIET_FACTOR = 10;
+/** The most of a socket's messages that ask again for what was given up. */
+const RETRY_SHARE = 0.25;
 
 /**
  * Why a socket is no more. `unopened`: it never came about; `remote`: the exchange or the network ended it; the others
@@ -47,9 +51,12 @@ export interface LinkParts {
 /** What a connection wants to know of its sockets. */
 export interface LinkOwner {
   opened(link: Link): void;
-  confirmed(link: Link, market: Market): void;
-  /** With no markets where the exchange's words name none. */
-  refused(link: Link, markets: readonly Market[], reason: string): void;
+  /** @param first whether it is so on this socket for the first time */
+  confirmed(link: Link, market: Market, first: boolean): void;
+  /** With no markets where the exchange's words name none. Told again whenever it was asked again in vain. */
+  refused(link: Link, markets: readonly Market[], refusal: Refusal): void;
+  /** An answer was dropped before its turn. */
+  unanswered(): void;
   resyncing(link: Link, market: Market): void;
   /** @param live false where all rows are snapshots */
   data(link: Link, market: Market, atMs: number, live: boolean): void;
@@ -68,14 +75,17 @@ export class Link implements SocketHandle {
   readonly #owner: LinkOwner;
   readonly #subscriptions: Subscriptions;
   readonly #budget: RateBudget;
+  readonly #retries: RateBudget;
   readonly #sink: FrameSink;
   readonly #socket: Socket;
   readonly #confirmedAt = new Map<string, Micros>();
   readonly #resyncs = new Map<string, { waitMs: number; atMs: number }>();
   #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
   #pulse: Pulse;
-  #urgent: Beat[] = [];
+  readonly #urgent: SendQueue;
   #frames: string[] = [];
+  /** The last one sent was urgent: a subscription that waits is next. */
+  #yields = false;
   #cancelPump: Cancel = () => {};
   #cancelOpen: Cancel;
   #cause: EndCause = 'remote';
@@ -107,8 +117,10 @@ export class Link implements SocketHandle {
     this.session = parts.session;
     this.#parts = parts;
     this.#owner = owner;
-    this.#subscriptions = new Subscriptions(exchange, markets, suspects);
+    this.#subscriptions = new Subscriptions(exchange, markets, suspects, () => clock.random());
+    this.#urgent = new SendQueue(() => owner.unanswered());
     this.#budget = new RateBudget(exchange.limits.sends, { reserve: 1 });
+    this.#retries = new RateBudget(share(exchange.limits.sends, RETRY_SHARE));
     this.#pulse = new Pulse(exchange.heartbeat, clock.now());
     this.openedMs = clock.now();
     this.#lastFrameAt = clock.micros();
@@ -170,13 +182,25 @@ export class Link implements SocketHandle {
     return this.#subscriptions.subscribed(symbol) !== null;
   }
 
+  /** Codes that the exchange serves over it, or may be asked to serve by what was sent. */
+  get held(): number {
+    return this.#subscriptions.held;
+  }
+
+  /** There is a reason to ask soon for what was refused or never answered. */
+  askAgain(): void {
+    this.#subscriptions.hasten(this.#parts.clock.now());
+  }
+
   /** Silence until now is no fault of the socket. */
   excuse(nowMs: number): void {
     this.#pulse.restart(nowMs);
   }
 
-  want(markets: Iterable<Market>): void {
+  want(markets: readonly Market[]): void {
     this.#subscriptions.want(markets);
+    const wanted = new Set(markets.map(({ symbol }) => symbol));
+    for (const symbol of this.#confirmedAt.keys()) if (!wanted.has(symbol)) this.#confirmedAt.delete(symbol);
     this.#pump();
   }
 
@@ -186,13 +210,19 @@ export class Link implements SocketHandle {
     if (this.#paused) this.#pulse.restart(nowMs);
     const pulse = this.#pulse.check(nowMs);
     if (pulse === 'dead') return this.#giveUp('dead');
-    if (pulse.beat) this.#urgent.push(pulse.beat);
-    const given = this.#paused ? [] : this.#subscriptions.overdue(nowMs, this.#parts.settings.confirmAfterMs);
+    if (pulse.beat) this.#urgent.beat(pulse.beat);
+    if (!this.#paused) this.#chase(nowMs);
+    this.#pump();
+  }
+
+  /** Asks again for what has no answer yet, and for what was given up. */
+  #chase(nowMs: number): void {
+    const given = this.#subscriptions.overdue(nowMs, this.#parts.settings.confirmAfterMs);
     if (given.length > 0) {
       const words = this.#lastRefusal === null ? '' : `; the exchange last said: ${this.#lastRefusal}`;
-      this.#owner.refused(this, given, `never confirmed${words}`);
+      this.#owner.refused(this, given, { kind: 'unconfirmed', reason: `never confirmed${words}` });
     }
-    this.#pump();
+    if (this.#retries.delay(nowMs) === 0 && this.#subscriptions.retry(nowMs)) this.#retries.take(nowMs);
   }
 
   pause(): void {
@@ -221,12 +251,16 @@ export class Link implements SocketHandle {
     if (this.#state !== 'open') return;
     switch (event.kind) {
       case 'ack':
-        for (const market of this.#subscriptions.ack(event.symbols)) this.#confirm(market);
-        return;
+        for (const market of this.#subscriptions.ack(event.symbols, this.#parts.clock.now()))
+          this.#confirm(market);
+        return this.#pump();
       case 'refused':
-        return this.#refused(event.symbols, event.reason);
+        return this.#refused(event.symbols, event.reason, event.full ?? false);
+      case 'reopened':
+        this.#subscriptions.reopened();
+        return this.#pump();
       case 'send':
-        this.#urgent.push(event);
+        this.#urgent.push(event.text, event.instead);
         return this.#pump();
       case 'resync':
         return this.resync(event.symbol);
@@ -243,7 +277,7 @@ export class Link implements SocketHandle {
     if (Number.isNaN(this.#firstDataMs)) this.#firstDataMs = atMs;
     this.#lastDataMs = atMs;
     if (this.#state === 'ended') return;
-    const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol) : null;
+    const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol, atMs) : null;
     if (news) this.#confirm(news);
     this.#owner.data(this, market, atMs, live > 0);
   }
@@ -265,8 +299,9 @@ export class Link implements SocketHandle {
   }
 
   #confirm(market: Market): void {
+    const first = !this.#confirmedAt.has(market.symbol);
     this.#confirmedAt.set(market.symbol, this.#parts.clock.micros());
-    this.#owner.confirmed(this, market);
+    this.#owner.confirmed(this, market, first);
   }
 
   #resubscribe(symbol: string): void {
@@ -275,10 +310,11 @@ export class Link implements SocketHandle {
     this.#pump();
   }
 
-  #refused(symbols: readonly string[], reason: string): void {
+  #refused(symbols: readonly string[], reason: string, full: boolean): void {
     this.#lastRefusal = reason;
-    const final = this.#subscriptions.refused(symbols);
-    if (final.length > 0 || symbols.length === 0) this.#owner.refused(this, final, reason);
+    const given = this.#subscriptions.refused(symbols, this.#parts.clock.now());
+    if (given.length > 0 || symbols.length === 0)
+      this.#owner.refused(this, given, { kind: full ? 'full' : 'refused', reason });
     this.#pump();
   }
 
@@ -290,7 +326,7 @@ export class Link implements SocketHandle {
     this.#lastFrameAt = this.#parts.clock.micros();
     this.#pulse = new Pulse(this.#parts.exchange.heartbeat, this.openedMs);
     if (this.#paused) this.#socket.pause();
-    for (const text of this.session.open()) this.#urgent.push({ text });
+    for (const text of this.session.open()) this.#urgent.push(text);
     this.#owner.opened(this);
     this.#pump();
   }
@@ -310,7 +346,7 @@ export class Link implements SocketHandle {
     this.#lastFrameAt = this.#parts.clock.micros();
   }
 
-  /** Sends what is due, answers and heartbeats first, as fast as the exchange allows. */
+  /** Sends what is due as fast as the exchange allows: answers and heartbeats first, but no two before a subscription. */
   #pump(): void {
     this.#cancelPump();
     while (this.#state === 'open' && this.#hasWork()) {
@@ -320,12 +356,19 @@ export class Link implements SocketHandle {
         this.#cancelPump = this.#parts.clock.after(wait, () => this.#pump());
         return;
       }
-      const next = this.#urgent.shift() ?? this.#nextFrame(nowMs);
+      const next = this.#next(nowMs);
       if (next === undefined) continue;
       this.#budget.take(nowMs);
       if (next === 'ping') this.#socket.ping();
       else this.#socket.send(next.text);
     }
+  }
+
+  #next(nowMs: number): Beat | undefined {
+    const turn = this.#yields ? this.#nextFrame(nowMs) : undefined;
+    const urgent = turn === undefined ? this.#urgent.shift() : undefined;
+    this.#yields = urgent !== undefined;
+    return turn ?? urgent ?? this.#nextFrame(nowMs);
   }
 
   #hasWork(): boolean {

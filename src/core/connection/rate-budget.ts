@@ -16,6 +16,11 @@ export function heldMs(perMs: number, margin: number): number {
   return perMs + Math.min(MAX_MARGIN_MS, perMs * margin);
 }
 
+/** Rates of which this much of each count is left, one at least. */
+export function share(rates: readonly Rate[], part: number): Rate[] {
+  return rates.map(({ count, perMs }) => ({ count: Math.max(1, Math.floor(count * part)), perMs }));
+}
+
 /**
  * Sliding windows: within any `perMs` milliseconds at most `count` of something, for every rate given. Holds for each
  * window wherever it starts, because the `count`-th last one must have left the window before the next is allowed.

@@ -3,6 +3,7 @@ import type { StreamState } from '../events.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { Coverage } from './coverage.ts';
 import type { Link } from './link.ts';
+import type { Refusals } from './refusals.ts';
 import type { Watchdog } from './watchdog.ts';
 
 export interface CodeSnapshot {
@@ -11,6 +12,8 @@ export interface CodeSnapshot {
   readonly confirmed: boolean;
   /** Why the exchange refused it; null where it did not. */
   readonly refused: string | null;
+  /** What is known of a code that the exchange never answered for; null where it did. */
+  readonly unconfirmed: string | null;
   readonly stale: boolean;
   /** Whether a gap is open. */
   readonly missing: boolean;
@@ -51,17 +54,20 @@ export interface ConnectionSnapshot {
 export function codeSnapshot(
   { symbol, code }: Market,
   confirmed: boolean,
-  refusals: ReadonlyMap<string, string>,
+  refusals: Refusals,
   watchdog: Watchdog,
   coverage: Coverage,
   clock: Clock,
 ): CodeSnapshot {
   const lastMs = watchdog.lastMs(symbol);
+  const refusal = refusals.of(symbol);
+  const unanswered = refusal?.kind === 'unconfirmed';
   return {
     symbol,
     code,
     confirmed,
-    refused: refusals.get(symbol) ?? null,
+    refused: unanswered ? null : (refusal?.reason ?? null),
+    unconfirmed: unanswered ? refusal.reason : null,
     stale: watchdog.isStale(symbol),
     missing: coverage.missing(symbol),
     lastDataAt: lastMs === null ? null : microsOf(lastMs, clock),

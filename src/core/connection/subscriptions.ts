@@ -2,8 +2,8 @@ import type { Exchange, Session } from '../exchange.ts';
 import type { Market } from '../market/market.ts';
 
 /**
- * `wanted` is to be sent, `again` too though an answer to the first request still counts; `asked` is sent; `silent`
- * was asked for in vain and stays subscribed; `refused` is not asked for again on this socket.
+ * `wanted` is to be sent, `again` too though an answer to the first request still counts; `asked` is sent. Two are given
+ * up for now: `silent` was asked for in vain and stays subscribed, `refused` is not part of the subscription.
  */
 type Phase = 'wanted' | 'asked' | 'again' | 'silent' | 'confirmed' | 'refused';
 
@@ -16,12 +16,28 @@ interface Entry {
   tries: number;
   /** How many codes the next frame naming this one may name. */
   slice: number;
+  /** Given up before: it shares no request with codes in good standing. */
+  suspect: boolean;
+  /** How often in a row it was given up. */
+  given: number;
+  /** When it is asked for again, once it is given up. */
+  dueMs: number;
+  confirmedMs: number;
 }
 
-type Rules = Pick<Exchange, 'limits' | 'subscribing'>;
+type Rules = Pick<Exchange, 'limits' | 'subscribing' | 'repeatable'>;
 
 /** A replaced list makes the exchange send every snapshot again, so it is repeated less. */
 const TRIES = { add: 3, replace: 2 } as const;
+/** The first wait before a code that was given up is asked for again; each further one is twice as long. */
+const FIRST_MS = { add: 5000, replace: 10_000 } as const;
+const LONGEST_MS = 300_000;
+/** A wait is longer or shorter by up to this share. */
+const JITTER = 0.2;
+/** A code that was served for less long than this waits as if it had never been. */
+const STEADY_MS = 60_000;
+/** One suspect that is served after all gives hope for the others, so often at most. */
+const HOPE_MS = 60_000;
 
 /** What one socket shall carry, what it was asked for, and what the exchange has confirmed of it. */
 export class Subscriptions {
@@ -29,11 +45,23 @@ export class Subscriptions {
   readonly #entries = new Map<string, Entry>();
   /** Sent to the exchange and no longer wanted, or to be dropped before it is asked for again. */
   readonly #drops = new Map<string, Entry>();
+  readonly #random: () => number;
   #dirty = false;
+  #hopeMs = Number.NEGATIVE_INFINITY;
+  #listMs = Number.NEGATIVE_INFINITY;
 
-  /** @param suspects symbols refused before: each is asked for alone, so that it spoils no other's request */
-  constructor(rules: Rules, markets: Iterable<Market>, suspects: ReadonlySet<string>) {
+  /**
+   * @param suspects symbols refused before: each is asked for alone, so that it spoils no other's request
+   * @param random in [0, 1): codes that were given up together are not asked for again together
+   */
+  constructor(
+    rules: Rules,
+    markets: Iterable<Market>,
+    suspects: ReadonlySet<string>,
+    random: () => number = () => 0.5,
+  ) {
     this.#rules = rules;
+    this.#random = random;
     for (const market of markets) this.#add(market, suspects.has(market.symbol));
   }
 
@@ -61,12 +89,17 @@ export class Subscriptions {
     return this.#dirty;
   }
 
-  /** Whether the exchange has answered for every code, one way or the other. */
+  /** Whether the exchange has answered for every code, one way or the other; that one is asked again changes nothing. */
   get settled(): boolean {
-    for (const { phase } of this.#entries.values()) {
-      if (phase === 'wanted' || phase === 'asked' || phase === 'again') return false;
-    }
+    for (const entry of this.#entries.values()) if (isOpen(entry) && entry.given === 0) return false;
     return true;
+  }
+
+  /** Codes that the exchange serves, or may be asked to serve by what was sent. */
+  get held(): number {
+    let held = 0;
+    for (const entry of this.#entries.values()) if (entry.held) held++;
+    return held;
   }
 
   /** The next frames to send, in order. Codes count as asked for from now on. */
@@ -75,16 +108,19 @@ export class Subscriptions {
   }
 
   /** The exchange confirmed these symbols; returns the markets for which that is news. */
-  ack(symbols: readonly string[]): Market[] {
-    return symbols.flatMap((symbol) => this.data(symbol) ?? []);
+  ack(symbols: readonly string[], nowMs: number): Market[] {
+    return symbols.flatMap((symbol) => this.data(symbol, nowMs) ?? []);
   }
 
   /** Rows of this symbol arrived, which confirms it; returns the market if that is news. */
-  data(symbol: string): Market | null {
+  data(symbol: string, nowMs: number): Market | null {
     const entry = this.#entries.get(symbol);
     if (!entry || entry.phase === 'confirmed' || entry.phase === 'wanted') return null;
     entry.phase = 'confirmed';
     entry.held = true;
+    entry.confirmedMs = nowMs;
+    entry.slice = this.#rules.limits.codesPerFrame;
+    if (entry.suspect) this.#hope(entry, nowMs);
     return entry.market;
   }
 
@@ -95,9 +131,9 @@ export class Subscriptions {
   /**
    * The exchange refused these symbols. Several at once may be one bad code that spoilt its request: they are asked
    * for again in halves until a refusal stands alone.
-   * @returns the markets whose refusal is final
+   * @returns the markets that are refused for now
    */
-  refused(symbols: readonly string[]): Market[] {
+  refused(symbols: readonly string[], nowMs: number): Market[] {
     const final: Market[] = [];
     const half = Math.ceil(symbols.length / 2);
     const divisible = symbols.length > 1 && this.#rules.subscribing === 'add';
@@ -110,7 +146,7 @@ export class Subscriptions {
         entry.phase = 'wanted';
         this.#dirty = true;
       } else {
-        entry.phase = 'refused';
+        this.#giveUp(entry, 'refused', nowMs);
         final.push(entry.market);
       }
     }
@@ -123,19 +159,52 @@ export class Subscriptions {
     return !entry || entry.phase === 'wanted' || entry.phase === 'refused' ? null : entry.market;
   }
 
-  /** Makes `next` subscribe this symbol anew. */
+  /** Makes `next` subscribe this symbol anew: by a plain repeat where the exchange takes one, so that no row is lost. */
   resync(symbol: string): void {
     const entry = this.#entries.get(symbol);
     if (!entry || entry.phase === 'wanted' || entry.phase === 'refused') return;
     entry.phase = 'wanted';
     entry.tries = 0;
-    if (this.#rules.subscribing === 'add' && entry.held) this.#drops.set(symbol, entry);
+    const { subscribing, repeatable } = this.#rules;
+    if (subscribing === 'add' && !repeatable && entry.held) this.#drops.set(symbol, entry);
     this.#dirty = true;
   }
 
   /**
+   * To be called about once a second: asks for what was given up and is due, a suspect alone at a time; a list that is
+   * replaced has all of them at once.
+   * @returns whether `next` has something to send for it
+   */
+  retry(nowMs: number): boolean {
+    const due = this.#due(nowMs);
+    if (due.length === 0) return false;
+    if (this.#rules.subscribing === 'replace') {
+      if (nowMs - this.#listMs < FIRST_MS.replace) return false;
+      for (const entry of this.#entries.values()) if (isGivenUp(entry)) this.#revive(entry, 1);
+      return true;
+    }
+    for (const entry of this.#entries.values()) if (entry.given > 0 && isOpen(entry)) return false;
+    const [first] = due;
+    if (first) this.#revive(first, 1);
+    return true;
+  }
+
+  /** There is a reason to ask for what was given up: it need not wait. */
+  hasten(nowMs: number): void {
+    for (const entry of this.#entries.values()) if (isGivenUp(entry)) entry.dueMs = nowMs;
+  }
+
+  /** The exchange says that it serves again: everything that was given up is asked for now, together. */
+  reopened(): void {
+    for (const entry of this.#entries.values()) {
+      if (isGivenUp(entry)) this.#revive(entry, this.#rules.limits.codesPerFrame);
+      else if (entry.suspect && entry.phase === 'wanted') entry.slice = this.#rules.limits.codesPerFrame;
+    }
+  }
+
+  /**
    * Codes asked for more than `limitMs` ago without an answer are asked for again; those asked for often enough are
-   * returned, once. They stay subscribed: data may confirm them at any time.
+   * given up for now and returned. They stay subscribed: data may confirm them at any time.
    */
   overdue(nowMs: number, limitMs: number): Market[] {
     const given: Market[] = [];
@@ -145,7 +214,7 @@ export class Subscriptions {
         entry.phase = 'again';
         this.#dirty = true;
       } else {
-        entry.phase = 'silent';
+        this.#giveUp(entry, 'silent', nowMs);
         given.push(entry.market);
       }
     }
@@ -153,9 +222,53 @@ export class Subscriptions {
   }
 
   #add(market: Market, suspect: boolean): void {
-    const slice = suspect ? 1 : this.#rules.limits.codesPerFrame;
-    this.#entries.set(market.symbol, { market, phase: 'wanted', held: false, askedMs: 0, tries: 0, slice });
+    this.#entries.set(market.symbol, {
+      market,
+      phase: 'wanted',
+      held: false,
+      askedMs: 0,
+      tries: 0,
+      slice: suspect ? 1 : this.#rules.limits.codesPerFrame,
+      suspect,
+      given: 0,
+      dueMs: 0,
+      confirmedMs: Number.POSITIVE_INFINITY,
+    });
     this.#dirty = true;
+  }
+
+  #giveUp(entry: Entry, phase: 'silent' | 'refused', nowMs: number): void {
+    if (nowMs - entry.confirmedMs > STEADY_MS) entry.given = 0;
+    const doubled = FIRST_MS[this.#rules.subscribing] * 2 ** entry.given;
+    const jitter = 1 + JITTER * (2 * this.#random() - 1);
+    entry.dueMs = nowMs + Math.min(doubled, LONGEST_MS) * jitter;
+    entry.given++;
+    entry.confirmedMs = Number.POSITIVE_INFINITY;
+    entry.suspect = true;
+    entry.phase = phase;
+  }
+
+  /** What was given up and has waited long enough, the longest first. */
+  #due(nowMs: number): Entry[] {
+    const due: Entry[] = [];
+    for (const entry of this.#entries.values()) if (isGivenUp(entry) && entry.dueMs <= nowMs) due.push(entry);
+    return due.sort((a, b) => a.dueMs - b.dueMs);
+  }
+
+  /** One request more; a late answer to an earlier one of a code that is still subscribed counts. */
+  #revive(entry: Entry, slice: number): void {
+    entry.phase = entry.phase === 'silent' ? 'again' : 'wanted';
+    entry.tries = TRIES[this.#rules.subscribing] - 1;
+    entry.slice = slice;
+    this.#dirty = true;
+  }
+
+  /** What kept this one from being served may have kept the others. */
+  #hope(entry: Entry, nowMs: number): void {
+    entry.suspect = false;
+    if (this.#rules.subscribing === 'replace' || nowMs - this.#hopeMs < HOPE_MS) return;
+    this.#hopeMs = nowMs;
+    this.reopened();
   }
 
   #replace(session: Session, nowMs: number): string[] {
@@ -163,6 +276,7 @@ export class Subscriptions {
     const add = want.filter(({ phase }) => phase === 'wanted' || phase === 'again');
     const drop = [...this.#drops.values()];
     this.#dirty = false;
+    this.#listMs = nowMs;
     if (add.length === 0 && drop.length === 0) return [];
     for (const entry of drop) entry.held = false;
     this.#drops.clear();
@@ -189,9 +303,11 @@ export class Subscriptions {
     return frames;
   }
 
-  /** Codes of the largest permitted slice first: suspects come last. */
+  /** Codes of the largest permitted slice first; suspects come last, and by themselves. */
   #sliceToAdd(codesPerFrame: number): Entry[] {
-    const open = [...this.#entries.values()].filter(({ phase }) => phase === 'wanted' || phase === 'again');
+    const all = [...this.#entries.values()].filter(({ phase }) => phase === 'wanted' || phase === 'again');
+    const sound = all.filter(({ suspect }) => !suspect);
+    const open = sound.length > 0 ? sound : all;
     const slice = open.reduce((most, entry) => Math.max(most, entry.slice), 1);
     return open.filter((entry) => entry.slice === slice).slice(0, Math.min(slice, codesPerFrame));
   }
@@ -210,6 +326,15 @@ export class Subscriptions {
       if (count <= 1 || frames.every((frame) => frame.length <= most)) return { frames, count };
     }
   }
+}
+
+/** To be asked for, or without an answer yet. */
+function isOpen({ phase }: Entry): boolean {
+  return phase === 'wanted' || phase === 'asked' || phase === 'again';
+}
+
+function isGivenUp({ phase }: Entry): boolean {
+  return phase === 'silent' || phase === 'refused';
 }
 
 function ask(entry: Entry, nowMs: number): void {

@@ -32,6 +32,8 @@ export class StreamStats {
   missing = 0;
   /** Sockets opened or tried. */
   sockets = 0;
+  /** Answers the exchange asked for that were not sent. */
+  unanswered = 0;
   /** The batch that was acknowledged last: its rows, and when. */
   lastBatchRows = 0;
   lastBatchAt: Micros = 0;

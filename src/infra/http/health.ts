@@ -37,10 +37,12 @@ export function warnings({ orchestrator }: Pick<Watched, 'orchestrator'>): Reaso
     const codes = stream.snapshots().flatMap((connection) => connection.codes);
     const silent = codes.filter(({ stale }) => stale);
     const refused = codes.filter((code) => code.refused !== null);
+    const unconfirmed = codes.filter((code) => code.unconfirmed !== null);
     const texts: string[] = [];
     if (stream.state !== 'live' || stream.paused) texts.push(statement(stream));
     if (silent.length > 0) texts.push(`no data: ${named(silent, codes.length)}`);
     if (refused.length > 0) texts.push(`refused by the exchange: ${named(refused, codes.length)}`);
+    if (unconfirmed.length > 0) texts.push(`never answered for: ${named(unconfirmed, codes.length)}`);
     return texts.map((why) => ({ what: `${exchange} ${request_type}`, why }));
   });
 }

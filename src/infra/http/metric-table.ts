@@ -56,10 +56,14 @@ export const METRICS = {
     'cause',
   ),
   kcs_sockets_opened_total: counter('Sockets opened or tried.', ...STREAM),
+  kcs_answers_dropped_total: counter(
+    'Answers the exchange asked for that were not sent: a later one stood for them, or its limits forbade it.',
+    ...STREAM,
+  ),
   kcs_stream_state: gauge('1 for the state the stream is in.', ...STREAM, 'state'),
   kcs_stream_sockets: gauge('Sockets that are open or opening.', ...STREAM),
   kcs_stream_codes: gauge(
-    'Codes that are subscribed, and those of them that are confirmed, refused, stale, in_gap.',
+    'Codes that are subscribed, and those of them that are confirmed, refused, unconfirmed, stale, in_gap.',
     ...STREAM,
     'status',
   ),

@@ -56,6 +56,7 @@ function addTotals(out: Out, { figures, gaps }: Observed): void {
     out.add('kcs_acknowledged_bytes_total', stats.ackedBytes, labels);
     out.add('kcs_trades_missing_total', stats.missing, labels);
     out.add('kcs_sockets_opened_total', stats.sockets, labels);
+    out.add('kcs_answers_dropped_total', stats.unanswered, labels);
     out.addHistogram('kcs_exchange_delay_seconds', stats.network().clipped, DELAYS, labels);
     out.addHistogram('kcs_acknowledge_delay_seconds', stats.delivery(), DELAYS, labels);
     // A counter that begins at its first increase hides it, so that every one begins at 0.
@@ -90,12 +91,13 @@ function addStream(out: Out, stream: RunningStream, perCode: boolean): void {
 
 /** How many codes of the connections are what. */
 export function codeCounts(connections: readonly ConnectionSnapshot[]) {
-  const counts = { subscribed: 0, confirmed: 0, refused: 0, stale: 0, in_gap: 0 };
+  const counts = { subscribed: 0, confirmed: 0, refused: 0, unconfirmed: 0, stale: 0, in_gap: 0 };
   for (const { codes } of connections) {
     for (const code of codes) {
       counts.subscribed++;
       if (code.confirmed) counts.confirmed++;
       if (code.refused !== null) counts.refused++;
+      if (code.unconfirmed !== null) counts.unconfirmed++;
       if (code.stale) counts.stale++;
       if (code.missing) counts.in_gap++;
     }

@@ -109,7 +109,7 @@ function percentiles(of: {
 }
 
 function codeStatus(
-  { symbol, code, confirmed, refused, stale, missing, lastDataAt: live }: CodeSnapshot,
+  { symbol, code, confirmed, refused, unconfirmed, stale, missing, lastDataAt: live }: CodeSnapshot,
   shard: number,
   lane: Lane | undefined,
   now: number,
@@ -122,6 +122,7 @@ function codeStatus(
     shard,
     confirmed,
     refused,
+    unconfirmed,
     stale,
     in_gap: missing,
     last_data_at: lastDataAt,
