@@ -2,7 +2,9 @@ import { type Cancel, sleep } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../core/desired/stream.ts';
-import type { LeaseView, ShardHost, ShardLeases } from './leases/shard-leases.ts';
+import type { WantedShard } from './leases/held.ts';
+import type { LeaseView, Left, ShardHost } from './leases/lease-parts.ts';
+import type { ShardLeases } from './leases/shard-leases.ts';
 import type { Covered, DesiredStore, ShardKey } from './state-store.ts';
 import { DRAIN_MS, type ExchangeDeps, type HeldShards, RunningStream, type StreamDeps } from './stream.ts';
 
@@ -19,7 +21,7 @@ export interface OrchestratorDeps extends StreamDeps {
 }
 
 /** A shard where leases are off. */
-const EVERYWHERE = { fence: null, missed: null };
+const EVERYWHERE = { fence: null, symbols: null, missed: null };
 
 /**
  * Desired → actual, by difference. Every stream is changed by one hand at a time; a change that comes while one is
@@ -96,11 +98,13 @@ export class Orchestrator implements ShardHost {
     for (const stream of this.#running.values()) if (stream.target.exchange === exchange) stream.askAgain();
   }
 
-  wanted(): ShardKey[] {
+  wanted(): WantedShard[] {
     return [...this.#wanted.values()]
       .filter(isRunning)
-      .flatMap(({ exchange, request_type, shards }) =>
-        shards.flatMap((symbols, shard) => (symbols.length > 0 ? [{ exchange, request_type, shard }] : [])),
+      .flatMap(({ exchange, request_type, version, shards }) =>
+        shards.flatMap((symbols, shard) =>
+          symbols.length > 0 ? [{ exchange, request_type, shard, version, symbols }] : [],
+        ),
       );
   }
 
@@ -112,7 +116,7 @@ export class Orchestrator implements ShardHost {
     return this.#running.get(streamKey(shard))?.covered(shard.shard) ?? null;
   }
 
-  leave(shard: ShardKey, reason: string): Promise<readonly Covered[] | null> {
+  leave(shard: ShardKey, reason: string): Promise<Left> {
     const key = streamKey(shard);
     const running = this.#running.get(key);
     if (!running) return this.#drained(key);
@@ -140,11 +144,13 @@ export class Orchestrator implements ShardHost {
     this.#draining.set(draining, streamKey(stream.target));
   }
 
-  async #drained(key: string): Promise<null> {
+  async #drained(key: string): Promise<Left> {
     await this.#settled(key);
     const rows = [...this.#draining].flatMap(([draining, of]) => (of === key ? [draining] : []));
-    if (rows.length > 0) await Promise.race([Promise.all(rows), sleep(this.#deps.clock, DRAIN_MS)]);
-    return null;
+    if (rows.length === 0) return { covered: null, delivered: true };
+    const all = Promise.all(rows).then(() => true);
+    const late = sleep(this.#deps.clock, DRAIN_MS).then(() => false);
+    return { covered: null, delivered: await Promise.race([all, late]) };
   }
 
   #queue(key: string): Promise<void> {

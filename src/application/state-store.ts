@@ -131,12 +131,19 @@ export function shardKey(shard: ShardKey): string {
   return `${streamKey(shard)}|${shard.shard}`;
 }
 
+/** A shard that is asked for. */
+export interface AskedShard extends ShardKey {
+  /** Version of the stream's desired state by which its codes are known; left out where that does not matter. */
+  readonly version?: number;
+}
+
 export interface Lease {
   readonly shard: ShardKey;
   readonly collector: string;
   /**
-   * Rises with every lease that is taken; goes with every batch. Never below the store's wall clock in ms, so that a
-   * store that lost its memory does not begin anew with tokens that readers have seen.
+   * Rises with every lease that is taken, over all shards; goes with every batch. Never below the store's wall clock in
+   * ms, nor below a fence that any living collector knows of, so that a store that lost its memory, or a replica that
+   * had not yet heard of the last ones, does not give out tokens that readers have seen.
    */
   readonly fence: number;
 }
@@ -162,16 +169,22 @@ export interface Taken {
 /** Who streams which shard. A lease that is not renewed ends by itself. Every call is one round trip for all shards. */
 export interface Leases {
   /**
-   * Takes those that nobody holds, each with a new fence; null where another holds it.
+   * Takes those that nobody holds, each with a new fence. Null where another holds it; `outdated` where the stream's
+   * desired state has another version by now: a code that moves has its new fence after whoever had it could take one.
    * @param heirOf collectors whose leases are taken although they have not ended
+   * @param above a fence that every new one exceeds
    */
   acquire(
-    shards: readonly ShardKey[],
+    shards: readonly AskedShard[],
     collector: string,
     ttlMs: number,
     heirOf: readonly string[],
-  ): Promise<(Taken | null)[]>;
-  /** @returns false where the lease ended or another has it by now */
+    above?: number,
+  ): Promise<(Taken | 'outdated' | null)[]>;
+  /**
+   * Extends leases; fences given out from then on are above theirs.
+   * @returns false where the lease ended or another has it by now
+   */
   renew(held: readonly Holding[], ttlMs: number): Promise<boolean[]>;
   /** Gives leases back and nudges every collector. */
   release(held: readonly Holding[]): Promise<void>;

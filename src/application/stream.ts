@@ -15,6 +15,7 @@ import type { Lane } from '../core/pipeline/lane.ts';
 import { StreamPipeline } from '../core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { OpenSocket, SocketOptions, Writer } from '../core/ports.ts';
+import type { Left } from './leases/lease-parts.ts';
 import type { StreamFigures } from './metrics/figures.ts';
 import { countOf, MissingTrades } from './missing-trades.ts';
 import { type RefusalNotices, refusalNotices } from './refusal-notices.ts';
@@ -51,6 +52,8 @@ export interface ExchangeDeps {
 export interface HeldShard {
   /** Goes with every batch; null where leases are off. */
   readonly fence: number | null;
+  /** The codes that the fence holds for; one that joined waits for a new fence. Null: all of them. */
+  readonly symbols: ReadonlySet<string> | null;
   /** How far whoever had it before got: from there on its codes are missing. */
   readonly missed: { readonly cause: GapCause; readonly since: readonly Covered[] } | null;
 }
@@ -191,8 +194,8 @@ export class RunningStream {
     for (const shard of [...this.#connections.keys()]) {
       if (!held.has(shard) || this.#symbols(shard).length === 0) this.#drop(shard);
     }
-    for (const [shard, { fence, missed }] of held) {
-      const symbols = this.#symbols(shard);
+    for (const [shard, { fence, symbols: fenced, missed }] of held) {
+      const symbols = this.#symbols(shard).filter((symbol) => fenced?.has(symbol) ?? true);
       if (symbols.length === 0) continue;
       for (const symbol of symbols) this.#fences.set(symbol, fence);
       const begins = !this.#connections.has(shard) && !this.#ends.has(shard);
@@ -226,9 +229,9 @@ export class RunningStream {
    * Gives a shard up: closes its socket and waits until Kafka has what it brought, or for 5 s where Kafka does not
    * take it.
    * @param reason why, for the event that tells of it
-   * @returns how far it got, as `covered`
+   * @returns how far it got, as `covered`, and whether Kafka has all of it
    */
-  async leave(shard: number, reason: string): Promise<Covered[] | null> {
+  async leave(shard: number, reason: string): Promise<Left> {
     const { clock } = this.#deps;
     this.#drop(shard, reason);
     this.#leaving.add(shard);
@@ -243,11 +246,11 @@ export class RunningStream {
     };
     const deadline = clock.now() + DRAIN_MS;
     while ((!closed || pending()) && clock.now() < deadline) await sleep(clock, DRAIN_LOOK_MS);
-    const covered = this.covered(shard);
+    const left = { covered: this.covered(shard), delivered: closed && !pending() };
     this.#leaving.delete(shard);
     this.#ends.delete(shard);
     this.#retain();
-    return covered;
+    return left;
   }
 
   /** Closes the sockets; resolves when the writer has everything they brought. */

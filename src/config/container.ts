@@ -1,5 +1,6 @@
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { HostBreakers } from '../application/host-breakers.ts';
+import { Fences } from '../application/leases/fences.ts';
 import { MarketLists } from '../application/market-lists.ts';
 import { StreamFigures } from '../application/metrics/figures.ts';
 import { Observation } from '../application/metrics/observation.ts';
@@ -72,6 +73,7 @@ export async function startCollector(
   const regions = REGIONS.filter((region) => exchanges.some((exchange) => exchange.region === region));
   const store = openStore(settings, drivers, clock);
   await store.start(settings.startup.timeout_ms);
+  const fences = new Fences(clock, settings.state.lease_ms);
   const messaging = await openMessaging(settings, drivers, {
     clock,
     log,
@@ -94,7 +96,7 @@ export async function startCollector(
   const breakers = hostBreakers(settings, store, reporter, clock, log);
   const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
   const figures = new StreamFigures();
-  const leases = openLeases(settings, drivers, { store, id, exchanges, reporter, clock, log });
+  const leases = openLeases(settings, drivers, { store, fences, id, exchanges, reporter, clock, log });
   let sockets = 0;
   const orchestrator = new Orchestrator({
     clock,

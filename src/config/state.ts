@@ -1,3 +1,4 @@
+import type { Fences } from '../application/leases/fences.ts';
 import { ShardLeases } from '../application/leases/shard-leases.ts';
 import type { Reporter } from '../application/reporter.ts';
 import type { StateStore } from '../application/state-store.ts';
@@ -40,6 +41,7 @@ export function openStore({ redis }: Settings, { state }: Pick<Drivers, 'state'>
 
 export interface LeaseParts {
   readonly store: StateStore;
+  readonly fences: Fences;
   /** Of this collector. */
   readonly id: string;
   readonly exchanges: readonly Exchange[];
@@ -52,12 +54,13 @@ export interface LeaseParts {
 export function openLeases(
   settings: Settings,
   { state }: Pick<Drivers, 'state'>,
-  { store, id, exchanges, reporter, clock, log }: LeaseParts,
+  { store, fences, id, exchanges, reporter, clock, log }: LeaseParts,
 ): ShardLeases | null {
   if (state === 'memory') return null;
   return new ShardLeases({
     leases: store.leases,
     collectors: store.collectors,
+    fences,
     clock,
     log,
     id,

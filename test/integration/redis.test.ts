@@ -71,7 +71,7 @@ describe('keys in Redis', () => {
       symbols: ['KRW-BTC', 'KRW-ETH'],
     });
     const [taken] = await store.leases.acquire([{ ...key, shard: 3 }], 'me', 60_000, []);
-    if (!taken) throw new Error('a lease that is free was refused');
+    if (!taken || taken === 'outdated') throw new Error('a lease that is free was refused');
     await store.leases.renew([{ lease: taken.lease, covered: [{ until: 1, symbols: ['A'] }] }], 60_000);
     await store.collectors.announce('me', { exchanges: [], stopping: false, process: null }, 60_000);
     await store.breakers.report(

@@ -1,3 +1,4 @@
+import { Fences } from '../../src/application/leases/fences.ts';
 import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { Orchestrator } from '../../src/application/orchestrator.ts';
@@ -43,7 +44,7 @@ export function streamOf(codes: number, version = 1): DesiredStream {
 /** One exchange, one state store, one Kafka, and the collectors around them. */
 export class World {
   readonly clock = new ManualClock();
-  readonly store: StateStore = memoryStore(this.clock);
+  store: StateStore = memoryStore(this.clock);
   readonly traded: Traded[] = [];
   readonly delivered: Delivered[] = [];
   readonly gaps: Gap[] = [];
@@ -59,8 +60,8 @@ export class World {
 
   /** Desired state, as if a command had written it. */
   async desire(stream: DesiredStream): Promise<void> {
-    if (!(await this.store.desired.write(stream.version - 1, stream)))
-      throw new Error('a version was skipped');
+    const written = await this.store.desired.write(stream.version - 1, stream);
+    if (written !== 'written') throw new Error(`version ${stream.version} was not written: ${written}`);
     await this.clock.advance(200);
   }
 
@@ -81,18 +82,36 @@ export class World {
     return carriers;
   }
 
+  /** The store lost all of its memory. */
+  emptied(): void {
+    this.store = memoryStore(this.clock);
+  }
+
   /** What a reader keeps that drops a lower fence than the highest it has seen for the key. */
   read(): { symbol: string; id: string; fence: number }[] {
+    return this.#byFence().flatMap(({ kept, batch: { market, rows, fence } }) =>
+      kept
+        ? rows.map((row) => ({
+            symbol: market.symbol,
+            id: row.kind === 'trade' ? row.trade_id : '',
+            fence: fence ?? 0,
+          }))
+        : [],
+    );
+  }
+
+  /** What such a reader drops. */
+  dropped(): Delivered[] {
+    return this.#byFence().filter(({ kept }) => !kept);
+  }
+
+  #byFence(): (Delivered & { kept: boolean })[] {
     const highest = new Map<string, number>();
-    return this.delivered.flatMap(({ batch: { market, rows, fence } }) => {
-      const own = fence ?? 0;
-      if (own < (highest.get(market.symbol) ?? 0)) return [];
-      highest.set(market.symbol, own);
-      return rows.map((row) => ({
-        symbol: market.symbol,
-        id: row.kind === 'trade' ? row.trade_id : '',
-        fence: own,
-      }));
+    return this.delivered.map((one) => {
+      const { market, fence } = one.batch;
+      const before = highest.get(market.symbol) ?? 0;
+      highest.set(market.symbol, Math.max(before, fence ?? 0));
+      return { ...one, kept: (fence ?? 0) >= before };
     });
   }
 
@@ -115,10 +134,10 @@ export class World {
     };
   }
 
+  /** Whether a gap that has ended explains it: one that is open explains nothing yet. */
   inGap({ symbol, at }: Traded): boolean {
     return this.gaps.some(
-      ({ from, to, codes }) =>
-        codes.includes(`KRW-${symbol}`) && at >= from && at <= (to ?? Number.POSITIVE_INFINITY),
+      ({ from, to, codes }) => codes.includes(`KRW-${symbol}`) && at >= from && to !== null && at <= to,
     );
   }
 
@@ -143,6 +162,7 @@ export class Member {
   readonly id: string;
   readonly orchestrator: Orchestrator;
   readonly leases: ShardLeases;
+  readonly fences: Fences;
   readonly events: StreamEvent[] = [];
   readonly faults: Fault[] = [];
   /** Every code it ever subscribed. */
@@ -194,9 +214,11 @@ export class Member {
         },
       };
     };
+    this.fences = new Fences(clock, world.ttlMs);
     this.leases = new ShardLeases({
-      leases: this.#reached(world.store.leases),
-      collectors: this.#reached(world.store.collectors),
+      leases: this.#reached('leases'),
+      collectors: this.#reached('collectors'),
+      fences: this.fences,
       clock,
       log,
       id,
@@ -217,7 +239,7 @@ export class Member {
       figures: new StreamFigures(),
       openSocket: (_url, _options, handlers) => this.#socket(new FakeSocket(world.clock, handlers)),
       nextSocketId: () => ++this.sockets,
-      desired: this.#reached(world.store.desired),
+      desired: this.#reached('desired'),
       leases: this.leases,
       pollMs: 5000,
       keys: [KEY],
@@ -303,16 +325,15 @@ export class Member {
   }
 
   /** A part of the store, as far as it can be reached from here. */
-  #reached<P extends object>(part: P): P {
-    return new Proxy(part, {
-      get: (target, name) => {
-        const method = Reflect.get(target, name);
-        if (typeof method !== 'function') return method;
+  #reached<P extends 'leases' | 'collectors' | 'desired'>(part: P): StateStore[P] {
+    return new Proxy(this.#world.store[part], {
+      get: (_first, name) => {
         return (...args: unknown[]) => {
           if (this.#gone) return new Promise(() => {});
           if (this.away && name !== 'onNudge')
             return Promise.reject(new Fault('redis_unavailable', 'store', 'It is away.', 'Wait.'));
-          return method.apply(target, args);
+          const target = this.#world.store[part];
+          return Reflect.get(target as object, name).apply(target, args);
         };
       },
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { StateStore, Taken } from '../../src/application/state-store.ts';
-import type { StreamKey } from '../../src/core/desired/stream.ts';
+import { emptyStream, type StreamKey } from '../../src/core/desired/stream.ts';
 
 const KEY: StreamKey = { exchange: 'upbit', request_type: 'ticker' };
 
@@ -20,6 +20,7 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
 
     async function take({ leases }: StateStore, who: string, what = shard, heirOf: string[] = []) {
       const [taken] = await leases.acquire([what], who, 300, heirOf);
+      if (taken === 'outdated') throw new Error('no version was asked for');
       return taken ?? null;
     }
 
@@ -57,7 +58,7 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
         leases.acquire(shards, 'a', 30_000, []),
         leases.acquire([...shards].reverse(), 'b', 30_000, []),
       ]);
-      const got = [...a, ...b].flatMap((one) => (one ? [one.lease] : []));
+      const got = [...a, ...b].flatMap((one) => (one && one !== 'outdated' ? [one.lease] : []));
       expect(new Set(got.map(({ shard: of }) => of.shard)).size).toBe(40);
       expect(got).toHaveLength(40);
       expect(new Set(got.map(({ fence }) => fence)).size).toBe(40);
@@ -72,6 +73,38 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
       const { lease } = await taken(await open(), 'a');
       expect(lease.fence).toBeGreaterThan(1_700_000_000_000);
       expect(Number.isSafeInteger(lease.fence)).toBe(true);
+    });
+
+    test('a fence exceeds what is asked for, and those of leases that were renewed', async () => {
+      const store = await open();
+      const { leases } = store;
+      const far = 9_000_000_000_000;
+      const [above] = await leases.acquire([shard], 'a', 30_000, [], far);
+      expect(above).toMatchObject({ lease: { fence: far + 1 } });
+      expect((await taken(store, 'a', second)).lease.fence).toBe(far + 2);
+      // As after a failover to a replica that had not heard of the last ones.
+      await leases.renew([{ lease: { shard, collector: 'a', fence: far + 1000 }, covered: null }], 300);
+      expect((await taken(store, 'a', { ...KEY, shard: 2 })).lease.fence).toBe(far + 1001);
+      await leases.renew([{ lease: { shard, collector: 'a', fence: far + 1 }, covered: null }], 300);
+      expect((await taken(store, 'a', { ...KEY, shard: 3 })).lease.fence).toBe(far + 1002);
+    });
+
+    test('a lease is taken by the latest desired state only, where it is asked for by a version', async () => {
+      const { leases, desired } = await open();
+      const asked = { ...shard, version: 1 };
+      const stateOf = (version: number) => ({ ...emptyStream(KEY), version, codes: ['A'], shards: [['A']] });
+      const acquire = async (version: number, heirOf: string[] = []) =>
+        (await leases.acquire([{ ...asked, version }], 'a', 30_000, heirOf))[0];
+      // A store that was emptied knows of no version.
+      expect(await acquire(7)).toMatchObject({ lease: { shard, collector: 'a' } });
+      await desired.write(0, stateOf(1));
+      expect(await acquire(1)).toBeNull();
+      expect(await acquire(1, ['a'])).toMatchObject({ lease: { shard } });
+      await desired.write(1, stateOf(2));
+      expect(await acquire(1, ['a'])).toBe('outdated');
+      expect(await acquire(3, ['a'])).toBe('outdated');
+      expect(await acquire(1)).toBeNull();
+      expect(await acquire(2, ['a'])).toMatchObject({ lease: { shard } });
     });
 
     test('an heir takes what its dead have, with a new fence, and nothing else', async () => {

@@ -1,68 +1,13 @@
-import type { Cancel, Clock } from '../../common/clock.ts';
+import type { Cancel } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
-import type { Log } from '../../common/log.ts';
 import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
-import {
-  type CollectorInfo,
-  type Collectors,
-  type Covered,
-  type Lease,
-  type Leases,
-  type ProcessIdentity,
-  type ShardKey,
-  shardKey,
-  type Taken,
-} from '../state-store.ts';
+import { type CollectorInfo, type Covered, type ShardKey, shardKey, type Taken } from '../state-store.ts';
 import type { HeldShard, HeldShards } from '../stream.ts';
+import type { Held, WantedShard } from './held.ts';
+import { Holdings } from './holdings.ts';
+import type { LeaseDeps, LeaseView, ShardHost } from './lease-parts.ts';
 import { type ShareQuestion, toGive, toTake } from './share.ts';
 import { type Holder, Sightings } from './sightings.ts';
-
-export interface LeaseDeps {
-  readonly leases: Leases;
-  readonly collectors: Collectors;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Id of this collector. */
-  readonly id: string;
-  /** Exchanges that it may run. */
-  readonly exchanges: readonly string[];
-  /** Life of a lease between renewals, in ms. */
-  readonly ttlMs: number;
-  readonly process: ProcessIdentity | null;
-  /** Whether a process has ended for certain, so that nobody has to wait for its leases to. */
-  ended(process: ProcessIdentity): boolean;
-  onFault(fault: Fault): void;
-}
-
-/** Whoever streams the shards. */
-export interface ShardHost {
-  /** Every shard that shall run somewhere. */
-  wanted(): ShardKey[];
-  /** What is held here of the stream, or a fence of it, has changed. */
-  changed(stream: string): void;
-  /** How far a shard got that runs here; null where it does not run yet. */
-  covered(shard: ShardKey): readonly Covered[] | null;
-  /** Stops streaming a shard. Resolves, when its rows are delivered, with how far it got. */
-  leave(shard: ShardKey, reason: string): Promise<readonly Covered[] | null>;
-}
-
-interface Held extends HeldShard {
-  readonly shard: ShardKey;
-  readonly lease: Lease;
-  /** What the store had of its last holder when it was taken. */
-  readonly before: Taken['before'];
-}
-
-/** What was seen at the last look. */
-export interface LeaseView {
-  readonly collectors: readonly string[];
-  /** Leases held here. */
-  readonly held: number;
-  /** Leases that another collector took away. */
-  readonly lost: number;
-  /** Leases handed over to others. */
-  readonly given: number;
-}
 
 /** After a look that failed, or that left shards free, the next is no later than this. */
 const RETRY_MS = 1000;
@@ -78,9 +23,7 @@ const LEFT_OVER_LIVES = 10;
  */
 export class ShardLeases {
   readonly #deps: LeaseDeps;
-  readonly #held = new Map<string, Held>();
-  /** Shards that are being given up here. They are not taken again before their rows are delivered. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #holdings: Holdings;
   readonly #seen: Sightings;
   #host: ShardHost | null = null;
   #startedMs = 0;
@@ -89,7 +32,7 @@ export class ShardLeases {
   #stopping = false;
   #ended = false;
   #nextGiveMs = 0;
-  /** Shards are free: the next look is soon. */
+  /** Shards are free, or were not had as they should: the next look is soon. */
   #soon = false;
   #lost = 0;
   #given = 0;
@@ -100,6 +43,8 @@ export class ShardLeases {
   constructor(deps: LeaseDeps) {
     this.#deps = deps;
     this.#seen = new Sightings(deps.clock);
+    this.#holdings = new Holdings(deps);
+    deps.fences.onUnsure(() => void this.look());
   }
 
   /** Begins to look. */
@@ -112,24 +57,19 @@ export class ShardLeases {
 
   /** What is to be streamed here of a stream. */
   mine(stream: StreamKey): HeldShards {
-    const mine = new Map<number, HeldShard>();
-    for (const [key, held] of this.#held) {
-      const own = streamKey(held.shard) === streamKey(stream) && !this.#leaving.has(key);
-      if (own) mine.set(held.shard.shard, held);
-    }
-    return mine;
+    return this.#holdings.of(stream);
   }
 
   /** Who holds a shard, as it was last seen; null where nobody does. */
   holder(shard: ShardKey): Holder | null {
-    const held = this.#held.get(shardKey(shard));
+    const held = this.#holdings.get(shardKey(shard));
     if (held) return { collector: this.#deps.id, fence: held.lease.fence };
     return this.#seen.holder(shard);
   }
 
   view(): LeaseView {
     const collectors = this.#seen.collectors.map(({ id }) => id);
-    return { collectors, held: this.#held.size, lost: this.#lost, given: this.#given };
+    return { collectors, held: this.#holdings.size, lost: this.#lost, given: this.#given };
   }
 
   /** Resolves when a look is over that began after this call. Never fails. */
@@ -153,9 +93,8 @@ export class ShardLeases {
   async leaveAll(): Promise<void> {
     this.#stopping = true;
     void this.look();
-    for (const [key, held] of this.#held)
-      if (!this.#leaving.has(key)) void this.#leave(held, 'the collector stops');
-    await Promise.all(this.#leaving.values());
+    for (const held of this.#holdings.staying()) void this.#leave(held, 'the collector stops');
+    await this.#holdings.left();
   }
 
   /** Ends it: what is still held is given back as it is. */
@@ -164,13 +103,9 @@ export class ShardLeases {
     this.#ended = true;
     this.#cancelTimer();
     await this.#current;
-    const { leases, collectors, id } = this.#deps;
-    const held = [...this.#held.values()].map(({ lease, shard }) => ({
-      lease,
-      covered: this.#host?.covered(shard) ?? null,
-    }));
-    this.#held.clear();
-    await Promise.allSettled([collectors.leave([id]), leases.release(held)]);
+    const { collectors, id } = this.#deps;
+    const released = this.#holdings.releaseAll(({ shard }) => this.#host?.covered(shard) ?? null);
+    await Promise.allSettled([collectors.leave([id]), released]);
   }
 
   async #round(): Promise<void> {
@@ -187,6 +122,7 @@ export class ShardLeases {
         this.#deps.log.error({ phase: 'lease', err: error }, words);
       }
       // The store says itself that it is away. Leases that nobody can take stay where they are.
+      this.#deps.fences.away();
     }
     if (this.#ended) return;
     this.#cancelTimer = clock.after(nextMs, () => void this.look());
@@ -195,16 +131,18 @@ export class ShardLeases {
   async #see(): Promise<void> {
     const host = this.#host;
     if (!host) return;
-    const { leases, collectors, id, ttlMs, exchanges, process } = this.#deps;
+    const { leases, collectors, fences, id, ttlMs, exchanges, process } = this.#deps;
+    this.#soon = false;
+    const asked = fences.moment();
     const wanted = host.wanted();
-    const before = [...this.#held];
+    const before = this.#holdings.all();
     const info: CollectorInfo = { exchanges, stopping: this.#stopping, process };
     const [, kept, holders, alive] = await Promise.all([
       collectors.announce(id, info, ttlMs),
       leases.renew(
-        before.map(([key, { lease, shard }]) => ({
+        before.map(({ lease, shard }) => ({
           lease,
-          covered: this.#leaving.has(key) ? null : host.covered(shard),
+          covered: this.#holdings.leaving(shardKey(shard)) ? null : host.covered(shard),
         })),
         ttlMs,
       ),
@@ -213,40 +151,51 @@ export class ShardLeases {
     ]);
     const alone = this.#seen.collectors.every((peer) => peer.id === id);
     this.#seen.take(wanted, holders, alive);
-    const gone = before.flatMap(([key, held], at) =>
-      kept[at] || this.#held.get(key) !== held || this.#leaving.has(key) ? [] : [held],
-    );
-    await this.#recover(gone, host, alone);
+    for (const holder of holders) this.#holdings.saw(holder?.fence ?? 0);
+    const staying = new Set(this.#holdings.staying());
+    const gone = before.filter((held, at) => !kept[at] && staying.has(held));
+    if (await this.#recover(gone, host, alone)) fences.sure(asked);
     if (this.#stopping) return;
     const running = new Set(host.wanted().map(shardKey));
-    for (const [key, held] of this.#held)
-      if (!running.has(key) && !this.#leaving.has(key)) void this.#leave(held, 'the stream was stopped', []);
-    await this.#share(wanted);
+    for (const held of this.#holdings.staying())
+      if (!running.has(shardKey(held.shard))) void this.#leave(held, 'the stream was stopped', []);
+    await this.#refence(host);
+    await this.#share(host.wanted());
   }
 
-  /** Leases that ended, because the store was away or lost its memory, or that another took. */
-  async #recover(gone: readonly Held[], host: ShardHost, alone: boolean): Promise<void> {
-    if (gone.length === 0) return;
+  /**
+   * Leases that ended, because the store was away or lost its memory, or that another took.
+   * @returns whether it is known of each by now who has it
+   */
+  async #recover(gone: readonly Held[], host: ShardHost, alone: boolean): Promise<boolean> {
+    if (gone.length === 0) return true;
     const { leases, id, ttlMs, clock, log } = this.#deps;
-    const taken = await leases.acquire(
-      gone.map(({ shard }) => shard),
-      id,
-      ttlMs,
-      [],
-    );
-    for (const [at, held] of gone.entries()) {
-      const again = taken[at];
+    const wanted = new Map(host.wanted().map((shard) => [shardKey(shard), shard]));
+    const asked = gone.flatMap(({ shard }) => wanted.get(shardKey(shard)) ?? []);
+    const answers = await leases.acquire(asked, id, ttlMs, [], this.#holdings.highest);
+    const taken = new Map(asked.map((shard, at) => [shardKey(shard), answers[at] ?? null]));
+    let known = true;
+    for (const held of gone) {
+      const shard = wanted.get(shardKey(held.shard));
+      const again = taken.get(shardKey(held.shard));
+      if (again === 'outdated') {
+        known = false;
+        this.#soon = true;
+        continue;
+      }
       const another = again ? holderSince(held, again) : this.#seen.holder(held.shard)?.collector;
-      if (again && (another === undefined || another === id)) {
+      if (shard && again && (another === undefined || another === id)) {
         if (!alone) this.#modestUntilMs = clock.now() + Math.max(ttlMs, RETURN_MS);
-        this.#keep(again, null);
+        this.#holdings.renewed(held, again, shard);
         host.changed(streamKey(held.shard));
         continue;
       }
+      // Nobody wants it any more: it is left as the others are of which that is so.
+      if (!shard) continue;
       this.#lost++;
       // Another had it meanwhile and gave it up: its end of the stream is the beginning of a gap here.
       if (again) await leases.release([{ lease: again.lease, covered: null }]);
-      this.#held.delete(shardKey(held.shard));
+      this.#holdings.lose(held);
       const holder = another ?? 'another collector';
       log.warn(
         { phase: 'lease', ...held.shard, holder },
@@ -255,11 +204,37 @@ export class ShardLeases {
       if (holder === id) this.#twin();
       void this.#leave(held, `the lease was lost to ${holder}`);
     }
+    return known;
   }
 
-  async #share(wanted: readonly ShardKey[]): Promise<void> {
+  /**
+   * A shard that gained a code has a new fence before the first row of that code, which may come from a shard whose
+   * fence is higher. The store gives it by the latest version only: so whoever had the code can get no fence after it.
+   */
+  async #refence(host: ShardHost): Promise<void> {
+    const { leases, id, ttlMs } = this.#deps;
+    const outgrown = host.wanted().filter((shard) => {
+      const key = shardKey(shard);
+      return !this.#holdings.leaving(key) && this.#holdings.get(key)?.outgrown(shard);
+    });
+    if (outgrown.length === 0) return;
+    const taken = await leases.acquire(outgrown, id, ttlMs, [id], this.#holdings.highest);
+    const changed = new Set<string>();
+    for (const [at, shard] of outgrown.entries()) {
+      const again = taken[at] ?? null;
+      const held = this.#holdings.get(shardKey(shard));
+      if (again === null || again === 'outdated') this.#soon = true;
+      else if (!held) await leases.release([{ lease: again.lease, covered: null }]);
+      else {
+        this.#holdings.renewed(held, again, shard);
+        changed.add(streamKey(shard));
+      }
+    }
+    for (const stream of changed) host.changed(stream);
+  }
+
+  async #share(wanted: readonly WantedShard[]): Promise<void> {
     const { leases, id, exchanges, ttlMs, clock, log } = this.#deps;
-    this.#soon = false;
     if (clock.now() < this.#modestUntilMs) return;
     const peers = this.#seen.collectors.filter((peer) => peer.id !== id);
     const dead = peers.filter(({ info }) => this.#isDead(info)).map((peer) => peer.id);
@@ -274,24 +249,32 @@ export class ShardLeases {
       shards: wanted.map((shard) => this.#seen.sharable(shard, this.#holderBut(shard, heirOf))),
       patienceMs: ttlMs,
     };
-    const wish = toTake(question).filter((shard) => !this.#leaving.has(shardKey(shard)));
-    const taken = (await leases.acquire(wish, id, ttlMs, heirOf)).filter((one) => one !== null);
-    for (const one of taken) this.#keep(one, this.#missed(one, heirOf, others.length === 0));
+    const wish = new Set(
+      toTake(question).flatMap((shard) => (this.#holdings.leaving(shardKey(shard)) ? [] : [shardKey(shard)])),
+    );
+    const asked = wanted.filter((shard) => wish.has(shardKey(shard)));
+    const answers = await leases.acquire(asked, id, ttlMs, heirOf, this.#holdings.highest);
+    const taken = answers.filter((one) => one !== null && one !== 'outdated');
+    for (const [at, shard] of asked.entries()) {
+      const one = answers[at] ?? null;
+      if (one === null || one === 'outdated') continue;
+      this.#holdings.keep(one, shard, this.#missed(one, heirOf, others.length === 0));
+    }
     for (const stream of new Set(taken.map(({ lease }) => streamKey(lease.shard))))
       this.#host?.changed(stream);
     if (taken.length > 0)
       log.info(
-        { phase: 'lease', taken: taken.length, held: this.#held.size },
+        { phase: 'lease', taken: taken.length, held: this.#holdings.size },
         `leases taken: ${taken.length}`,
       );
     // Whoever has less goes first; what is left then is not to wait for long.
-    this.#soon = question.shards.filter(({ holder }) => holder === null).length > taken.length;
+    if (question.shards.filter(({ holder }) => holder === null).length > taken.length) this.#soon = true;
     const leftOver = question.shards.some(({ holder, freeMs }) => holder === null && freeMs >= ttlMs);
     if (leftOver && others.length > 0) this.#nextGiveMs = clock.now() + LEFT_OVER_LIVES * ttlMs;
-    if (clock.now() < this.#nextGiveMs || this.#leaving.size > 0) return;
+    if (clock.now() < this.#nextGiveMs || this.#holdings.anyLeaving) return;
     this.#nextGiveMs = clock.now() + ttlMs / 3;
     for (const shard of toGive(question)) {
-      const held = this.#held.get(shardKey(shard));
+      const held = this.#holdings.get(shardKey(shard));
       if (!held) continue;
       this.#given++;
       log.info({ phase: 'lease', ...shard }, `lease of ${shardKey(shard)} handed over`);
@@ -301,13 +284,9 @@ export class ShardLeases {
 
   /** Who holds a shard; null also where it is one of those. */
   #holderBut(shard: ShardKey, heirOf: readonly string[]): string | null {
-    if (this.#held.has(shardKey(shard))) return this.#deps.id;
+    if (this.#holdings.get(shardKey(shard))) return this.#deps.id;
     const seen = this.#seen.holder(shard)?.collector ?? null;
     return seen === null || heirOf.includes(seen) ? null : seen;
-  }
-
-  #keep({ lease, before }: Taken, missed: HeldShard['missed']): void {
-    this.#held.set(shardKey(lease.shard), { shard: lease.shard, lease, fence: lease.fence, missed, before });
   }
 
   #missed({ before }: Taken, heirOf: readonly string[], alone: boolean): HeldShard['missed'] {
@@ -318,28 +297,11 @@ export class ShardLeases {
     return { cause: restart ? 'restart' : 'takeover', since: before.covered };
   }
 
-  /**
-   * Gives a shard up, and its lease where it is still held.
-   * @param covered how far it got, where that is not what the host says
-   */
-  #leave(held: Held, reason: string, covered?: readonly Covered[]): Promise<void> {
-    const key = shardKey(held.shard);
-    const left = this.#letGo(held, reason, covered).finally(() => {
-      this.#leaving.delete(key);
-      if (!this.#stopping) void this.look();
-    });
-    this.#leaving.set(key, left);
-    return left;
-  }
-
-  async #letGo(held: Held, reason: string, covered?: readonly Covered[]): Promise<void> {
-    const key = shardKey(held.shard);
-    const got = await this.#host?.leave(held.shard, reason);
-    if (this.#held.get(key) !== held) return;
-    this.#held.delete(key);
-    await this.#deps.leases.release([{ lease: held.lease, covered: covered ?? got ?? null }]).catch(() => {
-      // A lease that cannot be given back ends by itself.
-    });
+  /** Gives a shard up, and its lease where it is still held; see `Holdings.leave`. */
+  async #leave(held: Held, reason: string, covered?: readonly Covered[]): Promise<void> {
+    if (!this.#host) return;
+    await this.#holdings.leave(held, this.#host, reason, () => this.#stopping, covered);
+    if (!this.#stopping) void this.look();
   }
 
   #isDead({ process }: CollectorInfo): boolean {

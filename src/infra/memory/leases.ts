@@ -20,8 +20,13 @@ interface Held {
 /**
  * Leases of this process alone.
  * @param nudge told of the stream of every lease that is given back
+ * @param versionOf of a stream's desired state; undefined where there is none
  */
-export function memoryLeases(clock: Clock, nudge: (stream: string) => void): Leases {
+export function memoryLeases(
+  clock: Clock,
+  nudge: (stream: string) => void,
+  versionOf: (stream: string) => number | undefined,
+): Leases {
   const leases = new Map<string, Held>();
   const ends = new Map<string, NonNullable<Taken['before']>>();
   let fence = 0;
@@ -37,22 +42,26 @@ export function memoryLeases(clock: Clock, nudge: (stream: string) => void): Lea
   }
 
   return {
-    acquire: async (shards, collector, ttlMs, heirOf) =>
-      shards.map((shard) => {
+    acquire: async (shards, collector, ttlMs, heirOf, above = 0) =>
+      shards.map(({ version, ...shard }) => {
         const held = heldOf(shard);
         if (held && !heirOf.includes(held.collector)) return null;
-        fence = Math.max(fence + 1, Math.floor(clock.micros() / 1000));
+        const desired = versionOf(streamKey(shard));
+        if (desired !== undefined && version !== undefined && desired !== version) return 'outdated';
+        fence = Math.max(fence + 1, above + 1, Math.floor(clock.micros() / 1000));
         leases.set(shardKey(shard), { collector, fence, until: clock.now() + ttlMs });
         return { lease: { shard, collector, fence }, before: ends.get(shardKey(shard)) ?? null };
       }),
-    renew: async (holdings, ttlMs) =>
-      holdings.map((holding) => {
+    renew: async (holdings, ttlMs) => {
+      fence = Math.max(fence, ...holdings.map(({ lease }) => lease.fence));
+      return holdings.map((holding) => {
         if (!isHeld(holding)) return false;
         const { shard, collector, fence: own } = holding.lease;
         leases.set(shardKey(shard), { collector, fence: own, until: clock.now() + ttlMs });
         keep(holding.lease, holding.covered);
         return true;
-      }),
+      });
+    },
     async release(holdings) {
       for (const holding of holdings.filter(isHeld)) {
         leases.delete(shardKey(holding.lease.shard));

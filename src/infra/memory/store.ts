@@ -23,6 +23,7 @@ const OUTCOMES_KEPT = 4096;
 export function memoryStore(clock: Clock): StateStore {
   const outcomes = memoryOutcomes();
   const nudges = new Set<(stream: string) => void>();
+  const streams = new Map<string, DesiredStream>();
   const nudge = (stream: string): void => {
     for (const listener of nudges) queueMicrotask(() => listener(stream));
   };
@@ -32,11 +33,11 @@ export function memoryStore(clock: Clock): StateStore {
     available: true,
     onAvailability: () => () => {},
     whenAvailable: async () => {},
-    desired: memoryDesired(outcomes, nudges, nudge),
+    desired: memoryDesired(streams, outcomes, nudges, nudge),
     outcomes,
     actual: memoryActual(),
     markets: memoryMarkets(),
-    leases: memoryLeases(clock, nudge),
+    leases: memoryLeases(clock, nudge, (stream) => streams.get(stream)?.version),
     collectors: memoryCollectors(clock),
     breakers: memoryBreakers(),
     opens: memoryOpens(),
@@ -44,11 +45,11 @@ export function memoryStore(clock: Clock): StateStore {
 }
 
 function memoryDesired(
+  streams: Map<string, DesiredStream>,
   outcomes: MemoryOutcomes,
   nudges: Set<(stream: string) => void>,
   nudge: (stream: string) => void,
 ): DesiredStore {
-  const streams = new Map<string, DesiredStream>();
   return {
     read: async (key) => streams.get(streamKey(key)) ?? null,
     readAll: async (keys) =>

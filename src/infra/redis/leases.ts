@@ -10,24 +10,34 @@ import {
 import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { RunCommand } from './connection.ts';
 
-/** KEYS: lease, fence, covered; ARGV: collector, life in ms, shard, collectors whose leases may be taken. */
+/**
+ * KEYS: lease, fence, covered, desired; ARGV: collector, life in ms, shard, version ('' for any), a fence to exceed,
+ * collectors whose leases may be taken.
+ */
 const ACQUIRE = `
 local held = redis.call('GET', KEYS[1])
 if held then
   local holder, mine = string.match(held, '^(.*)|%d+$'), false
-  for at = 4, #ARGV do mine = mine or holder == ARGV[at] end
+  for at = 6, #ARGV do mine = mine or holder == ARGV[at] end
   if not mine then return false end
 end
+local version = redis.call('HGET', KEYS[4], 'version')
+if version and ARGV[4] ~= '' and version ~= ARGV[4] then return 'outdated' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local fence = redis.call('INCR', KEYS[2])
-if fence < now then
-  fence = now
+local counted = redis.call('INCR', KEYS[2])
+local fence = math.max(counted, now, tonumber(ARGV[5]) + 1)
+if fence > counted then
   redis.call('SET', KEYS[2], string.format('%.0f', fence))
 end
 local token = string.format('%.0f', fence)
 redis.call('SET', KEYS[1], ARGV[1] .. '|' .. token, 'PX', ARGV[2])
 return { token, redis.call('HGET', KEYS[3], ARGV[3]) }`;
+
+/** A counter that lost its memory goes on above the fences that are in use. KEYS: fence; ARGV: one in use. */
+const RAISE = `
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1`;
 
 /** What follows a lease that is still held. KEYS: lease, covered; ARGV: its value, shard, covered. */
 const IF_HELD = `
@@ -50,6 +60,7 @@ return 1`;
  * hash of shard → how far its last holder got.
  */
 export function redisLeases(run: RunCommand, prefix: string, channel: string): Leases {
+  const fenceKey = `${prefix}fence`;
   const leaseKey = (shard: ShardKey) => `${prefix}lease:${shardKey(shard)}`;
   const coveredKey = (stream: StreamKey) => `${prefix}covered:${streamKey(stream)}`;
   const ifHeld = (script: string, { lease, covered }: Holding, ...more: (string | number)[]) =>
@@ -65,19 +76,25 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
       ...more,
     );
   return {
-    acquire: (shards, collector, ttlMs, heirOf) =>
+    acquire: (shards, collector, ttlMs, heirOf, above = 0) =>
       Promise.all(
-        shards.map(async (shard) => {
-          const keys = [leaseKey(shard), `${prefix}fence`, coveredKey(shard)];
-          const taken = await run('EVAL', ACQUIRE, 3, ...keys, collector, ttlMs, shard.shard, ...heirOf);
-          if (taken === null) return null;
+        shards.map(async ({ version = '', ...shard }) => {
+          const keys = [leaseKey(shard), fenceKey, coveredKey(shard), `${prefix}desired:${streamKey(shard)}`];
+          const args = [collector, ttlMs, shard.shard, version, above, ...heirOf];
+          const taken = await run('EVAL', ACQUIRE, keys.length, ...keys, ...args);
+          if (taken === null || taken === 'outdated') return taken;
           const [token, covered] = taken as [string, string | null];
           const lease = { shard, collector, fence: Number(token) };
           return { lease, before: covered ? JSON.parse(covered) : null };
         }),
       ),
     async renew(held, ttlMs) {
-      const kept = await Promise.all(held.map((holding) => ifHeld(RENEW, holding, ttlMs)));
+      if (held.length === 0) return [];
+      const highest = Math.max(...held.map(({ lease }) => lease.fence));
+      const [, ...kept] = await Promise.all([
+        run('EVAL', RAISE, 1, fenceKey, highest),
+        ...held.map((holding) => ifHeld(RENEW, holding, ttlMs)),
+      ]);
       return kept.map((answer) => answer === 1);
     },
     async release(held) {

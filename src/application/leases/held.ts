@@ -1,0 +1,60 @@
+import type { Covered, Lease, ShardKey, Taken } from '../state-store.ts';
+import type { HeldShard } from '../stream.ts';
+
+/** A shard that shall run somewhere, with what it carries by one version of the stream's desired state. */
+export interface WantedShard extends ShardKey {
+  readonly version: number;
+  readonly symbols: readonly string[];
+}
+
+/** A shard whose lease is held here. */
+export class Held implements HeldShard {
+  readonly shard: ShardKey;
+  readonly missed: HeldShard['missed'];
+  lease: Lease;
+  /** What the store had of its last holder when it was taken. */
+  before: Taken['before'];
+  /** Every fence that the lease had here: messages that bear an older one may still be on their way. */
+  readonly fences: number[] = [];
+  symbols: ReadonlySet<string>;
+  /** How far it got, once its sockets are closed. */
+  end: readonly Covered[] | null = null;
+  #version: number;
+
+  constructor(taken: Taken, wanted: WantedShard, missed: HeldShard['missed']) {
+    const { exchange, request_type, shard, version, symbols } = wanted;
+    this.shard = { exchange, request_type, shard };
+    this.missed = missed;
+    this.lease = taken.lease;
+    this.before = taken.before;
+    this.fences.push(taken.lease.fence);
+    this.symbols = new Set(symbols);
+    this.#version = version;
+  }
+
+  get fence(): number {
+    return this.lease.fence;
+  }
+
+  /** It has a new fence, which holds for these codes. */
+  renewed({ lease, before }: Taken, { version, symbols }: WantedShard): void {
+    this.lease = lease;
+    this.before = before;
+    this.fences.push(lease.fence);
+    this.symbols = new Set(symbols);
+    this.#version = version;
+  }
+
+  /**
+   * Whether its fence says nothing of some code that it is to carry: one that joined, and perhaps was in a shard with a
+   * higher fence before. Where versions were not seen, any of the codes may have been elsewhere meanwhile.
+   */
+  outgrown({ version, symbols }: WantedShard): boolean {
+    if (version === this.#version) return false;
+    const next = version === this.#version + 1;
+    if (!next || symbols.some((symbol) => !this.symbols.has(symbol))) return true;
+    this.symbols = new Set(symbols);
+    this.#version = version;
+    return false;
+  }
+}

@@ -1,0 +1,56 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Fault } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
+import type { Collectors, Covered, Leases, ProcessIdentity, ShardKey } from '../state-store.ts';
+import type { Fences } from './fences.ts';
+import type { WantedShard } from './held.ts';
+
+export interface LeaseDeps {
+  readonly leases: Leases;
+  readonly collectors: Collectors;
+  /** Told which fences are held, for whoever hands messages over. */
+  readonly fences: Fences;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Id of this collector. */
+  readonly id: string;
+  /** Exchanges that it may run. */
+  readonly exchanges: readonly string[];
+  /** Life of a lease between renewals, in ms. */
+  readonly ttlMs: number;
+  readonly process: ProcessIdentity | null;
+  /** Whether a process has ended for certain, so that nobody has to wait for its leases to. */
+  ended(process: ProcessIdentity): boolean;
+  onFault(fault: Fault): void;
+}
+
+/** Whoever streams the shards. */
+export interface ShardHost {
+  /** Every shard that shall run somewhere. */
+  wanted(): WantedShard[];
+  /** What is held here of the stream, or a fence of it, has changed. */
+  changed(stream: string): void;
+  /** How far a shard got that runs here; null where it does not run yet. */
+  covered(shard: ShardKey): readonly Covered[] | null;
+  /** Stops streaming a shard. Resolves when its rows are delivered, or Kafka does not take them for too long. */
+  leave(shard: ShardKey, reason: string): Promise<Left>;
+}
+
+/** How a shard was left. */
+export interface Left {
+  /** How far it got. */
+  readonly covered: readonly Covered[] | null;
+  /** Whether Kafka has all its rows. */
+  readonly delivered: boolean;
+}
+
+/** What was seen at the last look. */
+export interface LeaseView {
+  readonly collectors: readonly string[];
+  /** Leases held here. */
+  readonly held: number;
+  /** Leases that another collector took away. */
+  readonly lost: number;
+  /** Leases handed over to others. */
+  readonly given: number;
+}
