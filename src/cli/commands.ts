@@ -7,6 +7,7 @@ import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { schemas } from './schemas.ts';
 import { send } from './send.ts';
+import { service } from './service/service.ts';
 import { tail } from './tail.ts';
 import { topics } from './topics.ts';
 import { version } from './version.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   topics,
   schemas,
   check,
+  service,
   version,
   help(() => COMMANDS),
 ];

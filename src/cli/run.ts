@@ -4,11 +4,13 @@ import { createLog, type Log } from '../common/log.ts';
 import { startCollector } from '../config/container.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Leftover } from '../infra/messaging.ts';
+import { serviceManager } from '../infra/process/notify.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
 import { tellFailure } from './failure.ts';
 import { LiveView } from './live-view.ts';
 import { streamGroups } from './run-flags.ts';
+import { tellReady } from './service-manager.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 
 /** `run` */
@@ -46,6 +48,7 @@ ${SETTINGS_USAGE}`,
 async function collect(settings: Settings, view: LiveView, pretty: boolean): Promise<ExitCode> {
   const log = createLog(settings.log.level, pretty, pretty ? view : undefined);
   watchProcess(log);
+  const manager = serviceManager(process.env);
   const signal = firstSignal();
   let stop: () => Promise<Leftover> = async () => ({ undelivered: 0, messages: 0 });
   const started = startCollector(settings, log, (how) => {
@@ -54,9 +57,13 @@ async function collect(settings: Settings, view: LiveView, pretty: boolean): Pro
   // A signal while services are still being waited for ends the wait.
   const collector = await Promise.race([started, signal.then(() => null)]);
   if (collector === null) started.catch(() => {});
-  else view.start(collector);
+  else {
+    view.start(collector);
+    if (manager) tellReady(manager, collector);
+  }
   const why = await Promise.race([signal, collector?.messaging.lost ?? signal]);
   view.stop();
+  manager?.notify('STOPPING=1');
   if (typeof why === 'string')
     log.info({ phase: 'stop', signal: why }, 'stopping: sockets close, rows in hand are delivered');
   const { undelivered, messages } = await stop();

@@ -228,6 +228,14 @@ export const ERRORS = {
     EXIT.config,
     'A settings file cannot be read.',
   ),
+  install_failed: rule(
+    'configuration',
+    'critical',
+    'log',
+    false,
+    EXIT.config,
+    'A part of the service cannot be put in place on this machine.',
+  ),
   schema_missing: rule(
     'configuration',
     'critical',

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { HostBreakers } from '../application/host-breakers.ts';
 import { Fences } from '../application/leases/fences.ts';
@@ -233,5 +234,6 @@ function streamKeys(exchanges: readonly Exchange[]): StreamKey[] {
 }
 
 function hostName(): string {
-  return process.env.HOSTNAME ?? 'collector';
+  // A shell has HOSTNAME without passing it on, and a service has none at all.
+  return process.env.HOSTNAME || hostname() || 'collector';
 }

@@ -8,14 +8,14 @@ import { KAFKA_VERSION, kafkaHome, REGISTRY_VERSION, registryHome } from './path
  * Sets up what the tests need beyond the project's own packages, and does nothing where it is there already.
  *
  *   bun test/services/install.ts          Kafka, schema registry, Redis and kcat
- *   bun test/services/install.ts --all    and Chromium and promtool, for the tests of pages and metrics
+ *   bun test/services/install.ts --all    and Chromium, promtool and systemd-analyze, for the tests of page, metrics and unit
  *
  * Imports nothing but built-in modules, so that it runs before and without any package.
  */
 
 /** Debian package → a program by which its presence shows. */
 const services = { 'redis-server': 'redis-server', kcat: 'kcat', 'default-jre-headless': 'java' };
-const pages = { chromium: 'chromium', prometheus: 'promtool' };
+const pages = { chromium: 'chromium', prometheus: 'promtool', systemd: 'systemd-analyze' };
 
 async function main(): Promise<void> {
   const fetches = [

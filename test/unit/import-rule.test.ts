@@ -18,6 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['src/config', 'src/infra', 'src/application', 'src/core', 'src/common'],
     ...['exchanges', 'schemas', 'config', 'package.json'],
   ],
+  'src/release': ['src/cli', 'src/config', 'src/infra', 'src/common', 'package.json'],
   exchanges: ['src/core'],
   'index.ts': ['src/cli'],
 };

