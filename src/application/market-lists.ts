@@ -29,6 +29,7 @@ const RETRY_MS = 15_000;
 export class MarketLists {
   readonly #deps: MarketListDeps;
   readonly #lists = new Map<ExchangeId, Entry>();
+  readonly #stopping = Promise.withResolvers<void>();
   #stopped = false;
 
   constructor(exchanges: readonly Exchange[], deps: MarketListDeps) {
@@ -56,20 +57,21 @@ export class MarketLists {
     return { error, refreshedAt, listed: markets.all().length };
   }
 
-  /** Resolves once a first attempt was made. @returns whether a list, fresh or cached, is there */
+  /** Resolves once a first attempt was made, or none will be any more. @returns whether a list, fresh or cached, is there */
   async ensure(id: ExchangeId): Promise<boolean> {
     const entry = this.#entry(id);
     if (!entry.markets.known) {
       entry.loading ??= this.#load(entry).finally(() => {
         entry.loading = null;
       });
-      await entry.loading;
+      await Promise.race([entry.loading, this.#stopping.promise]);
     }
     return entry.markets.known;
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#stopping.resolve();
     for (const { cancel } of this.#lists.values()) cancel?.();
   }
 

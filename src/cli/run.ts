@@ -1,9 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { systemClock } from '../common/clock.ts';
 import { describe, EXIT, type ExitCode, Fault } from '../common/errors.ts';
 import { createLog, type Log } from '../common/log.ts';
-import { startCollector } from '../config/container.ts';
+import { type LeftBehind, type Stop, startCollector } from '../config/container.ts';
 import type { Settings } from '../config/settings.ts';
-import type { Leftover } from '../infra/messaging.ts';
 import { serviceManager } from '../infra/process/notify.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
@@ -20,7 +20,7 @@ export const run: Command = {
   usage: `kor-coin-stream run [--config DIR] [--set PATH=VALUE]…
                     [--exchange ID --type ticker,trade --symbols A,B]…
 
-Runs the collector until SIGTERM or SIGINT; a second signal ends it at once.
+Runs the collector until SIGTERM, SIGINT or SIGHUP; a second signal ends it at once.
 
 --exchange ID …    a stream that needs no command; each --exchange opens a group. --symbols "*" is every market
 ${SETTINGS_USAGE}`,
@@ -39,7 +39,8 @@ ${SETTINGS_USAGE}`,
       if (settings.log.format !== 'auto') pretty = settings.log.format === 'text';
       return await collect(settings, view, pretty);
     } catch (error) {
-      const phase = error instanceof Fault && error.code === 'undelivered' ? 'stop' : 'start';
+      const stopping = error instanceof Fault && ['undelivered', 'stop_incomplete'].includes(error.code);
+      const phase = stopping ? 'stop' : 'start';
       return tellFailure(error, pretty ? 'text' : { phase });
     }
   },
@@ -50,7 +51,7 @@ async function collect(settings: Settings, view: LiveView, pretty: boolean): Pro
   watchProcess(log);
   const manager = serviceManager(process.env);
   const signal = firstSignal();
-  let stop: () => Promise<Leftover> = async () => ({ undelivered: 0, messages: 0 });
+  let stop: Stop = async () => ({ undelivered: 0, messages: 0, streams: [], hung: [] });
   const started = startCollector(settings, log, (how) => {
     stop = how;
   });
@@ -66,19 +67,44 @@ async function collect(settings: Settings, view: LiveView, pretty: boolean): Pro
   manager?.notify('STOPPING=1');
   if (typeof why === 'string')
     log.info({ phase: 'stop', signal: why }, 'stopping: sockets close, rows in hand are delivered');
-  const { undelivered, messages } = await stop();
-  if (messages === 0) {
-    log.info({ phase: 'stop' }, 'stopped, everything received is acknowledged');
-    return EXIT.ok;
+  const { timeout_ms } = settings.shutdown;
+  // Where even the bounds of the stop do not hold.
+  systemClock.after(timeout_ms + LAST_RESORT_MS, () => {
+    log.fatal({ phase: 'stop', exit: EXIT.unavailable }, `the stop did not end within ${timeout_ms} ms`);
+    process.exit(EXIT.unavailable);
+  });
+  const left = await stop();
+  const fault = faultOf(left, timeout_ms, typeof why === 'string' ? null : why);
+  if (fault) throw fault;
+  log.info({ phase: 'stop' }, 'stopped, everything received is acknowledged');
+  return EXIT.ok;
+}
+
+/** How much later than it should a stop may end, in ms, before it is ended by force. */
+const LAST_RESORT_MS = 250;
+
+/** What a stop has to say where it left something behind. @param lost why the way out was gone before */
+function faultOf(left: LeftBehind, timeoutMs: number, lost: Fault | null): Fault | null {
+  const { undelivered, messages, streams, hung } = left;
+  const ended = hung.length === 0 ? '' : ` Not ended by then: ${hung.join(', ')}.`;
+  if (undelivered + messages > 0) {
+    const named = streams.length === 0 ? '' : ` of ${streams.join(', ')}`;
+    const rows = `${undelivered} rows${named} (${messages} messages in all)`;
+    if (lost)
+      return new Fault(lost.code, lost.subject, `${rows} were not written: ${lost.message}`, lost.remedy);
+    return new Fault(
+      'undelivered',
+      'the broker',
+      `${rows} were not acknowledged within ${timeoutMs} ms.${ended}`,
+      'Look after the broker; a longer shutdown.timeout_ms waits longer.',
+    );
   }
-  const rows = `${undelivered} rows (${messages} messages in all)`;
-  if (typeof why !== 'string')
-    throw new Fault(why.code, why.subject, `${rows} were not written: ${why.message}`, why.remedy);
-  throw new Fault(
-    'undelivered',
-    'the broker',
-    `${rows} were not acknowledged within ${settings.shutdown.timeout_ms} ms.`,
-    'Look after the broker; a longer shutdown.timeout_ms waits longer.',
+  if (hung.length === 0) return null;
+  return new Fault(
+    'stop_incomplete',
+    hung.join(', '),
+    `did not end within ${timeoutMs} ms; everything received is acknowledged.`,
+    'Look after the service behind it; a longer shutdown.timeout_ms waits longer.',
   );
 }
 
@@ -101,7 +127,9 @@ const SAME_SIGNAL_MS = 100;
 function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
     let firstMs = Number.POSITIVE_INFINITY;
-    for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      // Whoever started us with nohup wants us to outlive the terminal.
+      if (name === 'SIGHUP' && hangupIsIgnored()) continue;
       process.on(name, () => {
         const nowMs = systemClock.now();
         if (nowMs - firstMs > SAME_SIGNAL_MS) process.exit(EXIT.unavailable);
@@ -110,4 +138,14 @@ function firstSignal(): Promise<string> {
       });
     }
   });
+}
+
+/** Whether SIGHUP was ignored when the program was started, as by nohup; false where the system does not tell. */
+function hangupIsIgnored(): boolean {
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+    return (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
 }

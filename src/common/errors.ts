@@ -211,6 +211,14 @@ export const ERRORS = {
     EXIT.unavailable,
     'Rows were not acknowledged before the stop deadline.',
   ),
+  stop_incomplete: rule(
+    'unknown',
+    'critical',
+    'log',
+    true,
+    EXIT.unavailable,
+    'A part of the program did not end before the stop deadline; everything received is acknowledged.',
+  ),
   usage: rule('configuration', 'critical', 'log', false, EXIT.usage, 'The command line is wrong.'),
   config_invalid: rule(
     'configuration',

@@ -8,17 +8,19 @@ import { Observation } from '../application/metrics/observation.ts';
 import { Orchestrator } from '../application/orchestrator.ts';
 import { Reporter } from '../application/reporter.ts';
 import type { StateStore } from '../application/state-store.ts';
-import { type Clock, sleep, systemClock } from '../common/clock.ts';
+import { type Clock, systemClock } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';
 import type { StreamKey } from '../core/desired/stream.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { REGIONS } from '../core/market/market.ts';
 import { ByteBudget } from '../core/pipeline/budget.ts';
+import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { Leftover, Messaging } from '../infra/messaging.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { openControl } from './control.ts';
 import { chooseDrivers, type Drivers } from './drivers.ts';
+import { Ending } from './ending.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
 import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
@@ -38,12 +40,28 @@ export interface Collector {
   readonly lists: MarketLists;
   readonly budget: ByteBudget;
   readonly reporter: Reporter;
-  /** Stops in the reverse order of the start. Resolves with what could not be delivered by the deadline. */
-  stop(): Promise<Leftover>;
+  readonly stop: Stop;
 }
 
-/** Time that is kept for the last flush after streams were given up, in ms. */
-const LAST_FLUSH_MS = 1500;
+/**
+ * Stops in the reverse order of the start, whatever hangs within `shutdown.timeout_ms`. Never rejects; a second call
+ * waits for the first.
+ */
+export type Stop = () => Promise<LeftBehind>;
+
+/** What a stop did not come to the end of. */
+export interface LeftBehind extends Leftover {
+  /** Streams whose rows are among the undelivered, as `upbit trade`. */
+  readonly streams: readonly string[];
+  /** Parts that did not end in time. */
+  readonly hung: readonly string[];
+}
+
+/** Of the time for the stop, the part that the intake of commands may take. */
+const INTAKE_SHARE = 0.25;
+/** And the part that is kept for what follows the streams, at most this long, in ms. */
+const LAST_SHARE = 0.3;
+const LAST_MS = 1500;
 
 /**
  * The composition root: everything is made here, handed what it needs, and started in order.
@@ -54,7 +72,7 @@ const LAST_FLUSH_MS = 1500;
 export async function startCollector(
   settings: Settings,
   log: Log,
-  onStreams: (stop: () => Promise<Leftover>) => void = () => {},
+  onStreams: (stop: Stop) => void = () => {},
 ): Promise<Collector> {
   const clock = systemClock;
   const drivers = chooseDrivers(settings);
@@ -158,6 +176,7 @@ export async function startCollector(
   });
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
   observation.start();
+  let stopped: Promise<LeftBehind> | null = null;
   onStreams(stop);
   try {
     await orchestrator.start();
@@ -168,22 +187,43 @@ export async function startCollector(
     throw error;
   }
 
-  async function stop(): Promise<Leftover> {
-    const deadline = clock.now() + settings.shutdown.timeout_ms;
-    await Promise.race([control.stopIntake(), sleep(clock, settings.shutdown.timeout_ms / 4)]);
+  function stop(): Promise<LeftBehind> {
+    stopped ??= stopAll();
+    return stopped;
+  }
+
+  async function stopAll(): Promise<LeftBehind> {
+    const { timeout_ms } = settings.shutdown;
+    const ending = new Ending(clock, timeout_ms);
+    const kept = Math.min(LAST_MS, timeout_ms * LAST_SHARE);
+    const before = new Map(figures.all().map(({ stats }) => [stats, stats.undelivered]));
+    // Whoever waits for a list waits no longer, so that no part below does.
     lists.stop();
+    await ending.part('command intake', () => control.stopIntake(), timeout_ms * (1 - INTAKE_SHARE));
     const marked = control.stop();
-    const stopped = orchestrator.stop();
-    await Promise.race([stopped, sleep(clock, settings.shutdown.timeout_ms - LAST_FLUSH_MS)]);
+    await ending.part('streams', () => orchestrator.stop(), kept);
     reporter.flush();
     observation.stop();
-    await http.stop();
-    const left = await messaging.flush(Math.max(0, deadline - clock.now() - LAST_FLUSH_MS / 3));
+    void ending.part('HTTP server', () => http.stop(), 0);
+    const flushMs = Math.max(0, ending.leftMs - kept * 0.6);
+    const left = await ending.part('deliveries', () => messaging.flush(flushMs), kept * 0.5);
     const released = leases?.stop();
-    await messaging.close();
-    await Promise.race([Promise.all([marked, released]), sleep(clock, LAST_FLUSH_MS / 3)]);
-    await store.stop();
-    return left;
+    await ending.part('Kafka client', () => messaging.close(), kept * 0.3);
+    await ending.part('state store', () => Promise.all([marked, released]), kept * 0.15);
+    await ending.part('state store', () => store.stop(), kept * 0.1);
+    for (const words of ending.failed) log.warn({ phase: 'stop' }, `a part of the stop failed: ${words}`);
+    // Streams and deliveries that ended in order have told what became of every row.
+    const whole = left?.messages === 0 && !ending.hung.includes('streams');
+    const behind = whole
+      ? []
+      : figures.all().filter(({ stats }) => pendingRows(stats, before.get(stats) ?? 0) > 0);
+    const rows = behind.reduce((sum, { stats }) => sum + pendingRows(stats, before.get(stats) ?? 0), 0);
+    return {
+      undelivered: Math.max(rows, left?.undelivered ?? 0),
+      messages: left?.messages ?? 0,
+      streams: behind.map(({ target }) => `${target.exchange} ${target.request_type}`),
+      hung: [...new Set(ending.hung)],
+    };
   }
 
   return {
@@ -227,6 +267,11 @@ function hostBreakers(
       reporter.tell({ kind: 'state', target: null, detail: { breaker: { host, state, since, forced } } });
     },
   });
+}
+
+/** Rows that were received and are not acknowledged. @param before rows of which that was told before */
+function pendingRows({ rows, repeats, acked }: StreamStats, before: number): number {
+  return Math.max(0, rows - repeats - acked - before);
 }
 
 function streamKeys(exchanges: readonly Exchange[]): StreamKey[] {
