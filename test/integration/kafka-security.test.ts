@@ -3,11 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
-import { allow, createTopic, type Right } from '../services/kafka-wire.ts';
+import { allow, createTopic } from '../services/kafka-wire.ts';
 import { freePort } from '../services/ports.ts';
 import { scratchDir } from '../services/scratch.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { complaints, ends, start } from './program.ts';
+import { flagsOf, rightsOf } from './topic-lines.ts';
 import { TLS_CERT, TLS_KEY } from './websocket-tls.ts';
 
 // Real servers and processes take their time on a busy machine.
@@ -135,19 +136,3 @@ describe('a secured broker', () => {
     expect({ code, complaints: complaints(err) }).toEqual({ code: 0, complaints: [] });
   });
 });
-
-/** `--topic a --partitions 2` → {topic: 'a', partitions: '2'}; of flags given twice, as one text. */
-function flagsOf(line: string): Record<string, string> {
-  const flags: Record<string, string> = {};
-  for (const [, name = '', value = ''] of line.matchAll(/--([\w-]+) '?([^\s'-][^\s']*)'?/g))
-    flags[name] = name in flags ? `${flags[name]},${value}` : value;
-  return flags;
-}
-
-function rightsOf(flags: Record<string, string>): Right[] {
-  const { 'allow-principal': principal, operation = '', topic, group } = flags;
-  if (principal === undefined) return [];
-  const place =
-    topic === undefined ? { on: 'group' as const, name: group ?? '' } : { on: 'topic' as const, name: topic };
-  return operation.split(',').map((one) => ({ principal, operation: one as Right['operation'], ...place }));
-}

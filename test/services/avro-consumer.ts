@@ -34,6 +34,8 @@ export interface ReadOptions<Value> {
   signal?: AbortSignal;
 }
 
+const SCAN_WITHIN_MS = 300_000;
+
 /**
  * Reads a topic from its beginning, in the order of each partition, and waits for a topic that is not there yet.
  * Throws when `until` is not reached in time, and when a value cannot be decoded.
@@ -69,6 +71,22 @@ export async function readTopic<Value = Record<string, unknown>>(
     }
     await Bun.sleep(200);
   }
+}
+
+/**
+ * Reads all that is in a topic now and keeps nothing: for topics of hundreds of thousands of messages. Throws where
+ * kcat fails or a value cannot be decoded.
+ */
+export async function scanTopic<Value = Record<string, unknown>>(
+  options: Pick<ReadOptions<Value>, 'bootstrap' | 'topic' | 'registry'>,
+  take: (message: Message<Value>) => void,
+): Promise<void> {
+  const decode = decoder<Value>(options.registry);
+  const trouble = await consume(options, Date.now() + SCAN_WITHIN_MS, async (batch) => {
+    for (const raw of batch) take(await decode(raw));
+    return false;
+  });
+  if (trouble !== null) throw new Error(`${options.topic}: kcat said: ${trouble}`);
 }
 
 /** Runs one kcat until it ends, `take` has enough or the time is up. Returns its error message, null where all went well. */

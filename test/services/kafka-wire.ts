@@ -4,7 +4,9 @@ import { exchange } from './tcp.ts';
 
 const OFFSET_FETCH = 9;
 const CREATE_TOPICS = 19;
+const DELETE_TOPICS = 20;
 const CREATE_ACLS = 30;
+const DELETE_ACLS = 31;
 const API_VERSIONS = 18;
 const TOPIC_ALREADY_EXISTS = 36;
 
@@ -19,13 +21,14 @@ export async function createTopic(
   topic: string,
   partitions = 1,
   config: Record<string, string> = {},
+  replicas = 1,
 ): Promise<void> {
   const entries = Object.entries(config).flatMap(([key, value]) => [string(key), string(value)]);
   const body = Buffer.concat([
     int32(1),
     string(topic),
     int32(partitions),
-    int16(1),
+    int16(replicas),
     int32(0),
     int32(entries.length / 2),
     ...entries,
@@ -39,6 +42,15 @@ export async function createTopic(
   if (code !== 0 && code !== TOPIC_ALREADY_EXISTS) {
     throw new Error(`the broker refused to create topic ${topic}: error code ${code}`);
   }
+}
+
+/** Deletes a topic with all that is in it. Throws with the broker's error code. */
+export async function deleteTopic(bootstrap: string, topic: string): Promise<void> {
+  const body = Buffer.concat([int32(1), string(topic), int32(10_000)]);
+  const answer = await request(bootstrap, DELETE_TOPICS, 1, body);
+  if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
+  const code = answer.readInt16BE(8 + string(topic).length);
+  if (code !== 0) throw new Error(`the broker refused to delete topic ${topic}: error code ${code}`);
 }
 
 /** The offset that a group has committed for a partition; -1 where it committed none. */
@@ -66,22 +78,43 @@ export interface Right {
 const RESOURCES = { topic: 2, group: 3 };
 const OPERATIONS = { Read: 3, Write: 4, Describe: 8 };
 const LITERAL = 3;
+const DENY = 2;
 const ALLOW = 3;
 
 /** Gives rights, all in one request. Throws with the broker's first error code. */
-export async function allow(bootstrap: string, rights: readonly Right[]): Promise<void> {
+export function allow(bootstrap: string, rights: readonly Right[]): Promise<void> {
+  return changeRules(bootstrap, CREATE_ACLS, rights, ALLOW);
+}
+
+/** Withdraws rights by rules that go before every permission, until `undeny`. Throws as `allow` does. */
+export function deny(bootstrap: string, rights: readonly Right[]): Promise<void> {
+  return changeRules(bootstrap, CREATE_ACLS, rights, DENY);
+}
+
+/** Takes the rules of `deny` back. Throws as `allow` does. */
+export function undeny(bootstrap: string, rights: readonly Right[]): Promise<void> {
+  return changeRules(bootstrap, DELETE_ACLS, rights, DENY);
+}
+
+/** A rule to create and the filter that finds it have one form. */
+async function changeRules(
+  bootstrap: string,
+  api: number,
+  rights: readonly Right[],
+  permission: number,
+): Promise<void> {
   const entries = rights.flatMap(({ principal, operation, on, name }) => [
     Buffer.from([RESOURCES[on]]),
     string(name),
     Buffer.from([LITERAL]),
     string(principal),
     string('*'),
-    Buffer.from([OPERATIONS[operation], ALLOW]),
+    Buffer.from([OPERATIONS[operation], permission]),
   ]);
-  const answer = await request(bootstrap, CREATE_ACLS, 1, Buffer.concat([int32(rights.length), ...entries]));
+  const answer = await request(bootstrap, api, 1, Buffer.concat([int32(rights.length), ...entries]));
   if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
   const code = answer.readInt16BE(8);
-  if (code !== 0) throw new Error(`the broker refused to give rights: error code ${code}`);
+  if (code !== 0) throw new Error(`the broker refused to change rights: error code ${code}`);
 }
 
 /** The body of the answer, after the correlation id. Every request is answered by the one broker of a test cluster. */

@@ -40,7 +40,7 @@ export async function perform(command: Command, world: World): Promise<number> {
       world.pulse.rowsPerS = command.rowsPerS;
       return 1;
     case 'dump':
-      await Bun.write(command.file, [...world.ledger.ndjson()].join(''));
+      await dump(command.file, world.ledger);
       return world.ledger.rows.length;
     case 'clear':
       world.ledger.clear();
@@ -49,6 +49,18 @@ export async function perform(command: Command, world: World): Promise<number> {
       await performOnExchange(command, exchangeOf(command.exchange, world), world.door(command.exchange));
       return 1;
   }
+}
+
+/** In parts: the whole of a long run is more than a string should hold. */
+async function dump(file: string, ledger: Ledger): Promise<void> {
+  await Bun.write(file, '');
+  const sink = Bun.file(file).writer({ highWaterMark: 1024 * 1024 });
+  let count = 0;
+  for (const line of ledger.ndjson()) {
+    sink.write(line);
+    if (++count % 5_000 === 0) await sink.flush();
+  }
+  await sink.end();
 }
 
 type OnExchange = Exclude<
