@@ -11,8 +11,8 @@ const RESTART_MS = 1000;
 export class SupervisedCollector {
   /** When each of its lives began, epoch ms. */
   readonly starts: number[] = [];
-  /** When it was killed, epoch ms. */
-  readonly kills: number[] = [];
+  /** From each end to the start after it, epoch ms. */
+  readonly restarts: { from: number; to: number }[] = [];
   /** Exit codes or signals of ends that nobody asked for. */
   readonly unasked: string[] = [];
   #child: Bun.Subprocess | null = null;
@@ -50,20 +50,23 @@ export class SupervisedCollector {
     await child.exited;
     if (this.#asked || child !== this.#child) return;
     this.unasked.push(`${child.signalCode ?? child.exitCode} at ${new Date().toISOString()}`);
-    this.kills.push(Date.now());
-    await Bun.sleep(RESTART_MS);
-    if (child === this.#child) this.start();
+    await this.#again(Date.now());
   }
 
   /** SIGKILL, and a new start. */
   async kill9(): Promise<void> {
     const child = this.#child;
     this.#asked = true;
-    this.kills.push(Date.now());
+    const from = Date.now();
     child?.kill('SIGKILL');
     await child?.exited;
+    await this.#again(from);
+  }
+
+  async #again(from: number): Promise<void> {
     await Bun.sleep(RESTART_MS);
     this.start();
+    this.restarts.push({ from, to: Date.now() });
   }
 
   freeze(): void {

@@ -11,6 +11,7 @@ interface Batch {
     readonly received_at: number;
     readonly trade_id?: string;
     readonly close?: number;
+    readonly volume?: number | null;
   }[];
 }
 
@@ -32,17 +33,21 @@ export async function rawTopic(bootstrap: string, registry: string, topic: strin
     const stream = `${exchange} ${request_type} ${symbol}`;
     symbols.set(`${exchange} ${code}`, symbol);
     const fence = Number(headers.fence ?? 0);
-    for (const { timestamp, received_at: received, trade_id, close } of data) {
-      const id = trade_id ?? tickerId(close ?? Number.NaN, Math.floor(timestamp / 1000));
+    for (const { timestamp, received_at: received, trade_id, close, volume } of data) {
+      const time = Math.floor(timestamp / 1000);
+      const id = trade_id ?? tickerId(exchange, close ?? Number.NaN, volume ?? Number.NaN, time);
       rows.push({ stream, id, topic, received, appended, fence });
     }
   });
   return { topic, rows, symbols };
 }
 
-/** What tells one ticker of a code from another. */
-function tickerId(close: number, timeMs: number): string {
-  return `${close} ${timeMs}`;
+/** Their tickers have the time of the latest trade, not their own. */
+const TIME_OF_TRADE = ['coinbase'];
+
+/** What tells one ticker of a code from another: the time, or the day's volume, which rises with every trade. */
+function tickerId(exchange: string, close: number, volume: number, timeMs: number): string {
+  return `${close} ${TIME_OF_TRADE.includes(exchange) ? volume : timeMs}`;
 }
 
 interface LedgerRow {
@@ -54,6 +59,7 @@ interface LedgerRow {
   readonly socket: number | null;
   readonly id: string | null;
   readonly price: number;
+  readonly size: number;
   readonly timeMs: number;
   readonly snapshot: boolean;
 }
@@ -61,21 +67,35 @@ interface LedgerRow {
 export interface LedgerFile {
   readonly sent: readonly SentRow[];
   /** Breaches of the exchanges' published limits. */
-  readonly violations: readonly string[];
+  readonly violations: readonly Violation[];
+}
+
+export interface Violation {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly limit: string;
+  readonly told: string;
 }
 
 /** Reads the file that a simulator's ledger was written to, line by line. */
 export async function ledgerFile(file: string): Promise<LedgerFile> {
   const sent: SentRow[] = [];
-  const violations: string[] = [];
+  const violations: Violation[] = [];
   for await (const line of linesOf(file)) {
     const entry = JSON.parse(line) as LedgerRow & { what?: string; limit?: string; detail?: string };
-    const { kind, exchange, type, symbol, at, socket, id, price, timeMs, snapshot } = entry;
+    const { kind, exchange, type, symbol, at, socket, id, price, size, timeMs, snapshot } = entry;
     if (kind === 'row') {
       const stream = `${exchange} ${type} ${symbol}`;
-      sent.push({ stream, id: id ?? tickerId(price, timeMs), at, sent: socket !== null, snapshot });
+      sent.push({
+        stream,
+        id: id ?? tickerId(exchange, price, size, timeMs),
+        at,
+        sent: socket !== null,
+        snapshot,
+      });
     } else if (entry.what === 'violation') {
-      violations.push(`${new Date(at).toISOString()} ${exchange}: ${entry.limit}: ${entry.detail}`);
+      const { limit = '', detail } = entry;
+      violations.push({ at, limit, told: `${exchange}: ${limit}: ${detail}` });
     }
   }
   return { sent, violations };

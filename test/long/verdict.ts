@@ -12,12 +12,12 @@ import {
 } from './checks/rows.ts';
 import { type Suffering, type Waited, waits } from './checks/waits.ts';
 import { type Happened, READY_WITHIN_MS } from './day.ts';
-import type { RawTopic } from './read-back.ts';
+import type { RawTopic, Violation } from './read-back.ts';
 
 /** All that was seen in a run. */
 export interface Seen {
   readonly sent: readonly SentRow[];
-  readonly violations: readonly string[];
+  readonly violations: readonly Violation[];
   readonly topics: readonly RawTopic[];
   readonly events: readonly (GapEvent & {
     readonly correlation_id: string | null;
@@ -29,7 +29,7 @@ export interface Seen {
   readonly suffered: readonly Suffering[];
   readonly ready: readonly ReadySample[];
   readonly memory: readonly MemorySample[];
-  readonly kills: readonly number[];
+  readonly restarts: readonly { readonly from: number; readonly to: number }[];
   readonly unasked: readonly string[];
   readonly stop: { readonly code: number; readonly ms: number };
   /** When the faults began and when the collector was told to stop, epoch ms. */
@@ -52,6 +52,7 @@ const TOLD_WITHIN_MS = 15_000;
 const TOLD_SHARE = 0.9;
 /** How long after a fault a gap may still come of it: refused codes are asked for again ever more seldom. */
 const GAP_AFTER_MS = 60_000;
+const PONG_AFTER_MS = 5000;
 const STOP_WITHIN_MS = 12_000;
 const MIB = 1024 * 1024;
 const PEAK_BYTES = 512 * MIB;
@@ -76,7 +77,7 @@ export function verdict(seen: Seen): Check[] {
       `${seen.sent.length} rows happened, ${read.length} are in Kafka, ${missing} are missing, ${untold.length} of them outside every gap`,
     ),
     none('no row is in Kafka that was not sent', neverSent(seen.sent, read).map(rowAt)),
-    none('no row comes twice without a restart', repeated(seen.sent, read, seen.kills).map(rowAt)),
+    none('no row comes twice without a restart', repeated(seen.sent, read, seen.restarts).map(rowAt)),
     none('rows of a code keep their order', disordered(seen.sent, read).map(rowAt)),
     check(
       `no row waits more than ${WAIT_MS} ms beyond what was done to it`,
@@ -96,7 +97,10 @@ export function verdict(seen: Seen): Check[] {
     ...readiness(seen),
     memory(seen),
     none('each command has one reply', unanswered(seen)),
-    none('no published limit of an exchange is broken', seen.violations),
+    none(
+      'no published limit of an exchange is broken',
+      broken(seen).map(({ at, told }) => `${told} ${place(at)}`),
+    ),
     none('the collector never ended by itself', seen.unasked),
     check(
       'it stops in order',
@@ -136,6 +140,15 @@ function memory({ memory, happened, from, to }: Seen): Check {
     ...(last - first > GROWTH_BYTES ? [`grew by more than ${mib(GROWTH_BYTES)}`] : []),
   ];
   return check('memory is flat', wrong, `first ${mib(first)}, last ${mib(last)}, peak ${mib(peak)}`);
+}
+
+/** Who stands still cannot answer pings. */
+function broken({ violations, suffered }: Seen): Violation[] {
+  const still = suffered.filter(({ topics }) => topics === undefined);
+  return violations.filter(
+    ({ at, limit }) =>
+      !(limit === 'pong' && still.some(({ from, to }) => from <= at && at <= to + PONG_AFTER_MS)),
+  );
 }
 
 function unanswered({ commands, events }: Seen): string[] {

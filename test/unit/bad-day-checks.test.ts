@@ -97,8 +97,16 @@ describe('rows', () => {
   test('one that comes twice is seen, unless the collector was started anew in between', () => {
     const twice = [...read, readRow('3', { appended: 7000 })];
     expect(idsOf(repeated(sent, twice, []))).toEqual(['3']);
-    expect(idsOf(repeated(sent, twice, [2000, 8000]))).toEqual(['3']);
-    expect(repeated(sent, twice, [5000])).toEqual([]);
+    expect(
+      idsOf(
+        repeated(sent, twice, [
+          { from: 1000, to: 2000 },
+          { from: 7500, to: 8000 },
+        ]),
+      ),
+    ).toEqual(['3']);
+    expect(repeated(sent, twice, [{ from: 5000, to: 6000 }])).toEqual([]);
+    expect(repeated(sent, twice, [{ from: 3040, to: 4000 }])).toEqual([]);
   });
 
   test('a ticker may come as often as it was sent', () => {

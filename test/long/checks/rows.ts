@@ -80,12 +80,12 @@ export function neverSent(sent: readonly SentRow[], read: readonly ReadRow[]): R
 /**
  * Rows that are in Kafka more often than they were sent (a trade: than once), unless the collector was started anew
  * between the copies.
- * @param restarts when it was killed, epoch ms
+ * @param restarts from the kill to the new start, epoch ms: what was on its way to the broker arrives after the kill
  */
 export function repeated(
   sent: readonly SentRow[],
   read: readonly ReadRow[],
-  restarts: readonly number[],
+  restarts: readonly { readonly from: number; readonly to: number }[],
 ): ReadRow[] {
   const allowed = new Map<string, number>();
   for (const row of sent)
@@ -99,7 +99,7 @@ export function repeated(
       return false;
     }
     const first = before[0]?.appended ?? 0;
-    const restarted = restarts.some((at) => first <= at && at <= row.appended);
+    const restarted = restarts.some(({ from, to }) => first <= to && from <= row.appended);
     before.push(row);
     return !restarted && before.length > (allowed.get(name) ?? 1);
   });

@@ -15,7 +15,7 @@ import { EXCHANGES, startStreams, startWorld, type World } from './world.ts';
  * The bad day: eleven exchanges, and everything that can go wrong around a collector, one thing after another. Prints
  * what was looked at and, at the end, `N passed, M failed`; exit code 0 where nothing failed.
  *
- *   bun test/long/bad-day.run.ts [--minutes 15] [--faults freeze,redis-oom] [--binary] [--keep DIR]
+ *   bun test/long/bad-day.long.ts [--minutes 15] [--faults freeze,redis-oom] [--binary] [--keep DIR]
  */
 const { values } = parseArgs({
   options: {
@@ -70,8 +70,8 @@ async function run(folder: string): Promise<Check[]> {
 }
 
 function lookedAt({ collector, commands, suffered }: World, watch: Watch) {
-  const { kills, unasked } = collector;
-  return { commands, suffered, kills, unasked, ready: watch.ready, memory: watch.memory };
+  const { restarts, unasked } = collector;
+  return { commands, suffered, restarts, unasked, ready: watch.ready, memory: watch.memory };
 }
 
 /** The ledger of the exchanges and all that lies in Kafka. */
