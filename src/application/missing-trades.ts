@@ -9,13 +9,14 @@ import type { Reporter } from './reporter.ts';
 const KEPT = 64;
 /** Holes of one cut are told together: its codes trade again at different times. In milliseconds. */
 const FOLD_MS = 5000;
+const SECOND: Micros = 1_000_000;
 
 /** A gap that is over. */
 type PastGap = Gap & { readonly to: Micros };
 
 interface Fold {
   readonly cause: Gap['cause'];
-  readonly from: Micros;
+  from: Micros;
   to: Micros;
   readonly holes: LaneHole[];
   readonly cancel: Cancel;
@@ -24,7 +25,9 @@ interface Fold {
 /**
  * Trades of one stream that never came → `ws.event` and `ws.error`. A hole of its own is an event and an error, with its
  * first and last id. Holes of an interval that is on record already as a gap of their code (a cut, a pause) are no news:
- * they are told in one event with that interval for all of its codes, with the ids in `detail`, and without an error.
+ * they are told in one event for all of its codes, with the ids in `detail`, and without an error. What went missing
+ * next to a gap may have gone missing before or after it: the event holds all that lies between the trades around its
+ * holes. Codes that trade rarely share no event with busy ones, so that it holds not much more.
  */
 export class MissingTrades {
   readonly #target: Target;
@@ -79,18 +82,21 @@ export class MissingTrades {
 
   /** A gap whose codes come back one after the other is told in parts; all of them are one interval. */
   #fold({ cause, from, to }: PastGap, one: LaneHole): void {
-    const key = `${cause} ${from}`;
+    const begin = Math.min(from, one.hole.from);
+    const end = Math.max(to, one.hole.to);
+    const inside = begin === from && end === to;
+    const key = `${cause} ${from} ${inside ? 'inside' : Math.ceil(Math.log2((end - begin) / SECOND))}`;
     const open = this.#folds.get(key);
     if (open) {
       open.holes.push(one);
-      open.to = Math.max(open.to, to);
+      open.from = Math.min(open.from, begin);
+      open.to = Math.max(open.to, end);
     } else {
       const cancel = this.#clock.after(FOLD_MS, () => this.#unfold(key));
-      this.#folds.set(key, { cause, from, to, holes: [one], cancel });
+      this.#folds.set(key, { cause, from: begin, to: end, holes: [one], cancel });
     }
   }
 
-  /** The trades around a hole may lie hours apart: the gap that explains it says more of when. */
   #unfold(key: string): void {
     const fold = this.#folds.get(key);
     if (!fold) return;

@@ -148,7 +148,7 @@ describe('the gap of a code ends', () => {
     expect(made.gaps).toMatchObject([{ codes: ['KRW-A'], to: at }]);
   });
 
-  test('when the exchange refuses it', async () => {
+  test('when it is no longer wanted, not when the exchange refuses it', async () => {
     const clock = new ManualClock();
     const made = await running(['A'], {
       clock,
@@ -159,10 +159,18 @@ describe('the gap of a code ends', () => {
       },
     });
     socketOf(made, 1).end();
+    const cutAt = clock.micros();
     await clock.advance(2000);
-    expect(made.gaps).toHaveLength(1);
-    expect(made.gaps[0]?.to).not.toBeNull();
     expect(made.refused).toEqual([{ symbols: ['A'], kind: 'refused', reason: 'delisted' }]);
+    expect(made.gaps).toEqual([]);
+    await clock.advance(60_000);
+    expect(made.gaps).toMatchObject([{ cause: 'refused', to: null, codes: ['KRW-A'] }]);
+    expect(made.gaps[0]?.from).toBeLessThan(cutAt);
+    made.connection.update([]);
+    await clock.advance(1000);
+    expect(made.gaps).toHaveLength(2);
+    expect(made.gaps[1]).toMatchObject({ cause: 'refused', from: made.gaps[0]?.from as number });
+    expect(made.gaps[1]?.to).toBeGreaterThanOrEqual(cutAt + 62 * SECOND);
   });
 });
 
@@ -177,16 +185,10 @@ describe('pause', () => {
     expect(socketOf(made, 1).paused).toBe(false);
     const to = made.clock.micros();
     await made.clock.advance(300);
-    expect(made.gaps).toEqual([
-      {
-        from,
-        to,
-        cause: 'pause',
-        codes: ['KRW-A', 'KRW-B'],
-        first_missing_id: null,
-        last_missing_id: null,
-      },
-    ]);
+    expect(made.gaps).toMatchObject([{ to, cause: 'pause', codes: ['KRW-A', 'KRW-B'] }]);
+    // What is on its way is lost where the socket is cut meanwhile.
+    expect(made.gaps[0]?.from).toBeLessThan(from);
+    expect(made.gaps[0]?.from).toBeGreaterThan(from - 5 * SECOND);
   });
 
   test('a long one is nobody’s fault: the socket is not called dead', async () => {
@@ -212,7 +214,8 @@ describe('pause', () => {
     await made.clock.advance(1000);
     expect(made.sockets).toHaveLength(2);
     const closed = made.gaps.filter(({ to }) => to !== null);
-    expect(closed).toMatchObject([{ cause: 'pause', from, codes: ['KRW-A'] }]);
+    expect(closed).toMatchObject([{ cause: 'pause', codes: ['KRW-A'] }]);
+    expect(closed[0]?.from).toBeLessThanOrEqual(from);
     expect(closed[0]?.to).toBeGreaterThan(from + 65 * SECOND);
   });
 

@@ -89,7 +89,7 @@ test('holes of a cut that is on record are one event for all codes, with their i
   trade(BTC, 12);
   await clock.advance(10_000);
   const [second, event, ...more] = events;
-  expect(event?.gap).toMatchObject({ from: at(8), to: at(9.9), cause: 'missing_ids' });
+  expect(event?.gap).toMatchObject({ from: at(0), to: at(11), cause: 'missing_ids' });
   expect(event?.gap?.codes).toEqual(['USDT-BTC', 'USDT-ETH']);
   expect(event?.detail).toEqual({
     within: 'cut',
@@ -103,6 +103,26 @@ test('holes of a cut that is on record are one event for all codes, with their i
   expect(second?.gap).toMatchObject({ first_missing_id: '9', last_missing_id: '11' });
   expect(more).toEqual([]);
   expect(errors).toEqual(['Trades 9 to 11 were never received.']);
+});
+
+test('trades that went missing long after a cut are not told with the time of the cut', async () => {
+  const { clock, trade, gap, events, at } = rig();
+  await clock.advance(9000);
+  trade(BTC, 5);
+  trade(ETH, 50);
+  gap(9, 10, ['USDT-BTC', 'USDT-ETH']);
+  await clock.advance(2000);
+  trade(ETH, 52);
+  await clock.advance(1000);
+  // Rare, and lost at 100 s, far outside the cut.
+  await clock.advance(88_500);
+  trade(BTC, 7);
+  await clock.advance(10_000);
+  const told = events.map(({ gap: record }) => record);
+  expect(told).toMatchObject([
+    { codes: ['USDT-ETH'], from: at(9), to: at(11) },
+    { codes: ['USDT-BTC'], from: at(9), to: at(100.5) },
+  ]);
 });
 
 test('a gap of another code, before or after the hole, explains nothing', async () => {

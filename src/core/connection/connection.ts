@@ -2,6 +2,7 @@ import type { Cancel } from '../../common/clock.ts';
 import type { GapCause, StreamState } from '../events.ts';
 import type { Market, Micros } from '../market/market.ts';
 import { Backoff } from './backoff.ts';
+import { ClockOffset } from './clock-offset.ts';
 import type { ConnectionEvents, ConnectionParts, StateDetail } from './connection-parts.ts';
 import { Coverage } from './coverage.ts';
 import { Link, type LinkEnd, type LinkOwner } from './link.ts';
@@ -21,6 +22,7 @@ const STALL_MS = 5000;
 const SPREAD_MS = 500;
 /** Of codes that turn silent together, no more than this many are subscribed anew. */
 const REPAIRS = 20;
+const NONE: ReadonlySet<string> = new Set();
 
 /** The codes of one connection, kept flowing over one socket, or two while a successor takes over. Ends with `stop`. */
 export class Connection implements LinkOwner {
@@ -31,8 +33,13 @@ export class Connection implements LinkOwner {
   readonly #coverage: Coverage;
   readonly #watchdog: Watchdog;
   readonly #rotation: Rotation;
+  readonly #offset = new ClockOffset();
   readonly #refusals = new Refusals();
   readonly #leaving = new Set<Link>();
+  /** How far each code was covered when its last rows came. */
+  readonly #heardUntil = new Map<string, Micros>();
+  /** Symbols that are desired and cannot be carried. */
+  readonly #parted = new Set<string>();
   #wanted = new Map<string, Market>();
   #primary: Link | null = null;
   #successor: Link | null = null;
@@ -79,14 +86,18 @@ export class Connection implements LinkOwner {
 
   /**
    * Sets what is to be carried. Codes come and go on the open socket; without any the socket is closed.
+   * @param parted symbols that go although they are still desired, as the exchange does not list them: the gap of each
+   *   lasts until it is carried again, or is in neither list
    * @throws RangeError above `codesPerSocket`: whoever spreads codes over connections must not get there
    */
-  update(markets: readonly Market[]): void {
+  update(markets: readonly Market[], parted: ReadonlySet<string> = NONE): void {
     const most = this.#parts.exchange.limits.codesPerSocket;
     if (markets.length > most) throw new RangeError(`${markets.length} codes on a socket of ${most}`);
     const before = this.#wanted;
     this.#wanted = new Map(markets.map((market) => [market.symbol, market]));
-    for (const symbol of before.keys()) if (!this.#wanted.has(symbol)) this.#forget(symbol);
+    for (const market of before.values()) if (!this.#wanted.has(market.symbol)) this.#part(market, parted);
+    for (const symbol of this.#parted)
+      if (this.#wanted.has(symbol) || !parted.has(symbol)) this.#return(symbol);
     for (const symbol of this.#wanted.keys()) this.#watchdog.watch(symbol, this.#parts.clock.now());
     for (const link of this.#links()) {
       if (markets.length > 0) link.want(markets);
@@ -95,22 +106,25 @@ export class Connection implements LinkOwner {
     this.#connect();
   }
 
-  /** Nobody received these codes since `from`, before this connection was there; the gap ends as any other. */
-  missedSince(markets: readonly Market[], from: Micros, cause: GapCause): void {
+  /**
+   * Nobody received these codes since `from`, before this connection was there; the gap ends as any other.
+   * @param certain false where nobody knows whether they were ever received
+   */
+  missedSince(markets: readonly Market[], from: Micros, cause: GapCause, certain = true): void {
     const missed = markets.filter((market) => !this.#carried(market));
-    this.#coverage.inherit(missed, from, cause);
+    this.#coverage.inherit(missed, from, cause, certain);
   }
 
   /** The codes that were ever received, by the moment until which they were for certain. */
   covered(): Map<Micros, string[]> {
-    return this.#coverage.covered(this.#primary?.coveredUntil() ?? this.#parts.clock.micros());
+    return this.#coverage.covered(this.#coveredUntil());
   }
 
   /** Stops reading, because what is read cannot be kept. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#coverage.lose(this.#wanted.values(), this.#parts.clock.micros(), 'pause');
+    this.#coverage.lose(this.#wanted.values(), this.#coveredUntil(), 'pause');
     for (const link of this.#links()) link.pause();
   }
 
@@ -172,7 +186,7 @@ export class Connection implements LinkOwner {
     // What a successor waits for in vain still comes over the old socket.
     const told = link === this.#successor ? final : markets;
     const news = this.#refusals.take(told, refusal);
-    for (const { symbol } of final) this.#coverage.forget(symbol);
+    this.#coverage.refuse(this.#unserved(final, link), link.coveredUntil());
     if (news.length > 0 || markets.length === 0) this.#events.refused(news, refusal);
     this.#settle(link);
   }
@@ -187,11 +201,20 @@ export class Connection implements LinkOwner {
   }
 
   resyncing(link: Link, market: Market): void {
-    if (link === this.#primary) this.#coverage.lose([market], link.coveredUntil(), 'cut');
+    if (link !== this.#primary) return;
+    this.#coverage.lose(this.#unserved([market], link), link.coveredUntil(), 'cut');
+  }
+
+  leapt(link: Link, from: Micros): void {
+    if (link !== this.#primary) return;
+    const lost = [...this.#wanted.values()].filter(({ symbol }) => link.carries(symbol));
+    this.#coverage.lose(lost, from, 'cut');
+    for (const market of lost) this.#cover(market);
   }
 
   data(link: Link, market: Market, atMs: number, live: boolean): void {
     if (link !== this.#primary && live) return;
+    this.#heardUntil.set(market.symbol, link.coveredUntil());
     const back = this.#watchdog.data(market.symbol, atMs, live);
     if (back) {
       this.#cover(market);
@@ -275,7 +298,7 @@ export class Connection implements LinkOwner {
     const session = exchange.session(type, markets);
     const suspects = this.#refusals.symbols();
     const replaces = role === 'successor' ? (this.#primary?.id ?? null) : null;
-    const parts = { ...this.#parts, session };
+    const parts = { ...this.#parts, session, offset: this.#offset };
     const link = new Link(nextSocketId(), replaces, parts, this, this.#wanted.values(), suspects);
     if (role === 'successor') this.#successor = link;
     else this.#primary = link;
@@ -317,6 +340,7 @@ export class Connection implements LinkOwner {
   #promote(successor: Link): void {
     this.#primary = successor;
     this.#successor = null;
+    this.#recover();
     this.#rotation.settle(this.#parts.clock.now() - successor.openedMs);
     if (successor.doomed !== null) this.#rotation.ask(successor.doomed);
     if (successor.outcome !== 'good' && !this.#dark) this.#become('connecting', null, null);
@@ -334,6 +358,7 @@ export class Connection implements LinkOwner {
     this.#lastTickMs = nowMs;
     for (const link of this.#links()) link.tick(nowMs);
     if (this.#primary) this.#judge(this.#primary);
+    this.#recover();
     if (this.#paused) return;
     this.#watch(nowMs);
     this.#overlap(nowMs);
@@ -344,7 +369,7 @@ export class Connection implements LinkOwner {
     const primary = this.#primary;
     if (primary?.state !== 'open') return;
     const { silent, repair, dark } = this.#watchdog.check(nowMs);
-    recordSilence(silent, this.#wanted, this.#coverage, this.#events, this.#parts.clock);
+    recordSilence(silent, this.#wanted, this.#heardUntil, this.#coverage, this.#events, this.#parts.clock);
     if (dark) {
       this.#dark = true;
       this.#become('stale', 'no data', null);
@@ -374,13 +399,42 @@ export class Connection implements LinkOwner {
 
   /** The code is received; not while reading is paused, and one that turned silent not before it brings data. */
   #cover(market: Market): void {
-    if (!this.#paused && !this.#watchdog.isStale(market.symbol)) this.#coverage.confirm(market);
+    if (this.#paused || this.#watchdog.isStale(market.symbol)) return;
+    this.#coverage.confirm(market, this.#offset.ahead);
   }
 
-  #forget(symbol: string): void {
-    this.#coverage.forget(symbol);
+  /** Whatever is received and counts as missing: no gap lasts because a moment was missed. */
+  #recover(): void {
+    for (const symbol of [...this.#coverage.open]) {
+      const market = this.#wanted.get(symbol);
+      if (market && this.#carried(market)) this.#cover(market);
+    }
+  }
+
+  #coveredUntil(): Micros {
+    return this.#primary?.coveredUntil() ?? this.#parts.clock.micros();
+  }
+
+  /** Those that no other socket has brought since before this one fell short. */
+  #unserved(markets: readonly Market[], by: Link): Market[] {
+    const others = this.#links().filter((link) => link !== by);
+    return lostWith(by, false, others, markets);
+  }
+
+  #part(market: Market, parted: ReadonlySet<string>): void {
+    const { symbol } = market;
+    if (parted.has(symbol)) {
+      this.#coverage.lose([market], this.#coveredUntil(), 'refused');
+      this.#parted.add(symbol);
+    } else this.#coverage.forget(symbol);
     this.#watchdog.forget(symbol);
     this.#refusals.delete(symbol);
+    this.#heardUntil.delete(symbol);
+  }
+
+  #return(symbol: string): void {
+    this.#parted.delete(symbol);
+    if (!this.#wanted.has(symbol)) this.#coverage.forget(symbol);
   }
 
   #report(link: Link, outcome: OpenOutcome): void {

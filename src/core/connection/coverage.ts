@@ -6,13 +6,21 @@ import type { Market, Micros } from '../market/market.ts';
 const FOLD_MS = 250;
 /** A gap that lasts this long is reported before it ends, so that an operator, and a crash, find it on record. */
 const LASTING_MS = 10_000;
+/** The two clocks of a machine differ by less, unless the wall clock was set. */
+const CLOCK_STEP = 1_000_000;
 
 interface Group {
-  readonly from: Micros;
   readonly cause: GapCause;
   readonly missing: Set<Market>;
-  back: Market[];
+  /** Both clocks when it was opened. */
+  readonly openedAt: Micros;
+  readonly openedMs: number;
+  from: Micros;
+  /** What the record of those that are back says. */
+  since: Micros;
   to: Micros;
+  back: Market[];
+  told: boolean;
   cancelFold: Cancel | null;
   cancelNotice: Cancel | null;
 }
@@ -26,48 +34,86 @@ export class Coverage {
   readonly #report: (gap: Gap) => void;
   readonly #known = new Map<string, Market>();
   readonly #open = new Map<string, Group>();
+  /** Groups of which something is to be told. */
+  readonly #groups = new Set<Group>();
+  /** Codes that somebody asked for before, and perhaps never received. */
+  readonly #doubtful = new Set<string>();
+  #ended = false;
 
   constructor(clock: Clock, report: (gap: Gap) => void) {
     this.#clock = clock;
     this.#report = report;
   }
 
-  /** The code is received (again). */
-  confirm(market: Market): void {
+  /**
+   * The code is received (again).
+   * @param ahead how far the exchange's clock is ahead of ours: the gap holds its time too
+   */
+  confirm(market: Market, ahead: Micros = 0): void {
+    if (this.#ended) return;
     this.#known.set(market.symbol, market);
-    this.#close(market.symbol, this.#clock.micros());
+    this.#doubtful.delete(market.symbol);
+    this.#close(market.symbol, ahead);
   }
 
-  /** These codes are not received since `from`. Codes that were never received, or are missing already, stay as they are. */
+  /**
+   * These codes are not received since `from`. Codes that were never received stay as they are; the gap of one that is
+   * missing already begins no later than `from`.
+   */
   lose(markets: Iterable<Market>, from: Micros, cause: GapCause, noticeMs: number = LASTING_MS): void {
-    const group: Group = {
-      from,
-      cause,
-      missing: new Set(),
-      back: [],
-      to: from,
-      cancelFold: null,
-      cancelNotice: null,
-    };
+    if (this.#ended) return;
+    const group = this.#group(from, cause);
     for (const { symbol } of markets) {
       const market = this.#known.get(symbol);
-      if (!market || this.#open.has(symbol)) continue;
-      group.missing.add(market);
-      this.#open.set(symbol, group);
+      if (!market) continue;
+      const open = this.#open.get(symbol);
+      if (open) open.from = Math.min(open.from, from);
+      else this.#put(market, group);
     }
-    if (group.missing.size > 0) group.cancelNotice = this.#clock.after(noticeMs, () => this.#notice(group));
+    this.#begin(group, noticeMs);
   }
 
-  /** These codes were received by somebody else until `from`: their gap starts there, as if it had been here. */
-  inherit(markets: readonly Market[], from: Micros, cause: GapCause): void {
-    for (const market of markets) this.#known.set(market.symbol, market);
+  /**
+   * These codes were received by somebody else until `from`: their gap starts there, as if it had been here.
+   * @param certain false where nobody knows whether they were received at all
+   */
+  inherit(markets: readonly Market[], from: Micros, cause: GapCause, certain = true): void {
+    if (this.#ended) return;
+    for (const market of markets) {
+      if (!certain && !this.#known.has(market.symbol)) this.#doubtful.add(market.symbol);
+      this.#known.set(market.symbol, market);
+    }
     this.lose(markets, from, cause);
+  }
+
+  /**
+   * The exchange does not serve these codes: their gaps go on, or begin at `from`, until they are received or no longer
+   * wanted. What was hardly ever received is no loss.
+   */
+  refuse(markets: readonly Market[], from: Micros): void {
+    for (const { symbol } of markets) if (this.#doubtful.has(symbol)) this.forget(symbol);
+    this.lose(markets, from, 'refused');
+    const untold = markets.flatMap(({ symbol }) => {
+      const group = this.#open.get(symbol);
+      return group && !group.told && group.cause !== 'refused' ? [{ symbol, group }] : [];
+    });
+    for (const [old, refused] of Map.groupBy(untold, ({ group }) => group)) {
+      const { from: since, openedAt, openedMs } = old;
+      const group = { ...this.#group(since, 'refused'), openedAt, openedMs };
+      for (const { symbol } of refused) {
+        const market = this.#known.get(symbol);
+        if (market && old.missing.delete(market)) this.#put(market, group);
+      }
+      this.#begin(group, Math.max(0, LASTING_MS - (this.#clock.now() - openedMs)));
+      this.#settle(old);
+    }
   }
 
   /** The code is no longer subscribed: its gap ends, and it counts as never received. */
   forget(symbol: string): void {
-    this.#close(symbol, this.#clock.micros());
+    this.#close(symbol, 0);
     this.#known.delete(symbol);
+    this.#doubtful.delete(symbol);
   }
 
   /**
@@ -77,7 +123,8 @@ export class Coverage {
   covered(until: Micros): Map<Micros, string[]> {
     const covered = new Map<Micros, string[]>();
     for (const symbol of this.#known.keys()) {
-      const from = this.#open.get(symbol)?.from ?? until;
+      const group = this.#open.get(symbol);
+      const from = group ? this.#span(group).from : until;
       const symbols = covered.get(from);
       if (symbols) symbols.push(symbol);
       else covered.set(from, [symbol]);
@@ -89,23 +136,66 @@ export class Coverage {
     return this.#open.has(symbol);
   }
 
-  /** Ends every gap now and forgets all codes. */
-  end(): void {
-    const groups = new Set(this.#open.values());
-    for (const symbol of [...this.#known.keys()]) this.forget(symbol);
-    for (const group of groups) this.#fold(group);
+  /** Symbols of which a gap is open. */
+  get open(): MapIterator<string> {
+    return this.#open.keys();
   }
 
-  #close(symbol: string, at: Micros): void {
+  /** Ends every gap now, tells all that is to be told, and takes nothing more. */
+  end(): void {
+    for (const symbol of [...this.#known.keys()]) this.forget(symbol);
+    for (const group of [...this.#groups]) this.#fold(group);
+    this.#ended = true;
+  }
+
+  #group(from: Micros, cause: GapCause): Group {
+    return {
+      cause,
+      missing: new Set(),
+      openedAt: this.#clock.micros(),
+      openedMs: this.#clock.now(),
+      from,
+      since: from,
+      to: from,
+      back: [],
+      told: false,
+      cancelFold: null,
+      cancelNotice: null,
+    };
+  }
+
+  #put(market: Market, group: Group): void {
+    group.missing.add(market);
+    this.#open.set(market.symbol, group);
+  }
+
+  #begin(group: Group, noticeMs: number): void {
+    if (group.missing.size === 0) return;
+    this.#groups.add(group);
+    group.cancelNotice = this.#clock.after(noticeMs, () => this.#notice(group));
+  }
+
+  #close(symbol: string, ahead: Micros): void {
     const group = this.#open.get(symbol);
     const market = this.#known.get(symbol);
     if (!group || !market) return;
     this.#open.delete(symbol);
     group.missing.delete(market);
     group.back.push(market);
-    group.to = Math.max(group.to, at);
-    if (group.missing.size === 0) group.cancelNotice?.();
+    const { from, to } = this.#span(group);
+    group.since = Math.min(group.since, from);
+    group.to = Math.max(group.to, to + ahead);
     group.cancelFold ??= this.#clock.after(FOLD_MS, () => this.#fold(group));
+    this.#settle(group);
+  }
+
+  /** An open gap until now. Where the wall clock was set meanwhile it holds what either setting says. */
+  #span({ from, openedAt, openedMs }: Group): { from: Micros; to: Micros } {
+    const now = this.#clock.micros();
+    const lasted = Math.round((this.#clock.now() - openedMs) * 1000);
+    const step = now - (openedAt + lasted);
+    if (Math.abs(step) < CLOCK_STEP) return { from, to: Math.max(from, now) };
+    return { from: Math.min(from, from + step), to: Math.max(now, now - step) };
   }
 
   #fold(group: Group): void {
@@ -113,15 +203,24 @@ export class Coverage {
     group.cancelFold = null;
     const { back } = group;
     group.back = [];
-    if (back.length > 0) this.#report(record(group, back, group.to));
+    if (back.length > 0) this.#report(record(group, group.since, back, group.to));
+    this.#settle(group);
+  }
+
+  #settle(group: Group): void {
+    if (group.missing.size > 0) return;
+    group.cancelNotice?.();
+    if (group.back.length === 0) this.#groups.delete(group);
   }
 
   #notice(group: Group): void {
-    if (group.missing.size > 0) this.#report(record(group, group.missing, null));
+    if (group.missing.size === 0) return;
+    group.told = true;
+    this.#report(record(group, group.from, group.missing, null));
   }
 }
 
-function record({ from, cause }: Group, markets: Iterable<Market>, to: Micros | null): Gap {
+function record({ cause }: Group, from: Micros, markets: Iterable<Market>, to: Micros | null): Gap {
   const codes = Array.from(markets, ({ code }) => code);
   return { from, to, cause, codes, first_missing_id: null, last_missing_id: null };
 }

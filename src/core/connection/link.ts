@@ -2,22 +2,18 @@ import type { Cancel, Clock } from '../../common/clock.ts';
 import type { Exchange, Session } from '../exchange.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { OpenSocket, Socket, SocketEnd, SocketOptions } from '../ports.ts';
+import type { ClockOffset } from './clock-offset.ts';
 import { type Beat, Pulse } from './heartbeat.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import type { ControlEvent, FrameSink, Pipe, SocketHandle } from './pipe.ts';
 import { RateBudget, share } from './rate-budget.ts';
+import { Receipt } from './receipt.ts';
 import type { Refusal } from './refusals.ts';
 import { SendQueue } from './send-queue.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { Subscriptions } from './subscriptions.ts';
 
-/** A row's time tells how far a code was covered only while it is this close to its arrival. */
-const EVENT_TIME_SPAN = 60_000_000;
 const BRIEF_MS = 2000;
-/** Rows of different codes do not leave an exchange in the strict order of their times. */
-const ORDER_SLACK = 250_000;
-/** Without a row to go by: what may have been on its way. */
-const TRAVEL_SLACK = 1_000_000;
 /** A code that keeps asking to be subscribed anew waits this long, twice as long each time, until it was calm. */
 const RESYNC_MS = 1000;
 const RESYNC_MAX_MS = 60_000;
@@ -46,6 +42,8 @@ export interface LinkParts {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
   readonly pipe: Pipe;
+  /** Of the exchange's clock, by all sockets of the connection. */
+  readonly offset: ClockOffset;
 }
 
 /** What a connection wants to know of its sockets. */
@@ -60,6 +58,8 @@ export interface LinkOwner {
   resyncing(link: Link, market: Market): void;
   /** @param live false where all rows are snapshots */
   data(link: Link, market: Market, atMs: number, live: boolean): void;
+  /** The exchange has left out rows since `from`, as the process stood still. */
+  leapt(link: Link, from: Micros): void;
   restart(link: Link, reason: string): void;
   ended(link: Link, end: LinkEnd): void;
 }
@@ -80,6 +80,9 @@ export class Link implements SocketHandle {
   readonly #socket: Socket;
   readonly #confirmedAt = new Map<string, Micros>();
   readonly #resyncs = new Map<string, { waitMs: number; atMs: number }>();
+  /** Symbols that are to be subscribed anew later: what comes of them until then does not count. */
+  readonly #spoilt = new Set<string>();
+  readonly #receipt: Receipt;
   #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
   #pulse: Pulse;
   readonly #urgent: SendQueue;
@@ -89,13 +92,11 @@ export class Link implements SocketHandle {
   #cancelPump: Cancel = () => {};
   #cancelOpen: Cancel;
   #cause: EndCause = 'remote';
-  #lastFrameAt: Micros;
-  #lastEventAt: Micros = 0;
-  #lastEventMs = 0;
   #firstDataMs = Number.NaN;
   #lastDataMs = Number.NaN;
   #lastRefusal: string | null = null;
-  #paused = false;
+  /** Since when nothing is read, and how far it was covered then; null where it is read. */
+  #paused: { readonly at: Micros; readonly until: Micros } | null = null;
   frames = 0;
   bytes = 0;
   /** What the gate was told about the attempt; null until it is known. */
@@ -123,7 +124,7 @@ export class Link implements SocketHandle {
     this.#retries = new RateBudget(share(exchange.limits.sends, RETRY_SHARE));
     this.#pulse = new Pulse(exchange.heartbeat, clock.now());
     this.openedMs = clock.now();
-    this.#lastFrameAt = clock.micros();
+    this.#receipt = new Receipt(clock.micros(), parts.offset);
     this.#sink = parts.pipe(this);
     this.#cancelOpen = clock.after(parts.settings.openTimeoutMs, () => this.#giveUp('open_timeout'));
     this.#socket = parts.openSocket(parts.url, parts.socket, {
@@ -158,18 +159,17 @@ export class Link implements SocketHandle {
 
   /** Whether this socket receives that code. */
   carries(symbol: string): boolean {
-    return this.#state !== 'ended' && this.#subscriptions.confirmed(symbol);
+    return this.#state !== 'ended' && this.#subscriptions.confirmed(symbol) && !this.#spoilt.has(symbol);
   }
 
-  /**
-   * The last moment at which everything the exchange had sent until then has certainly arrived. Rows carry the
-   * exchange's own time, which is earlier than their arrival; the earlier of the two counts.
-   */
+  /** The last moment at which everything the exchange had sent until then has certainly arrived. */
   coveredUntil(): Micros {
-    const recent = this.#lastFrameAt - this.#lastEventAt < EVENT_TIME_SPAN;
-    return recent
-      ? Math.min(this.#lastFrameAt, this.#lastEventAt) - ORDER_SLACK
-      : this.#lastFrameAt - TRAVEL_SLACK;
+    return this.#receipt.until();
+  }
+
+  /** Whether what is read now may have waited while the process stood still. */
+  get doubtful(): boolean {
+    return this.#receipt.doubtful;
   }
 
   /** Since when it receives that code; null where it does not. */
@@ -206,6 +206,7 @@ export class Link implements SocketHandle {
 
   /** To be called about once a second while the socket lives. */
   tick(nowMs: number): void {
+    this.#receipt.alive(this.#parts.clock.micros());
     if (this.#state !== 'open') return;
     if (this.#paused) this.#pulse.restart(nowMs);
     const pulse = this.#pulse.check(nowMs);
@@ -227,13 +228,14 @@ export class Link implements SocketHandle {
 
   pause(): void {
     if (this.#paused) return;
-    this.#paused = true;
+    this.#paused = { at: this.#parts.clock.micros(), until: this.coveredUntil() };
     if (this.#state === 'open') this.#socket.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
-    this.#paused = false;
+    this.#receipt.stood(this.#paused.at, this.#parts.clock.micros(), this.#paused.until);
+    this.#paused = null;
     this.#pulse.restart(this.#parts.clock.now());
     if (this.#state === 'open') this.#socket.resume();
   }
@@ -271,12 +273,11 @@ export class Link implements SocketHandle {
   }
 
   data(market: Market, atMs: number, live: number, lastEventTime: Micros): void {
-    // Calls of one chunk share `atMs`; the earliest of its codes counts.
-    if (atMs !== this.#lastEventMs || lastEventTime < this.#lastEventAt) this.#lastEventAt = lastEventTime;
-    this.#lastEventMs = atMs;
+    const leaptFrom = live > 0 ? this.#receipt.rows(atMs, lastEventTime) : null;
     if (Number.isNaN(this.#firstDataMs)) this.#firstDataMs = atMs;
     this.#lastDataMs = atMs;
     if (this.#state === 'ended') return;
+    if (leaptFrom !== null) this.#owner.leapt(this, leaptFrom);
     const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol, atMs) : null;
     if (news) this.#confirm(news);
     this.#owner.data(this, market, atMs, live > 0);
@@ -295,6 +296,7 @@ export class Link implements SocketHandle {
     const waitMs = calm ? 0 : Math.min(Math.max(RESYNC_MS, 2 * before.waitMs), RESYNC_MAX_MS);
     this.#resyncs.set(symbol, { waitMs, atMs: nowMs + waitMs });
     if (waitMs === 0) return this.#resubscribe(symbol);
+    this.#spoilt.add(symbol);
     clock.after(waitMs, () => this.#resubscribe(symbol));
   }
 
@@ -305,6 +307,7 @@ export class Link implements SocketHandle {
   }
 
   #resubscribe(symbol: string): void {
+    this.#spoilt.delete(symbol);
     if (this.#state !== 'open') return;
     this.#subscriptions.resync(symbol);
     this.#pump();
@@ -323,7 +326,7 @@ export class Link implements SocketHandle {
     this.#cancelOpen();
     this.#state = 'open';
     this.openedMs = this.#parts.clock.now();
-    this.#lastFrameAt = this.#parts.clock.micros();
+    this.#receipt.frame(this.#parts.clock.micros(), 0);
     this.#pulse = new Pulse(this.#parts.exchange.heartbeat, this.openedMs);
     if (this.#paused) this.#socket.pause();
     for (const text of this.session.open()) this.#urgent.push(text);
@@ -334,7 +337,7 @@ export class Link implements SocketHandle {
   #frame(data: string | Uint8Array): void {
     if (this.#state === 'ended') return;
     const at = this.#parts.clock.micros();
-    this.#lastFrameAt = at;
+    this.#receipt.frame(at, data.length);
     this.#pulse.hear();
     this.frames++;
     this.bytes += data.length;
@@ -343,7 +346,7 @@ export class Link implements SocketHandle {
 
   #alive(): void {
     this.#pulse.hear();
-    this.#lastFrameAt = this.#parts.clock.micros();
+    this.#receipt.frame(this.#parts.clock.micros(), 0);
   }
 
   /** Sends what is due as fast as the exchange allows: answers and heartbeats first, but no two before a subscription. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
-import type { Market, RequestType } from '../market/market.ts';
+import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Markets } from '../market/markets.ts';
 import type { ConnectionEvents } from './connection-parts.ts';
 import type { Coverage } from './coverage.ts';
@@ -24,10 +24,14 @@ export function patienceOf(symbol: string, type: RequestType, markets: Markets, 
     : Number.POSITIVE_INFINITY;
 }
 
-/** Opens the gaps of codes that have turned silent, each from its last rows on, and tells of them at once. */
+/**
+ * Opens the gaps of codes that have turned silent, each from its last rows on, and tells of them at once.
+ * @param heardUntil how far each code was covered when its last rows came: they may have waited to be read
+ */
 export function recordSilence(
   silent: readonly Silence[],
   wanted: ReadonlyMap<string, Market>,
+  heardUntil: ReadonlyMap<string, Micros>,
   coverage: Coverage,
   events: ConnectionEvents,
   clock: Clock,
@@ -35,7 +39,8 @@ export function recordSilence(
   for (const group of together(silent)) {
     const markets = group.flatMap(({ symbol }) => wanted.get(symbol) ?? []);
     const lastMs = Math.min(...group.map((silence) => silence.lastMs));
-    coverage.lose(markets, microsOf(lastMs, clock), 'stale', 0);
+    const froms = group.flatMap(({ symbol }) => heardUntil.get(symbol) ?? []);
+    coverage.lose(markets, Math.min(microsOf(lastMs, clock), ...froms), 'stale', 0);
     const reason = group.every(({ heard }) => heard) ? SILENT : UNHEARD;
     for (const market of markets) events.silent(market, reason);
   }

@@ -1,0 +1,44 @@
+import type { Micros } from '../market/market.ts';
+
+/** Codes of chunks in a window. */
+const WINDOW = 32;
+/** What lies below may be the way of the rows. */
+const LEAST = 5_000_000;
+/** No clock is this far out: the row is. */
+const MOST = 86_400_000_000;
+
+/**
+ * How far our clock is from an exchange's, as far as rows can tell: the shortest way that any of the last ones seems to
+ * have had. A row from the future shows at once that the exchange is ahead; that we are shows only when no row of many
+ * is fresh.
+ */
+export class ClockOffset {
+  #count = 0;
+  #current = Number.POSITIVE_INFINITY;
+  /** The shortest of the window before; NaN where there was none. */
+  #before = Number.NaN;
+
+  /** @param way a row's arrival by our clock, less its own time */
+  take(way: Micros): void {
+    if (way < -MOST || way > MOST) return;
+    if (this.#count++ === WINDOW) {
+      this.#before = this.#current;
+      this.#current = Number.POSITIVE_INFINITY;
+      this.#count = 1;
+    }
+    if (way < this.#current) this.#current = way;
+  }
+
+  /** Above 0 where our clock is ahead, below where the exchange's is; 0 where neither shows. */
+  get value(): Micros {
+    const both = !Number.isNaN(this.#before);
+    const least = both ? Math.min(this.#current, this.#before) : this.#current;
+    if (least < 0) return least;
+    return both && least > LEAST ? least : 0;
+  }
+
+  /** How far the exchange's clock is ahead of ours. */
+  get ahead(): Micros {
+    return Math.max(0, -this.value);
+  }
+}

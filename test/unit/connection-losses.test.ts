@@ -1,0 +1,320 @@
+import { describe, expect, test } from 'bun:test';
+import { Coverage } from '../../src/core/connection/coverage.ts';
+import type { Gap } from '../../src/core/events.ts';
+import { coin, type Rig, running, socketOf, wellBehaved } from './connection-parts.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const SECOND = 1_000_000;
+
+/** Rows of both codes every 100 ms, as they happen. */
+async function flow(made: Rig, seconds: number, symbols = ['A', 'B']): Promise<void> {
+  for (let i = 0; i < seconds * 10; i++) {
+    for (const symbol of symbols) socketOf(made, made.sockets.length).row(symbol);
+    await made.clock.advance(100);
+  }
+}
+
+/** What the exchange sent in the first `seconds` of a freeze of 70 s, read when it ends. */
+async function freeze(made: Rig, seconds: number, padding = 0): Promise<number> {
+  const from = made.clock.micros();
+  made.clock.jump(70_000);
+  for (let i = 1; i <= seconds * 10; i++) {
+    socketOf(made, 1).frame({ row: 'A', at: from + i * 100_000, padding: 'x'.repeat(padding) });
+    // Each a chunk of its own.
+    made.clock.jump(0.01);
+  }
+  return from;
+}
+
+describe('a process that stood still', () => {
+  test('and was cut meanwhile: the gap begins where the rows end that had waited', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = await freeze(made, 4);
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    expect(made.gaps).toMatchObject([{ cause: 'cut', codes: ['KRW-A', 'KRW-B'] }]);
+    expect(made.gaps[0]?.from).toBeLessThanOrEqual(from + 4 * SECOND);
+    expect(made.gaps[0]?.from).toBeGreaterThan(from + 3 * SECOND);
+    expect(made.gaps[0]?.to).toBeGreaterThan(from + 70 * SECOND);
+  });
+
+  test('where nothing had waited but heartbeats: it begins before the process stood still', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = made.clock.micros();
+    made.clock.jump(70_000);
+    socketOf(made, 1).pong();
+    await made.clock.advance(1500);
+    socketOf(made, 1).pong();
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    expect(made.gaps[0]?.from).toBeLessThan(from);
+    expect(made.gaps[0]?.from).toBeGreaterThan(from - 5 * SECOND);
+  });
+
+  test('also where the machine slept, so that only the wall clock has gone on', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = made.clock.micros();
+    made.clock.step(3600 * SECOND);
+    socketOf(made, 1).pong();
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    expect(made.gaps[0]?.from).toBeLessThanOrEqual(from);
+    expect(made.gaps[0]?.to).toBeGreaterThan(from + 3600 * SECOND);
+  });
+
+  test('rows of now show that nothing is left: a later cut is a cut like any other', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    await freeze(made, 70);
+    await flow(made, 5);
+    expect(made.gaps).toEqual([]);
+    const cutAt = made.clock.micros();
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    expect(made.gaps[0]?.from).toBeGreaterThan(cutAt - SECOND);
+  });
+
+  test('an exchange that leaves out what it could not send: a gap from the last row that had waited', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = await freeze(made, 4, 2000);
+    await flow(made, 5);
+    expect(made.gaps).toMatchObject([{ cause: 'cut', codes: ['KRW-A', 'KRW-B'] }]);
+    expect(made.gaps[0]?.from).toBeLessThanOrEqual(from + 4 * SECOND);
+    expect(made.gaps[0]?.from).toBeGreaterThan(from + 3 * SECOND);
+    expect(made.gaps[0]?.to).toBeGreaterThanOrEqual(from + 70 * SECOND);
+  });
+
+  test('a pause is no other: what it had left in the socket ends long before the cut is seen', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = made.clock.micros();
+    made.connection.pause();
+    await made.clock.advance(90_000);
+    made.connection.resume();
+    for (let i = 1; i <= 20; i++) socketOf(made, 1).row('A', from + i * 100_000);
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    const cut = made.gaps.find(({ cause }) => cause === 'cut');
+    expect(cut?.from).toBeLessThanOrEqual(from + 2 * SECOND);
+  });
+
+  test('a code that falls silent in it is missing from its last row on, not from when that was read', async () => {
+    const made = await running(['A', 'B'], { settings: { staleAfterMs: 5000 } });
+    for (let i = 0; i < 20; i++) {
+      socketOf(made, 1).row('A');
+      await made.clock.advance(400);
+    }
+    const from = await freeze(made, 4);
+    await flow(made, 15, ['B']);
+    const stale = made.gaps.find(({ cause }) => cause === 'stale');
+    expect(stale?.codes).toEqual(['KRW-A']);
+    expect(stale?.from).toBeLessThanOrEqual(from + 4 * SECOND);
+  });
+});
+
+describe('clocks', () => {
+  /** The record of a gap of 5 s in which the wall clock was set. */
+  async function gapWith(stepS: number): Promise<{ gap: Gap | undefined; from: number; to: number }> {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = made.clock.micros();
+    made.connection.pause();
+    await made.clock.advance(2000);
+    made.clock.step(stepS * SECOND);
+    await made.clock.advance(3000);
+    made.connection.resume();
+    const to = made.clock.micros();
+    await made.clock.advance(1000);
+    return { gap: made.gaps.at(-1), from, to };
+  }
+
+  test.each([3600, -3600, 0])(
+    'set by %p s in a gap: the record holds it by either setting',
+    async (stepS) => {
+      const { gap, from, to } = await gapWith(stepS);
+      expect(gap?.from).toBeLessThanOrEqual(Math.min(from, to - 5 * SECOND));
+      expect(gap?.to).toBeGreaterThanOrEqual(Math.max(to, from + 5 * SECOND));
+      expect((gap?.to ?? 0) - (gap?.from ?? 0)).toBeLessThan((Math.abs(stepS) + 7) * SECOND);
+    },
+  );
+
+  test.each([7200, 30, -30, -7200])(
+    'ours ahead by %p s: the record holds it by either clock',
+    async (ahead) => {
+      const made = await running(['A', 'B']);
+      const theirs = () => made.clock.micros() - ahead * SECOND;
+      for (let i = 0; i < 100; i++) {
+        for (const symbol of ['A', 'B']) socketOf(made, 1).row(symbol, theirs());
+        await made.clock.advance(100);
+      }
+      const from = made.clock.micros();
+      socketOf(made, 1).end();
+      await made.clock.advance(2000);
+      const [gap] = made.gaps;
+      expect(gap?.from).toBeLessThanOrEqual(Math.min(from, from - ahead * SECOND));
+      expect(gap?.to).toBeGreaterThanOrEqual(Math.max(from, from - ahead * SECOND) + SECOND);
+    },
+  );
+});
+
+describe('refused', () => {
+  /** Refuses `A` on every socket but the first, until `opensMs` later. */
+  async function refusing(symbols: readonly string[]): Promise<{ made: Rig; refuse: { A: boolean } }> {
+    const clock = new ManualClock();
+    const refuse = { A: false };
+    const made = await running(symbols, {
+      clock,
+      serve: (socket, nth) => {
+        wellBehaved(clock)(socket, nth);
+        const serve = socket.onSend;
+        socket.onSend = (text) => {
+          if (!refuse.A || text === '<ping>') return serve(text);
+          const { sub = [] } = JSON.parse(text) as { sub?: string[] };
+          if (!sub.includes('A')) return serve(text);
+          const others = sub.filter((symbol) => symbol !== 'A');
+          clock.after(10, () => socket.frame({ refused: ['A'], reason: 'maintenance' }));
+          if (others.length > 0) serve(JSON.stringify({ sub: others }));
+        };
+      },
+    });
+    return { made, refuse };
+  }
+
+  test('after a reconnect: the gap goes on until its rows come, whatever becomes of the others', async () => {
+    const { made, refuse } = await refusing(['A', 'B']);
+    await flow(made, 5);
+    refuse.A = true;
+    const cutAt = made.clock.micros();
+    socketOf(made, 1).end();
+    await made.clock.advance(120_000);
+    expect(made.gaps.filter(({ to }) => to !== null)).toMatchObject([{ cause: 'cut', codes: ['KRW-B'] }]);
+    refuse.A = false;
+    socketOf(made, made.sockets.length).end();
+    await made.clock.advance(5000);
+    const own = made.gaps.filter(({ to, codes }) => to !== null && codes.includes('KRW-A'));
+    expect(own).toMatchObject([{ cause: 'refused' }]);
+    expect(own[0]?.from).toBeLessThanOrEqual(cutAt);
+    expect(own[0]?.to).toBeGreaterThan(cutAt + 120 * SECOND);
+    // Told as open once, under the same beginning.
+    const open = made.gaps.filter(({ to, codes }) => to === null && codes.includes('KRW-A'));
+    expect(open.map(({ from }) => from)).toEqual([own[0]?.from as number]);
+  });
+
+  test('by a successor: it is missing from when the old socket goes', async () => {
+    const { made, refuse } = await refusing(['A', 'B']);
+    await flow(made, 5);
+    refuse.A = true;
+    socketOf(made, 1).frame({ restart: 'maintenance' });
+    await made.clock.advance(40_000);
+    expect(made.sockets.length).toBeGreaterThan(1);
+    expect(socketOf(made, 1).gone).toBe(true);
+    void made.connection.stop();
+    await made.clock.advance(100);
+    const own = made.gaps.filter(({ to, codes }) => to !== null && codes.includes('KRW-A'));
+    expect(own.length).toBeGreaterThan(0);
+  });
+
+  test('what nobody knows to have been received is no loss when it is refused', async () => {
+    const clock = new ManualClock();
+    const gaps: Gap[] = [];
+    const coverage = new Coverage(clock, (gap) => gaps.push(gap));
+    const from = clock.micros();
+    coverage.inherit([coin('A')], from, 'restart', false);
+    coverage.inherit([coin('B')], from, 'restart', true);
+    await clock.advance(1000);
+    coverage.refuse([coin('A'), coin('B')], clock.micros());
+    await clock.advance(60_000);
+    expect(gaps.filter(({ to }) => to !== null).flatMap(({ codes }) => codes)).toEqual(['KRW-A']);
+    expect(gaps.filter(({ to }) => to === null)).toMatchObject([
+      { cause: 'refused', codes: ['KRW-B'], from },
+    ]);
+  });
+
+  test('a code that the exchange lists no more is missing until it is back, or nobody wants it', async () => {
+    const made = await running(['A', 'B', 'C']);
+    await flow(made, 5, ['A', 'B', 'C']);
+    const leftAt = made.clock.micros();
+    made.connection.update([coin('C')], new Set(['A', 'B']));
+    await made.clock.advance(60_000);
+    made.connection.update([coin('A'), coin('C')], new Set(['B']));
+    await made.clock.advance(60_000);
+    made.connection.update([coin('A'), coin('C')]);
+    await made.clock.advance(1000);
+    const closed = made.gaps.filter(({ to }) => to !== null);
+    expect(closed.map(({ codes }) => codes)).toEqual([['KRW-A'], ['KRW-B']]);
+    for (const { from } of closed) expect(from).toBeLessThanOrEqual(leftAt);
+    expect(closed[0]?.to).toBeLessThan(leftAt + 65 * SECOND);
+    expect(closed[1]?.to).toBeGreaterThan(leftAt + 115 * SECOND);
+  });
+});
+
+describe('an end', () => {
+  test('a code that the old socket subscribes anew while its successor has it is not missing for ever', async () => {
+    const clock = new ManualClock();
+    const made = await running(['A', 'B'], {
+      clock,
+      serve: (socket, nth) => {
+        if (nth === 1) return wellBehaved(clock)(socket, nth);
+        // Confirms `B` late, so that the old socket is still there.
+        clock.after(10, () => socket.accept());
+        socket.onSend = (text) => {
+          if (text === '<ping>') return;
+          clock.after(10, () => socket.frame({ ack: ['A'] }));
+          clock.after(3000, () => socket.frame({ ack: ['B'] }));
+        };
+      },
+    });
+    await flow(made, 5);
+    socketOf(made, 1).frame({ restart: 'soon' });
+    await clock.advance(2000);
+    socketOf(made, 1).onSend = () => {};
+    socketOf(made, 1).frame({ resync: 'A' });
+    await clock.advance(10_000);
+    expect(made.sockets).toHaveLength(2);
+    expect(made.connection.snapshot().codes.map(({ missing }) => missing)).toEqual([false, false]);
+  });
+
+  test('a successor that is to end itself when it takes over is replaced in its turn', async () => {
+    const clock = new ManualClock();
+    const made = await running(['A'], {
+      clock,
+      serve: (socket, nth) => {
+        if (nth !== 2) return wellBehaved(clock)(socket, nth);
+        clock.after(10, () => {
+          socket.accept();
+          socket.frame({ restart: 'this one too' });
+        });
+        socket.onSend = (text) => {
+          if (text !== '<ping>') clock.after(50, () => socket.frame({ ack: ['A'] }));
+        };
+      },
+    });
+    socketOf(made, 1).frame({ restart: 'soon' });
+    await clock.advance(60_000);
+    expect(made.sockets).toHaveLength(3);
+    expect(made.sockets.map(({ gone }) => gone)).toEqual([true, true, false]);
+    expect(made.gaps).toEqual([]);
+  });
+
+  test('a gap that was over just before the stop is told by it, and nothing after it', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 5);
+    made.connection.pause();
+    await made.clock.advance(2000);
+    made.connection.resume();
+    await made.clock.advance(100);
+    expect(made.gaps).toEqual([]);
+    const stopped = made.connection.stop();
+    socketOf(made, 1).row('A');
+    expect(made.gaps).toMatchObject([{ cause: 'pause', codes: ['KRW-A', 'KRW-B'] }]);
+    await made.clock.advance(1000);
+    await stopped;
+    await made.clock.advance(60_000);
+    expect(made.gaps).toHaveLength(1);
+    expect(made.clock.pending).toBe(0);
+  });
+});
