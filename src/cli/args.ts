@@ -1,8 +1,11 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { Fault, messageOf } from '../common/errors.ts';
+import { didYouMean } from '../common/nearest.ts';
 
 /** What Node adds to its message about an unknown flag. */
 const NODES_ADVICE = /(?<=\.) To specify a positional argument.*$/s;
+
+const UNKNOWN = /Unknown option '--?([^'=]+)/;
 
 /** A flag in the order in which it was given. */
 export interface Flag {
@@ -57,7 +60,9 @@ export function readArgs(
         flags.flatMap((flag) => (flag.name === name && flag.value !== undefined ? [flag.value] : [])),
     };
   } catch (error) {
-    throw usage(command, messageOf(error).replace(NODES_ADVICE, ''));
+    const words = messageOf(error).replace(NODES_ADVICE, '');
+    const [, unknown] = words.match(UNKNOWN) ?? [];
+    throw usage(command, words + (unknown ? didYouMean(unknown, Object.keys(options)) : ''));
   }
 }
 

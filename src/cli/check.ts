@@ -5,7 +5,7 @@ import { EXCHANGES } from '../../exchanges/index.ts';
 import { systemClock } from '../common/clock.ts';
 import { describe, EXIT, type ExitCode, exitCodeOf, Fault, messageOf } from '../common/errors.ts';
 import { createLog, maskText } from '../common/log.ts';
-import { chooseDrivers, type Drivers } from '../config/drivers.ts';
+import { chooseDrivers, type Drivers, whereTo } from '../config/drivers.ts';
 import { enabledExchanges } from '../config/exchange-parts.ts';
 import { openMessaging, registrySettings } from '../config/messaging.ts';
 import type { Settings } from '../config/settings.ts';
@@ -16,7 +16,7 @@ import { registryClient } from '../infra/avro/registry.ts';
 import { kafkaOrFault } from '../infra/kafka/client-options.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
-import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
+import { doubtsOf, SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 
 /** `check` */
 export const check: Command = {
@@ -28,11 +28,11 @@ Looks at everything a start needs and changes nothing. One line each; the exit c
 
 ${SETTINGS_USAGE}`,
   async run(args) {
-    const settings = settingsOf(readArgs('check', args, SETTINGS_FLAGS));
+    const read = readArgs('check', args, SETTINGS_FLAGS);
+    const settings = settingsOf(read);
     const drivers = chooseDrivers(settings);
-    console.log(
-      `ok    settings: messaging ${drivers.messaging}, state ${drivers.state}, avro ${drivers.useAvro}`,
-    );
+    console.log(`ok    settings: ${maskText(whereTo(settings, drivers))}`);
+    for (const doubt of doubtsOf(read)) console.log(`warn  settings: ${doubt}`);
     let worst: ExitCode = EXIT.ok;
     for (const { name, look } of looks(settings, drivers)) {
       try {

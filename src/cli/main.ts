@@ -1,4 +1,5 @@
 import { EXIT, type ExitCode } from '../common/errors.ts';
+import { didYouMean } from '../common/nearest.ts';
 import { COMMANDS } from './commands.ts';
 import { tellFailure } from './failure.ts';
 import { overview } from './help.ts';
@@ -12,7 +13,11 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   if (name === '--help' || name === '-h') return printOverview();
   const command = COMMANDS.find((candidate) => candidate.name === (name === '--version' ? 'version' : name));
   if (!command) {
-    console.error(`usage: ${name}: there is no such command. See: kor-coin-stream help`);
+    const meant = didYouMean(
+      name,
+      COMMANDS.map((one) => one.name),
+    );
+    console.error(`usage: ${name}: there is no such command.${meant} See: kor-coin-stream help`);
     return EXIT.usage;
   }
   if (args.includes('--help') || args.includes('-h')) {

@@ -1,4 +1,5 @@
 import { EXCHANGES } from '../../exchanges/index.ts';
+import { didYouMean } from '../common/nearest.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { REQUEST_TYPES, type RequestType } from '../core/market/market.ts';
 import { usage } from './args.ts';
@@ -8,8 +9,9 @@ export function pickExchange(command: string, id: string | undefined): Exchange 
   if (id === undefined) throw usage(command, '--exchange is missing.');
   const exchange = EXCHANGES.find((candidate) => candidate.id === id);
   if (exchange) return exchange;
-  const known = EXCHANGES.map((one) => one.id).join(', ');
-  throw usage(command, `--exchange ${id}: there is no such exchange; there are ${known}.`);
+  const known = EXCHANGES.map((one) => one.id);
+  const meant = didYouMean(id, known);
+  throw usage(command, `--exchange ${id}: there is no such exchange.${meant} There are ${known.join(', ')}.`);
 }
 
 /** A type that the exchange has. @throws Fault usage */

@@ -11,7 +11,7 @@ import { tellFailure } from './failure.ts';
 import { LiveView } from './live-view.ts';
 import { streamGroups } from './run-flags.ts';
 import { tellReady } from './service-manager.ts';
-import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
+import { doubtsOf, SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 
 /** `run` */
 export const run: Command = {
@@ -37,7 +37,7 @@ ${SETTINGS_USAGE}`,
       const groups = streamGroups(read.flags);
       const settings = settingsOf(read, groups.length > 0 ? { streams: groups } : {});
       if (settings.log.format !== 'auto') pretty = settings.log.format === 'text';
-      return await collect(settings, view, pretty);
+      return await collect(settings, view, pretty, doubtsOf(read));
     } catch (error) {
       const stopping = error instanceof Fault && ['undelivered', 'stop_incomplete'].includes(error.code);
       const phase = stopping ? 'stop' : 'start';
@@ -46,9 +46,15 @@ ${SETTINGS_USAGE}`,
   },
 };
 
-async function collect(settings: Settings, view: LiveView, pretty: boolean): Promise<ExitCode> {
+async function collect(
+  settings: Settings,
+  view: LiveView,
+  pretty: boolean,
+  doubts: readonly string[],
+): Promise<ExitCode> {
   const log = createLog(settings.log.level, pretty, pretty ? view : undefined);
   watchProcess(log);
+  for (const doubt of doubts) log.warn({ phase: 'config' }, doubt);
   const manager = serviceManager(process.env);
   const signal = firstSignal();
   let stop: Stop = async () => ({ undelivered: 0, messages: 0, streams: [], hung: [] });

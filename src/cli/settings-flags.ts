@@ -1,3 +1,4 @@
+import { doubts } from '../config/environment.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Args } from './args.ts';
@@ -17,4 +18,9 @@ export function settingsOf(args: Args, flags: Readonly<Record<string, unknown>> 
     overrides: args.all('set'),
     flags: { ...flags },
   });
+}
+
+/** What of variables and flags is legal and yet hardly meant; one sentence each. */
+export function doubtsOf(args: Args): string[] {
+  return doubts(process.env, args.all('set'));
 }

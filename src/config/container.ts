@@ -19,7 +19,7 @@ import type { Leftover, Messaging } from '../infra/messaging.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { openControl } from './control.ts';
-import { chooseDrivers, type Drivers } from './drivers.ts';
+import { chooseDrivers, type Drivers, whereTo } from './drivers.ts';
 import { Ending } from './ending.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
 import { openHttp } from './http.ts';
@@ -62,6 +62,10 @@ const INTAKE_SHARE = 0.25;
 /** And the part that is kept for what follows the streams, at most this long, in ms. */
 const LAST_SHARE = 0.3;
 const LAST_MS = 1500;
+/** To whoever started it in the background, and reads this afterwards. */
+const TRIAL =
+  'NOTHING IS KEPT: no Kafka is configured, and the trial broker inside the process forgets everything when it ends. ' +
+  'Set KAFKA_BOOTSTRAP_SERVERS.';
 
 /**
  * The composition root: everything is made here, handed what it needs, and started in order.
@@ -86,8 +90,9 @@ export async function startCollector(
       state: drivers.state,
       use_avro: drivers.useAvro,
     },
-    `messaging: ${drivers.messaging} (${drivers.messagingReason}); state: ${drivers.state} (${drivers.stateReason})`,
+    whereTo(settings, drivers),
   );
+  if (drivers.messaging === 'embedded' && !process.stderr.isTTY) log.warn({ phase: 'start' }, TRIAL);
 
   const regions = REGIONS.filter((region) => exchanges.some((exchange) => exchange.region === region));
   const store = openStore(settings, drivers, clock);

@@ -65,6 +65,25 @@ export function chooseDrivers(settings: Settings): Drivers {
   };
 }
 
+/** One line: where rows go, who knows the schemas, where state is kept, and why so. */
+export function whereTo({ kafka, schema_registry, redis }: Settings, drivers: Drivers): string {
+  const { messaging, state, useAvro } = drivers;
+  const brokers = messaging === 'kafka' ? ` ${kafka.bootstrap_servers}` : '';
+  const replicas = kafka.create_topics
+    ? `, topics made with ${kafka.replication_factor} ${kafka.replication_factor === 1 ? 'replica' : 'replicas'}`
+    : ', topics must be there';
+  const schemas = useAvro
+    ? `Avro, schemas ${schema_registry.register ? 'registered' : 'looked up'} at ${schema_registry.url}`
+    : 'JSON';
+  const address =
+    redis.url ?? (redis.sentinels.length > 0 ? redis.sentinels.join(',') : `${redis.host}:${redis.port}`);
+  return [
+    `messaging: ${messaging}${brokers} (${drivers.messagingReason})${messaging === 'stdout' ? '' : replicas}`,
+    messaging === 'stdout' ? 'NDJSON' : schemas,
+    `state: ${state}${state === 'redis' ? ` ${address}` : ''} (${drivers.stateReason})`,
+  ].join('; ');
+}
+
 function missing(path: string, what: string, variable: string): Fault {
   return new Fault('config_invalid', path, what, `Set ${variable}.`);
 }

@@ -10,6 +10,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Micros } from '../core/market/market.ts';
 import { fetchJson } from '../infra/rest/fetch-json.ts';
 import { readPem } from './pem.ts';
+import { proxyOf } from './proxy.ts';
 import { exchangeSettings, type Settings } from './settings.ts';
 
 /** The exchanges that the settings leave enabled, with the settings' own limits in place of larger ones. */
@@ -60,7 +61,9 @@ export function exchangeParts(
 ): (id: string) => Promise<ExchangeDeps> {
   const parts = new Map<string, ExchangeDeps>(
     exchanges.map((exchange) => {
-      const { url, proxy, ca_file, local_address } = exchangeSettings(settings, exchange.id);
+      const { url, ca_file, local_address, ...own } = exchangeSettings(settings, exchange.id);
+      const [type = 'ticker'] = exchange.types;
+      const proxy = own.proxy ?? proxyOf(rewriteAddress(exchange.endpoint(type), url), process.env);
       const ca = readPem(`exchanges.${exchange.id}.ca_file`, ca_file);
       return [
         exchange.id,

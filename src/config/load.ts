@@ -4,13 +4,13 @@ import type { z } from 'zod';
 import dev from '../../config/dev.yaml' with { type: 'text' };
 import prod from '../../config/prod.yaml' with { type: 'text' };
 import base from '../../config/settings.yaml' with { type: 'text' };
-import { EXCHANGES } from '../../exchanges/index.ts';
 import { Fault, messageOf } from '../common/errors.ts';
+import { didYouMean } from '../common/nearest.ts';
+import { type Environment, fromEnvironment } from './environment.ts';
 import { declared } from './setting.ts';
 import { type Settings, settingsSchema } from './settings.ts';
-import { FOREIGN_KEYS, readYaml, YamlFault } from './yaml.ts';
-
-type Tree = { [key: string]: unknown };
+import { isTree, keysOf, merge, type Tree, treeOf } from './tree.ts';
+import { readYaml, YamlFault } from './yaml.ts';
 
 /** The files inside the binary. */
 const BUILT_IN: ReadonlyMap<string, string> = new Map([
@@ -24,7 +24,7 @@ const STANDARD_ENV = 'dev';
 export interface Sources {
   /** Folder with settings.yaml and {ENV}.yaml; null: the built-in ones. */
   readonly folder: string | null;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   /** `path=value` of `--set`, values being YAML scalars, in the order given. */
   readonly overrides: readonly string[];
   /** What other flags say, as a tree. */
@@ -37,12 +37,16 @@ export interface Sources {
  */
 export function loadSettings(sources: Sources): Settings {
   const overrides = fromOverrides(sources.overrides);
-  const environment = fromEnvironment(sources.environment);
+  const environment = fromEnvironment(sources.environment, parse);
   const common = readCommon(sources.folder);
   const over = [environment, sources.flags, overrides];
   const { env } = [common, ...over].reduce(merge, {});
   return validate([common, readOfEnv(sources.folder, env), ...over].reduce(merge, {}));
 }
+
+const PATHS = declared(settingsSchema).flatMap(({ path }) =>
+  path.split('.').map((_, at, keys) => keys.slice(0, at + 1).join('.')),
+);
 
 /** @throws Fault config_invalid */
 export function validate(tree: Tree): Settings {
@@ -60,7 +64,10 @@ export function validate(tree: Tree): Settings {
 function explain(issue: z.core.$ZodIssue): { path: string; problem: string }[] {
   const path = issue.path.join('.');
   if (issue.code !== 'unrecognized_keys') return [{ path: path || 'settings', problem: issue.message }];
-  return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, problem: 'unknown setting' }));
+  return issue.keys.map((key) => {
+    const full = path ? `${path}.${key}` : key;
+    return { path: full, problem: `unknown setting.${didYouMean(full, PATHS)}`.replace(/\.$/, '') };
+  });
 }
 
 function readCommon(folder: string | null): Tree {
@@ -124,23 +131,6 @@ function parse(text: string, what: string, under = ''): unknown {
   }
 }
 
-function fromEnvironment(environment: Sources['environment']): Tree {
-  let tree: Tree = {};
-  for (const { path, env = [], type } of declared(settingsSchema)) {
-    const name = env.find((candidate) => (environment[candidate] ?? '') !== '');
-    const value = name === undefined ? undefined : environment[name];
-    if (name === undefined || value === undefined) continue;
-    tree = merge(tree, treeOf(path, type === 'text' || type === 'list' ? value : parse(value, name, path)));
-  }
-  for (const { id } of EXCHANGES) {
-    for (const key of ['url', 'rest_url']) {
-      const value = environment[`EXCHANGE_${id}_${key}`.toUpperCase()];
-      if (value) tree = merge(tree, treeOf(`exchanges.${id}.${key}`, value));
-    }
-  }
-  return tree;
-}
-
 function fromOverrides(overrides: readonly string[]): Tree {
   return overrides.reduce<Tree>((tree, override) => {
     const at = override.indexOf('=');
@@ -152,29 +142,4 @@ function fromOverrides(overrides: readonly string[]): Tree {
     }
     return merge(tree, treeOf(path, parse(override.slice(at + 1), `--set ${path}`, path)));
   }, {});
-}
-
-/** `a.b.c`, v → {a: {b: {c: v}}}. */
-function treeOf(path: string, value: unknown): Tree {
-  return keysOf(path).reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Tree;
-}
-
-/** `kafka.options.sasl.password` → kafka, options, sasl.password: librdkafka's names have dots of their own. */
-function keysOf(path: string): string[] {
-  if (!path.startsWith(FOREIGN_KEYS)) return path.split('.');
-  return [...FOREIGN_KEYS.split('.').slice(0, -1), path.slice(FOREIGN_KEYS.length)];
-}
-
-/** Maps are merged, everything else is replaced. No key has a meaning here, `__proto__` is one like any other. */
-function merge(under: Tree, over: Tree): Tree {
-  const merged = new Map(Object.entries(under));
-  for (const [key, value] of Object.entries(over)) {
-    const old = merged.get(key);
-    merged.set(key, isTree(old) && isTree(value) ? merge(old, value) : value);
-  }
-  return Object.fromEntries(merged);
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

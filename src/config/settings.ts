@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EXCHANGES } from '../../exchanges/index.ts';
+import { didYouMean } from '../common/nearest.ts';
 import { REQUEST_TYPES } from '../core/market/market.ts';
 import { setting } from './setting.ts';
 
@@ -90,7 +91,7 @@ const kafka = z.strictObject({
         ),
       )
       .default({}),
-    'Options for librdkafka, untouched: security.protocol, sasl.*, ssl.*, …',
+    'Options for librdkafka, untouched: security.protocol, sasl.*, ssl.*, … As a variable: KAFKA_OPTION_SASL_PASSWORD is sasl.password.',
     { secret: true },
   ),
   breaker: breaker.prefault({}),
@@ -217,7 +218,10 @@ const exchange = z.strictObject({
   ),
   rest_url: setting(optionalUrl, 'The same for its REST addresses. EXCHANGE_<ID>_REST_URL.'),
   allowed_hosts: setting(list.default([]), 'Further hosts that the connection.url of a command may name.'),
-  proxy: setting(optionalText, 'HTTP proxy of its sockets.'),
+  proxy: setting(
+    optionalText,
+    'HTTP proxy of its sockets and REST requests. Unset: HTTPS_PROXY (HTTP_PROXY for ws://), unless NO_PROXY names the host.',
+  ),
   ca_file: setting(optionalText, 'PEM file of a private certificate authority.'),
   local_address: setting(optionalText, 'Source address of its sockets.'),
   codes_per_socket: setting(
@@ -242,7 +246,10 @@ const stream = z
       context.addIssue({
         code: 'custom',
         path: ['exchange'],
-        message: `there is no exchange ${id}; there are ${known}`,
+        message: `there is no exchange ${id}.${didYouMean(
+          id,
+          EXCHANGES.map((one) => one.id),
+        )} There are ${known}`,
       });
       return;
     }

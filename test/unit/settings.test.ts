@@ -233,7 +233,7 @@ describe('what is refused', () => {
   test('told in one sentence that names the path once', () => {
     const fault = faultOf(() => load({ overrides: ['http.porto=1'] }));
     expect(describeFault(fault)).toBe(
-      'config_invalid: http.porto: unknown setting. Correct it; `kor-coin-stream help settings` lists every setting.',
+      'config_invalid: http.porto: unknown setting. Did you mean http.port? Correct it; `kor-coin-stream help settings` lists every setting.',
     );
     const words = new Fault('config_invalid', 'kafka.options', 'out of range\n', 'See there.');
     expect(describeFault(words)).toBe('config_invalid: kafka.options: out of range. See there.');
