@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../common/clock.ts';
+import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
 import type { Gap, Target } from '../core/events.ts';
 import type { Micros } from '../core/market/market.ts';
@@ -19,7 +19,8 @@ interface Fold {
   from: Micros;
   to: Micros;
   readonly holes: LaneHole[];
-  readonly cancel: Cancel;
+  /** Monotonic ms at which it is told. */
+  readonly dueMs: number;
 }
 
 /**
@@ -60,6 +61,11 @@ export class MissingTrades {
     }
   }
 
+  /** To be called again and again: tells what has waited long enough for others. */
+  look(nowMs: number): void {
+    for (const [key, { dueMs }] of this.#folds) if (nowMs >= dueMs) this.#unfold(key);
+  }
+
   /** Tells what waits to be told with others. */
   flush(): void {
     for (const key of [...this.#folds.keys()]) this.#unfold(key);
@@ -92,15 +98,14 @@ export class MissingTrades {
       open.from = Math.min(open.from, begin);
       open.to = Math.max(open.to, end);
     } else {
-      const cancel = this.#clock.after(FOLD_MS, () => this.#unfold(key));
-      this.#folds.set(key, { cause, from: begin, to: end, holes: [one], cancel });
+      const dueMs = this.#clock.now() + FOLD_MS;
+      this.#folds.set(key, { cause, from: begin, to: end, holes: [one], dueMs });
     }
   }
 
   #unfold(key: string): void {
     const fold = this.#folds.get(key);
     if (!fold) return;
-    fold.cancel();
     this.#folds.delete(key);
     const { holes, cause, from, to } = fold;
     const codes = [...new Set(holes.map(({ lane }) => lane.market.code))];

@@ -2,6 +2,8 @@ import { type Cancel, sleep } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../core/desired/stream.ts';
+import type { Target } from '../core/events.ts';
+import { RememberedIds } from '../core/pipeline/remembered-ids.ts';
 import type { WantedShard } from './leases/held.ts';
 import type { LeaseView, Left, ShardHost } from './leases/lease-parts.ts';
 import type { ShardLeases } from './leases/shard-leases.ts';
@@ -31,8 +33,11 @@ export class Orchestrator implements ShardHost {
   readonly #deps: OrchestratorDeps;
   readonly #running = new Map<string, RunningStream>();
   readonly #wanted = new Map<string, DesiredStream>();
+  /** Outlives the runs of a stream: one that is stopped and started again writes no trade twice. */
+  readonly #seen = new Map<string, RememberedIds>();
   readonly #busy = new Map<string, Promise<void>>();
-  readonly #draining = new Map<Promise<void>, string>();
+  /** Streams that are being stopped, until the last of their rows is acknowledged. */
+  readonly #draining = new Map<Promise<void>, RunningStream>();
   #cancelPoll: Cancel = () => {};
   #cancelNudge: Cancel = () => {};
   #stopping = false;
@@ -52,6 +57,12 @@ export class Orchestrator implements ShardHost {
   /** The streams that run, in the order in which they were started. */
   streams(): RunningStream[] {
     return [...this.#running.values()];
+  }
+
+  /** How long the oldest row of each stream has been waiting, in ms; of those too that were stopped and have rows left. */
+  unacknowledged(): { readonly target: Target; readonly waitedMs: number }[] {
+    const all = [...this.#running.values(), ...this.#draining.values()];
+    return all.map(({ target, waitedMs }) => ({ target, waitedMs }));
   }
 
   stream(key: StreamKey): RunningStream | undefined {
@@ -139,14 +150,18 @@ export class Orchestrator implements ShardHost {
 
   /** A stream may start anew while rows of its last run still wait for a broker: the writer keeps their order. */
   async #end(stream: RunningStream): Promise<void> {
-    await stream.stop();
-    const draining = stream.settled().finally(() => this.#draining.delete(draining));
-    this.#draining.set(draining, streamKey(stream.target));
+    const stopped = stream.stop();
+    const draining = stopped.catch(() => {}).then(() => stream.settled());
+    this.#draining.set(draining, stream);
+    void draining.then(() => this.#draining.delete(draining));
+    await stopped;
   }
 
   async #drained(key: string): Promise<Left> {
     await this.#settled(key);
-    const rows = [...this.#draining].flatMap(([draining, of]) => (of === key ? [draining] : []));
+    const rows = [...this.#draining].flatMap(([draining, { target }]) =>
+      streamKey(target) === key ? [draining] : [],
+    );
     if (rows.length === 0) return { covered: null, delivered: true };
     const all = Promise.all(rows).then(() => true);
     const late = sleep(this.#deps.clock, DRAIN_MS).then(() => false);
@@ -187,6 +202,13 @@ export class Orchestrator implements ShardHost {
     }
   }
 
+  #remembered(key: StreamKey): RememberedIds {
+    const name = streamKey(key);
+    const known = this.#seen.get(name) ?? new RememberedIds();
+    this.#seen.set(name, known);
+    return known;
+  }
+
   #held(desired: DesiredStream): HeldShards {
     const { leases } = this.#deps;
     return leases?.mine(desired) ?? new Map(desired.shards.map((_, shard) => [shard, EVERYWHERE]));
@@ -195,7 +217,7 @@ export class Orchestrator implements ShardHost {
   async #begin(key: string, desired: DesiredStream): Promise<void> {
     const of = await this.#deps.exchange(desired.exchange);
     if (this.#stopping) return;
-    const stream = new RunningStream(desired, of, this.#deps);
+    const stream = new RunningStream(desired, of, this.#deps, this.#remembered(desired));
     this.#running.set(key, stream);
     stream.apply(desired, this.#held(desired));
   }

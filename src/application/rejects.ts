@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../common/clock.ts';
+import type { Clock } from '../common/clock.ts';
 import type { Target } from '../core/events.ts';
 import type { Rejected } from '../core/pipeline/chunks.ts';
 import type { Reporter } from './reporter.ts';
@@ -11,17 +11,18 @@ const MAX_FRAME_BYTES = 64 * 1024;
 
 /**
  * Frames of one stream that did not become rows → `ws.dlq`, sampled.
- * @returns what the pipeline reports to, and a `flush` that tells what is still suppressed
+ * @returns what the pipeline reports to; `look`, to be called again and again, which ends a second that is over; and
+ * `flush`, which tells what is still suppressed
  */
 export function rejectSampler(
   target: Target,
   reporter: Reporter,
   clock: Clock,
-): { report(rejected: Rejected): void; flush(): void } {
+): { report(rejected: Rejected): void; look(nowMs: number): void; flush(): void } {
   let letters = 0;
   let suppressed = 0;
   let last: Rejected | null = null;
-  let endSecond: Cancel | null = null;
+  let secondEndsMs: number | null = null;
 
   function bury(rejected: Rejected, others: number): void {
     reporter.bury({
@@ -41,17 +42,17 @@ export function rejectSampler(
   }
 
   function flush(): void {
-    endSecond?.();
-    endSecond = null;
+    const [told, others] = [last, suppressed - 1];
+    secondEndsMs = null;
     letters = 0;
-    if (last) bury(last, suppressed - 1);
     suppressed = 0;
     last = null;
+    if (told) bury(told, others);
   }
 
   return {
     report(rejected) {
-      endSecond ??= clock.after(SECOND_MS, flush);
+      secondEndsMs ??= clock.now() + SECOND_MS;
       if (letters < LETTERS_PER_SECOND) {
         letters++;
         bury(rejected, 0);
@@ -59,6 +60,9 @@ export function rejectSampler(
       }
       suppressed++;
       last = rejected;
+    },
+    look(nowMs) {
+      if (secondEndsMs !== null && nowMs >= secondEndsMs) flush();
     },
     flush,
   };

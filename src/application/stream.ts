@@ -11,7 +11,9 @@ import type { Market, Micros, RequestType } from '../core/market/market.ts';
 import type { Markets } from '../core/market/markets.ts';
 import type { BatchLimits } from '../core/pipeline/batch.ts';
 import type { Account, ByteBudget } from '../core/pipeline/budget.ts';
+import type { Grid } from '../core/pipeline/grid.ts';
 import type { Lane } from '../core/pipeline/lane.ts';
+import type { RememberedIds } from '../core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { OpenSocket, SocketOptions, Writer } from '../core/ports.ts';
@@ -31,6 +33,8 @@ export interface StreamDeps {
   readonly writer: Writer;
   readonly budget: ByteBudget;
   readonly batch: BatchLimits;
+  /** The tick on which all streams flush. */
+  readonly grid: Grid;
   readonly connection: ConnectionSettings;
   readonly reporter: Reporter;
   readonly figures: StreamFigures;
@@ -89,11 +93,12 @@ export class RunningStream {
   readonly #ends = new Map<number, Map<Micros, string[]>>();
   /** Shards that are being given up. */
   readonly #leaving = new Set<number>();
+  readonly #leaveGrid: () => void;
   #speaksSince: Micros | null = null;
   #desired: DesiredStream;
   #paused = false;
 
-  constructor(desired: DesiredStream, of: ExchangeDeps, deps: StreamDeps) {
+  constructor(desired: DesiredStream, of: ExchangeDeps, deps: StreamDeps, remembered: RememberedIds) {
     const { exchange } = of;
     this.#desired = desired;
     this.#of = of;
@@ -123,6 +128,8 @@ export class RunningStream {
       type: this.#type,
       limits: deps.batch,
       clock: deps.clock,
+      grid: deps.grid,
+      remembered,
       writer: deps.writer,
       account: this.#account,
       stats: this.stats,
@@ -135,6 +142,10 @@ export class RunningStream {
         correlationId: this.#desired.correlation_id,
         fence: this.#fences.get(symbol) ?? null,
       }),
+    });
+    this.#leaveGrid = deps.grid.join((nowMs) => {
+      this.#rejects.look(nowMs);
+      this.#missing.look(nowMs);
     });
   }
 
@@ -153,6 +164,11 @@ export class RunningStream {
   /** The most of the byte budget that this stream may hold. */
   get shareBytes(): number {
     return this.#deps.budget.share;
+  }
+
+  /** How long the oldest row has been waiting for its acknowledgement, in ms; 0 where none waits. */
+  get waitedMs(): number {
+    return this.#pipeline.waitedMs();
   }
 
   get paused(): boolean {
@@ -259,6 +275,7 @@ export class RunningStream {
     await Promise.all(this.#closing.keys());
     await this.#pipeline.finish();
     this.stats.end(this.#deps.clock.micros());
+    this.#leaveGrid();
     this.#rejects.flush();
     this.#missing.flush();
     this.#notices.flush();
@@ -334,7 +351,7 @@ export class RunningStream {
     const carried = [...this.#connections.keys()].flatMap((shard) => this.#symbols(shard));
     const leaving = [...this.#closing.values(), ...this.#leaving].flatMap((shard) => this.#ended(shard));
     const wanted = new Set([...carried, ...leaving]);
-    this.#pipeline.lanes.retain(({ symbol }) => wanted.has(symbol));
+    this.#pipeline.retain(({ symbol }) => wanted.has(symbol));
   }
 
   /** Codes that a shard had brought when it was closed. */

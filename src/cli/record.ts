@@ -122,7 +122,10 @@ function wanted(market: Market | null, symbol: string): Market {
 /** Writes frames down, and reads them for what keeps the connection going: acks, pings, data per code. */
 function frameWriter(socket: SocketHandle, out: Writable, encoding: Exchange['encoding']): FrameSink {
   const account = new ByteBudget(Number.POSITIVE_INFINITY).open('last', () => {});
-  const { sink, frames } = frameSource(socket, account, new StreamStats());
+  const { sink, frames } = frameSource(socket, account, new StreamStats(), (at) => ({
+    at,
+    ms: systemClock.now(),
+  }));
   const read = new WritableStream<RowChunk>({
     write({ rows }) {
       for (const { market, timestamp } of rows) socket.data(market, systemClock.now(), 1, timestamp);

@@ -41,7 +41,9 @@ export function recordedFrames(
   async function* chunks(): AsyncGenerator<FrameChunk> {
     let line = 0;
     for await (const batch of linesOf(file)) {
-      const chunk: FrameChunk = { socket, frames: [], receivedAt: [], bytes: 0, first: lines.length };
+      const frames: FrameChunk['frames'] = [];
+      const receivedAt: FrameChunk['receivedAt'] = [];
+      const first = lines.length;
       for (const bytes of batch) {
         line++;
         const read = readLine(bytes);
@@ -50,11 +52,13 @@ export function recordedFrames(
           onBadLine({ ...read, line });
           continue;
         }
-        chunk.frames.push(read.data);
-        chunk.receivedAt.push(read.receivedAt);
+        frames.push(read.data);
+        receivedAt.push(read.receivedAt);
         lines.push(line);
       }
-      if (chunk.frames.length > 0) yield chunk;
+      const [at] = receivedAt;
+      if (at === undefined) continue;
+      yield { socket, frames, receivedAt, arrival: { at, ms: systemClock.now() }, bytes: 0, first };
     }
   }
   return { frames: streamOf(chunks()), lineOf: (number) => lines[number] ?? 0 };

@@ -8,12 +8,16 @@ import { Observation } from '../application/metrics/observation.ts';
 import { Orchestrator } from '../application/orchestrator.ts';
 import { Reporter } from '../application/reporter.ts';
 import type { StateStore } from '../application/state-store.ts';
+import { WatchedOutbox } from '../application/watched-outbox.ts';
 import { type Clock, systemClock } from '../common/clock.ts';
+import { Fault, messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import type { StreamKey } from '../core/desired/stream.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { REGIONS } from '../core/market/market.ts';
+import { type BatchLimits, gridMs } from '../core/pipeline/batch.ts';
 import { ByteBudget } from '../core/pipeline/budget.ts';
+import { Grid } from '../core/pipeline/grid.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { Leftover, Messaging } from '../infra/messaging.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
@@ -103,7 +107,8 @@ export async function startCollector(
     log,
     regions,
   });
-  const reporter = new Reporter(messaging.outbox, clock, log, id);
+  const outbox = new WatchedOutbox(messaging.outbox, clock);
+  const reporter = new Reporter(outbox, clock, log, id);
   const lists = new MarketLists(exchanges, {
     clock,
     refreshMs: settings.markets.refresh_ms,
@@ -121,17 +126,20 @@ export async function startCollector(
   const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
   const figures = new StreamFigures();
   const leases = openLeases(settings, drivers, { store, fences, id, exchanges, reporter, clock, log });
+  const batch: BatchLimits = {
+    windowMs: settings.batch.window_ms,
+    maxRows: settings.batch.max_rows,
+    maxBytes: settings.batch.max_bytes,
+  };
+  const grid = new Grid(clock, gridMs(batch), (error) => reporter.error(tickFault(error), { target: null }));
   let sockets = 0;
   const orchestrator = new Orchestrator({
     clock,
     log,
     writer: messaging.writer,
     budget,
-    batch: {
-      windowMs: settings.batch.window_ms,
-      maxRows: settings.batch.max_rows,
-      maxBytes: settings.batch.max_bytes,
-    },
+    batch,
+    grid,
     connection: connectionSettings(settings),
     reporter,
     figures,
@@ -158,7 +166,7 @@ export async function startCollector(
   const observation = new Observation({
     clock,
     log,
-    outbox: messaging.outbox,
+    outbox,
     reporter,
     budget,
     figures,
@@ -172,6 +180,7 @@ export async function startCollector(
     figures,
     observation,
     messaging,
+    outbox,
     store,
     budget,
     lists,
@@ -277,6 +286,17 @@ function hostBreakers(
 /** Rows that were received and are not acknowledged. @param before rows of which that was told before */
 function pendingRows({ rows, repeats, acked }: StreamStats, before: number): number {
   return Math.max(0, rows - repeats - acked - before);
+}
+
+/** What is due is looked for again at the next tick; that it failed once is a fault of the program all the same. */
+function tickFault(error: unknown): Fault {
+  return new Fault(
+    'unknown_error',
+    'the tick of the pipelines',
+    `Something due could not be handled: ${messageOf(error)}.`,
+    'It is tried again; report this.',
+    error,
+  );
 }
 
 function streamKeys(exchanges: readonly Exchange[]): StreamKey[] {

@@ -74,7 +74,7 @@ const kafka = z.strictObject({
     env: ['KAFKA_REPLICATION_FACTOR'],
   }),
   linger_ms: setting(
-    milliseconds.default(20),
+    milliseconds.default(1),
     'How long librdkafka gathers messages into one request, in ms.',
   ),
   compression: setting(

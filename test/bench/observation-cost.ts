@@ -8,7 +8,9 @@ import { createLog } from '../../src/common/log.ts';
 import type { Target } from '../../src/core/events.ts';
 import { cut, Markets } from '../../src/core/market/markets.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
 import { MinuteStats } from '../../src/core/pipeline/minute-stats.ts';
+import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 
@@ -81,6 +83,10 @@ async function run(frames: readonly string[], watched: boolean): Promise<number>
     type: 'trade',
     limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144 },
     clock,
+    grid: new Grid(clock, 50, (error) => {
+      throw error;
+    }),
+    remembered: new RememberedIds(),
     writer: { write: async () => ({ at: clock.micros(), bytes: 100 }) },
     account: budget.open('last', () => {}),
     stats,

@@ -10,6 +10,8 @@ import type { Exchange } from '../../src/core/exchange.ts';
 import { Markets } from '../../src/core/market/markets.ts';
 import type { Row } from '../../src/core/market/rows.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
+import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import type { Writer } from '../../src/core/ports.ts';
@@ -67,6 +69,10 @@ async function collect(exchange: Exchange, rowsPerS: number): Promise<Collected>
     type: 'trade',
     limits: { windowMs: 50, maxRows: 500, maxBytes: 262_144 },
     clock: systemClock,
+    grid: new Grid(systemClock, 25, (error) => {
+      throw error;
+    }),
+    remembered: new RememberedIds(),
     writer,
     account: new ByteBudget(1 << 27).open('last', () => {}),
     stats: new StreamStats(),

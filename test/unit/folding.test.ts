@@ -71,10 +71,11 @@ describe('dead letters under a flood', () => {
     const clock = new ManualClock();
     const letters: DeadLetter[] = [];
     const reporter = { bury: (letter: DeadLetter) => letters.push(letter) } as unknown as Reporter;
-    const { report, flush } = rejectSampler(UPBIT_TRADES, reporter, clock);
+    const { report, look, flush } = rejectSampler(UPBIT_TRADES, reporter, clock);
     for (let i = 1; i <= 500; i++) report(rejected(`frame ${i}`));
     expect(letters).toHaveLength(10);
     await clock.advance(1000);
+    look(clock.now());
     expect(letters).toHaveLength(11);
     expect(letters[10]).toMatchObject({ reason: 'frame 500', rawContext: { suppressed: 489 } });
     report(rejected('one later'));

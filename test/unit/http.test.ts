@@ -198,6 +198,27 @@ describe('readiness', () => {
     expect(redis.reasons).toEqual([{ what: 'redis', why: 'the state store does not answer' }]);
   });
 
+  test('is over when a row or a message has been waiting for more than 15 s, and names the stream', () => {
+    const { orchestrator } = observed();
+    const of = (rows: number[], messagesMs = 0) => {
+      const types = [UPBIT_TRADES, UPBIT_TICKERS, { ...UPBIT_TRADES, exchange: 'bithumb' }];
+      const unacknowledged = () =>
+        rows.map((waitedMs, n) => ({ target: types[n] ?? UPBIT_TRADES, waitedMs }));
+      return readiness(
+        observed({
+          orchestrator: { ...orchestrator, unacknowledged },
+          outbox: { waitedMs: () => messagesMs },
+        }),
+      ).reasons;
+    };
+    expect(of([0, 14_900, 100], 14_900)).toEqual([]);
+    expect(of([100, 17_200])).toEqual([{ what: 'rows', why: 'rows wait: oldest 17 s, stream upbit ticker' }]);
+    expect(of([20_000, 17_200, 31_000])).toEqual([
+      { what: 'rows', why: 'rows wait: oldest 31 s, stream bithumb trade, 3 streams in all' },
+    ]);
+    expect(of([0], 16_000)).toEqual([{ what: 'messages', why: 'messages about the data wait: oldest 16 s' }]);
+  });
+
   test('is over when nothing of an exchange is live, and says why', async () => {
     const dark = withStreams(
       stream(figures, ['backoff', 'stale']),
@@ -286,6 +307,7 @@ describe('status', () => {
       drivers: { messaging: 'kafka', state: 'redis', use_avro: true },
       messaging: { bootstrap: 'broker:9092', breaker: { state: 'closed' } },
       budget: { used_bytes: 0, total_bytes: 1000 },
+      oldest_unacknowledged_s: { rows: 0.1, messages: 0 },
       errors: { connect_failed: 2 },
       exchanges: { upbit: { markets: 3 } },
       streams: [

@@ -14,6 +14,7 @@ import type { Gap, StreamEvent } from '../../src/core/events.ts';
 import type { Micros } from '../../src/core/market/market.ts';
 import { Markets } from '../../src/core/market/markets.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
 import type { Batch } from '../../src/core/ports.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
 import { answer, FakeSocket, fakeExchange } from './connection-parts.ts';
@@ -234,6 +235,9 @@ export class Member {
       writer: { write: (batch) => this.#write(batch) },
       budget: new ByteBudget(1e9),
       batch: { windowMs: 100, maxRows: 500, maxBytes: 1e6 },
+      grid: new Grid(clock, 50, (error) => {
+        throw error;
+      }),
       connection: CONNECTION_DEFAULTS,
       reporter,
       figures: new StreamFigures(),

@@ -285,7 +285,12 @@ test('counters of a stream never fall, when it stops and when it runs again', as
     const text = prometheus(
       observed({
         figures: rig.figures,
-        orchestrator: { streams: () => [], elsewhere: () => [], leases: () => null },
+        orchestrator: {
+          streams: () => [],
+          unacknowledged: () => [],
+          elsewhere: () => [],
+          leases: () => null,
+        },
       }),
     );
     const lines = text.matchAll(/^(kcs_\w+(?:_total|_count|_sum|_bucket)\{[^}]*"upbit"[^}]*\}) (\S+)$/gm);
@@ -309,4 +314,15 @@ test('counters of a stream never fall, when it stops and when it runs again', as
   expect(before.get(`kcs_frames_received_total${labels}`)).toBe(9);
   expect(before.get(`kcs_rows_acknowledged_total${labels}`)).toBe(3);
   expect(before.get(`kcs_acknowledge_delay_seconds_count${labels}`)).toBe(3);
+});
+
+test('a minute is found to be over within a second of its end, though the clock was set meanwhile', async () => {
+  const rig = minuteRig();
+  rig.metrics.start();
+  const run = rig.run();
+  await run.arrive(tradeFrame('KRW-BTC', 1));
+  await rig.clock.advance(1000);
+  rig.clock.step(40_000_000);
+  await rig.clock.advance(20_000);
+  expect(rig.items('ws.metrics.reception')).toMatchObject([{ total_received: 1 }]);
 });

@@ -6,6 +6,8 @@ import type { FrameSink } from '../../src/core/connection/pipe.ts';
 import type { Target } from '../../src/core/events.ts';
 import { cut, Markets } from '../../src/core/market/markets.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
+import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import type { Message, Writer } from '../../src/core/ports.ts';
@@ -98,6 +100,10 @@ export function minuteRig(intoMinuteMs = 0): MinuteRig {
         type: target.request_type,
         limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144 },
         clock,
+        grid: new Grid(clock, 50, (error) => {
+          throw error;
+        }),
+        remembered: new RememberedIds(),
         writer,
         account: budget.open('last', () => {}),
         stats,

@@ -50,7 +50,7 @@ export function stream(
   states: StreamState[],
   target: Target = UPBIT_TRADES,
 ): RunningStream {
-  const lane = new Lane(market('KRW-BTC', 'BTC', 'KRW'), true, false);
+  const lane = new Lane(market('KRW-BTC', 'BTC', 'KRW'), null, false);
   lane.lastReceivedAt = NOON;
   lane.received = 3;
   const connections = states.map((state) => connection(state, state === 'live' ? null : `is ${state}`));
@@ -63,6 +63,7 @@ export function stream(
     lanes: [lane],
     codes: 1,
     queuedBytes: 10,
+    waitedMs: 120,
     shareBytes: 250,
     paused: false,
     state: streamStateOf(states),
@@ -114,6 +115,7 @@ export function observed(overrides: Partial<Observed> = {}): Observed {
     clock,
     orchestrator: {
       streams: () => streams,
+      unacknowledged: () => streams.map(({ target, waitedMs }) => ({ target, waitedMs })),
       elsewhere: () => [{ shard: 1, collector: 'other' }],
       leases: () => ({ collectors: ['other', 'test'], held: 1, lost: 0, given: 0 }),
     },
@@ -122,6 +124,7 @@ export function observed(overrides: Partial<Observed> = {}): Observed {
     gaps,
     offsets,
     messaging: { bootstrap: 'broker:9092', state: () => MESSAGING },
+    outbox: { waitedMs: () => 0 },
     store: { available: true },
     budget: new ByteBudget(1000),
     lists: { state: () => ({ error: null, refreshedAt: 0, listed: 3 }) },

@@ -4,6 +4,8 @@ import type { Exchange } from '../../src/core/exchange.ts';
 import { cut, Markets } from '../../src/core/market/markets.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
 import type { Rejected } from '../../src/core/pipeline/chunks.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
+import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import type { Batch, Writer } from '../../src/core/ports.ts';
@@ -36,10 +38,18 @@ export interface Rig {
   hold(): () => void;
 }
 
-/** The pipeline of one stream, on a clock that stands still and with a writer that keeps what it gets. */
-export function rig(type: 'trade' | 'ticker', overrides: Partial<Exchange> = {}, budgetBytes = 1e6): Rig {
+/**
+ * The pipeline of one stream, on a clock that stands still and with a writer that keeps what it gets.
+ * @param remembered of earlier runs of the stream, with their `clock`
+ */
+export function rig(
+  type: 'trade' | 'ticker',
+  overrides: Partial<Exchange> = {},
+  budgetBytes = 1e6,
+  remembered = new RememberedIds(),
+  clock = new ManualClock(),
+): Rig {
   const exchange: Exchange = { ...upbit, ...overrides };
-  const clock = new ManualClock();
   const batches: Batch[] = [];
   const rejected: Rejected[] = [];
   const missing: [string, number, number][] = [];
@@ -63,6 +73,10 @@ export function rig(type: 'trade' | 'ticker', overrides: Partial<Exchange> = {},
     type,
     limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144 },
     clock,
+    grid: new Grid(clock, 50, (error) => {
+      throw error;
+    }),
+    remembered,
     writer,
     account: budget.open('last', (stop) => pressure.push(stop)),
     stats,

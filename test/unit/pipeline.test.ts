@@ -95,6 +95,21 @@ describe('the way of the data', () => {
     expect(ids(batches)).toEqual(['1', '2', '6', '4', '7']);
   });
 
+  test('a trade that is held back during a takeover is not missing, however late it came', async () => {
+    const { pipeline, socket, clock, missing, batches } = rig('trade', { tradeIds: 'consecutive' });
+    const first = socket();
+    const old = pipeline.attach(first);
+    const young = pipeline.attach(socket(first.id));
+    for (const id of [1, 6]) old.push(tradeFrame('KRW-BTC', id), 1);
+    await clock.advance(2100);
+    for (const id of [2, 3, 5]) young.push(tradeFrame('KRW-BTC', id), 1);
+    await clock.advance(1900);
+    expect(missing).toEqual([]);
+    await clock.advance(3000);
+    expect(ids(batches)).toEqual(['1', '6', '2', '3', '5']);
+    expect(missing).toEqual([['KRW-BTC', 4, 4]]);
+  });
+
   test('the budget stops reading while acknowledgements are away and lets it go on afterwards', async () => {
     const { pipeline, socket, clock, pressure, budget, hold } = rig('trade', {}, 40_000);
     const release = hold();

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { rejectSampler } from '../../src/application/rejects.ts';
 import type { DeadLetter, Reporter } from '../../src/application/reporter.ts';
 import type { SocketHandle } from '../../src/core/connection/pipe.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
 import { ManualClock } from './manual-clock.ts';
 import { UPBIT_TRADES } from './metrics-rig.ts';
 
@@ -10,6 +11,9 @@ function rig() {
   const letters: DeadLetter[] = [];
   const reporter = { bury: (letter: DeadLetter) => void letters.push(letter) } as unknown as Reporter;
   const sampler = rejectSampler(UPBIT_TRADES, reporter, clock);
+  new Grid(clock, 50, (error) => {
+    throw error;
+  }).join(sampler.look);
   const socket = { id: 7 } as SocketHandle;
   let number = 0;
   return {
@@ -51,4 +55,15 @@ test('a frame of 5 MB is cut to 64 KiB and says so', () => {
   for (const { frame_base64 } of frames.slice(0, 2))
     expect(Buffer.from(frame_base64, 'base64')).toHaveLength(64 * 1024);
   expect(Buffer.from(frames[2]?.frame_base64 ?? '', 'base64').toString()).toBe('short');
+});
+
+test('what a flood suppressed is told when its second is over, however late that is noticed', async () => {
+  const { clock, reject, letters, suppressed } = rig();
+  reject(50);
+  clock.jump(70_000);
+  expect(letters).toHaveLength(10);
+  await clock.advance(50);
+  expect(suppressed().slice(10)).toEqual([39]);
+  reject(1);
+  expect(letters).toHaveLength(12);
 });

@@ -116,6 +116,30 @@ describe.each(TYPES)('%s: two sockets while one takes over', (type) => {
     expect([rows.includes(1), rows.includes(2)]).toEqual([true, true]);
   });
 
+  test('what waits is let go although nothing more comes', async () => {
+    const made = pair(type);
+    const { old, young, clock } = made;
+    old.push(frame(type, 1));
+    for (const n of [1, 2, 3]) young.push(frame(type, n));
+    await clock.advance(1900);
+    expect(await written(made)).toEqual([1]);
+    await clock.advance(300);
+    expect(await written(made)).toEqual([1, 2, 3]);
+    expect(made.pipeline.waitedMs()).toBe(0);
+  });
+
+  test('a process that stood still takes no socket for silent: what it had not read comes first', async () => {
+    const made = pair(type);
+    const { old, young, clock } = made;
+    old.push(frame(type, 1));
+    for (const n of [3, 4]) young.push(frame(type, n));
+    await settle();
+    clock.jump(30_000);
+    await clock.advance(0);
+    for (const n of [2, 3, 4, 5]) old.push(frame(type, n));
+    expect(await written(made)).toEqual([1, 2, 3, 4, 5]);
+  });
+
   test('the end of the stream delivers what waits', async () => {
     const made = pair(type);
     const { old, young, pipeline, budget } = made;

@@ -7,9 +7,9 @@ import type { StreamFigure, StreamFigures } from './figures.ts';
 import { type CodeStates, minuteMessages, minuteOf, silentMinute } from './minute-messages.ts';
 
 /** After the boundary: time for what arrived just before it to come through. */
-const SETTLE_MS = 500;
-/** A minute whose rows are not all acknowledged is looked at again after this long. */
-const AGAIN_MS = 500;
+const SETTLE: Micros = 500_000;
+/** It is looked this often: whatever was late, or set the clock, the next look finds the minutes that are over. */
+const LOOK_MS = 500;
 /** It is reported after this long whatever is still missing, so that a lost partition hides nothing else. */
 const HOLD: Micros = 300_000_000;
 /** Minutes that can wait at a time, the present one not counted. */
@@ -44,8 +44,11 @@ export class MinuteMetrics {
 
   start(): void {
     const { clock } = this.#deps;
-    const intoMinute = (clock.micros() % MINUTE) / 1000;
-    this.#later(MINUTE / 1000 - intoMinute + SETTLE_MS);
+    const toMinute = (MINUTE - ((clock.micros() - SETTLE) % MINUTE)) / 1000;
+    this.#cancel = clock.after(Math.min(LOOK_MS, toMinute), () => {
+      this.start();
+      this.#lookAll();
+    });
   }
 
   /** After the streams have stopped: reports every minute that is left, the present one as far as it went. */
@@ -54,19 +57,17 @@ export class MinuteMetrics {
     for (const figure of this.#deps.figures.all()) this.#report(figure, Number.POSITIVE_INFINITY);
   }
 
-  #later(ms: number): void {
-    this.#cancel = this.#deps.clock.after(ms, () => {
-      const { figures, clock } = this.#deps;
-      const now = clock.micros();
-      for (const figure of figures.all()) this.#look(figure, minuteOf(now));
-      const waiting = figures.all().map((figure) => this.#report(figure, now));
-      if (waiting.includes(true)) this.#later(AGAIN_MS);
-      else this.start();
-    });
+  #lookAll(): void {
+    const { figures, clock } = this.#deps;
+    const until = clock.micros() - SETTLE;
+    for (const figure of figures.all()) {
+      this.#look(figure, minuteOf(until));
+      this.#report(figure, until);
+    }
   }
 
-  /** Reports what is due. @returns whether a minute that is over has rows on their way */
-  #report(figure: StreamFigure, until: Micros): boolean {
+  /** Reports the minutes that were over by `until`, as far as all of their rows are acknowledged. */
+  #report(figure: StreamFigure, until: Micros): void {
     const { target, stats } = figure;
     const { clock, publish } = this.#deps;
     const now = clock.micros();
@@ -80,14 +81,13 @@ export class MinuteMetrics {
         stats.close(Math.min(stats.open[0]?.start ?? last, minuteOf(now - SILENCE_TOLD)));
         continue;
       }
-      if (minute && !minute.settled && until < end + HOLD) return true;
+      if (minute && !minute.settled && until < end + HOLD) return;
       if (minute || stats.ran(start, end)) {
         const codes = this.#codesAt(figure, end);
         for (const message of minuteMessages(target, minute ?? silentMinute(start), codes)) publish(message);
       }
       stats.close(end);
     }
-    return false;
   }
 
   /** Notes what the codes are, once for each end of a minute. */

@@ -1,6 +1,6 @@
 import { type Market, market, type Pair } from './market.ts';
 
-/** Symbols learnt from frames beyond the list are kept up to this many, so that a hostile feed cannot fill memory. */
+/** Symbols learnt from frames beyond the list, and those that lists dropped, are kept up to this many, so that a hostile feed cannot fill memory. */
 const MAX_LEARNT = 20_000;
 
 /** No exchange's symbol is as long. */
@@ -14,11 +14,13 @@ export interface Listed {
 }
 
 /**
- * The markets of one exchange. Lookups return the same object for the same symbol, so that stages can compare and
- * key by identity. Symbols that no list names are split by the plug-in's fallback and remembered.
+ * The markets of one exchange. Lookups return the same object for the same symbol, also after a list has dropped and
+ * named it again, so that stages can compare and key by identity. Symbols that no list names are split by the plug-in's fallback and remembered.
  */
 export class Markets {
   #listed = new Map<string, Market>();
+  /** Markets that a list once named and no longer does. */
+  readonly #former = new Map<string, Market>();
   readonly #learnt = new Map<string, Market>();
   readonly #split: (symbol: string) => Pair | null;
 
@@ -29,7 +31,7 @@ export class Markets {
 
   /** The market of a symbol as the exchange spells it; undefined where it cannot be one. */
   get(symbol: string): Market | undefined {
-    return this.#listed.get(symbol) ?? this.#learnt.get(symbol) ?? this.#learn(symbol);
+    return this.#listed.get(symbol) ?? this.#known(symbol) ?? this.#learn(symbol);
   }
 
   /** True once a market list was read. */
@@ -52,14 +54,20 @@ export class Markets {
     const after = new Map<string, Market>();
     const joined: Market[] = [];
     for (const { symbol, base, quote } of listings) {
-      const old = after.get(symbol) ?? before.get(symbol) ?? this.#learnt.get(symbol);
+      const old = after.get(symbol) ?? before.get(symbol) ?? this.#known(symbol);
       const fresh = market(symbol, base, quote);
       const kept = old?.code === fresh.code ? old : fresh;
       if (!before.has(symbol) && !after.has(symbol)) joined.push(kept);
       after.set(symbol, kept);
     }
     this.#listed = after;
-    return { joined, left: [...before.values()].filter(({ symbol }) => !after.has(symbol)) };
+    const left = [...before.values()].filter(({ symbol }) => !after.has(symbol));
+    for (const one of left) if (this.#former.size < MAX_LEARNT) this.#former.set(one.symbol, one);
+    return { joined, left };
+  }
+
+  #known(symbol: string): Market | undefined {
+    return this.#former.get(symbol) ?? this.#learnt.get(symbol);
   }
 
   #learn(symbol: string): Market | undefined {

@@ -1,9 +1,9 @@
-import type { Clock } from '../../common/clock.ts';
 import type { Row } from '../market/rows.ts';
 import { costOf, ROW_COST } from './budget.ts';
 import type { LaneChunk } from './chunks.ts';
+import type { Grid } from './grid.ts';
 import type { Lane } from './lane.ts';
-import { TimerWheel } from './timer-wheel.ts';
+import { type Arrival, NEVER, older } from './transit.ts';
 
 export interface BatchLimits {
   /** A code's rows wait at most this long, in milliseconds. */
@@ -19,42 +19,59 @@ export interface LaneBatch {
   readonly rows: Row[];
   /** What it weighs in the byte budget. */
   readonly cost: number;
+  /** Of its oldest row. */
+  readonly arrival: Arrival;
 }
 
-const TICK_MS = 10;
+/** Ticks of the grid to a window. */
+const TICKS = 2;
+
+/** The interval of the grid that all streams flush on, in ms. */
+export function gridMs({ windowMs }: BatchLimits): number {
+  return Math.max(1, windowMs / TICKS);
+}
 
 /**
- * Rows → batches of one code each, full or due. Deadlines of all codes hang on one timer wheel; what falls due while
- * the next stage is full waits for it, as `enqueue` alone would not.
+ * Rows → batches of one code each, full or due. At every tick of the grid those codes are due whose oldest row would
+ * wait longer than the window until the next. What falls due while the next stage is full waits for a later tick, as
+ * `enqueue` alone would not.
+ * @param moved told of each chunk once its rows wait here, and of each batch when it goes on
  */
-export function batch(limits: BatchLimits, clock: Clock): TransformStream<LaneChunk, LaneBatch[]> {
+export function batch(
+  limits: BatchLimits,
+  grid: Grid,
+  moved: { taken(chunk: LaneChunk): void; batched(batch: LaneBatch): void },
+): TransformStream<LaneChunk, LaneBatch[]> {
   let controller: TransformStreamDefaultController<LaneBatch[]>;
   /** Lanes with waiting rows. */
   const open = new Set<Lane>();
-  const wheel = new TimerWheel<Lane>(clock, TICK_MS, limits.windowMs, flushDue);
+  const waits = limits.windowMs - grid.tickMs;
 
   function take(lane: Lane): LaneBatch {
-    const rows = lane.waiting;
+    const { waiting: rows, arrival } = lane;
+    const one = { lane, rows, cost: costOf(rows), arrival };
+    moved.batched(one);
     lane.waiting = [];
-    wheel.clear(lane);
+    lane.arrival = NEVER;
     open.delete(lane);
-    return { lane, rows, cost: costOf(rows) };
+    return one;
   }
 
-  function flushDue(due: Lane[]): void {
-    if ((controller.desiredSize ?? 0) > 0) {
-      controller.enqueue(due.map(take));
-      return;
-    }
-    for (const lane of due) wheel.schedule(lane, TICK_MS);
+  function flushDue(nowMs: number): void {
+    if (open.size === 0 || (controller.desiredSize ?? 0) <= 0) return;
+    const due = Array.from(open).filter(({ arrival }) => nowMs - arrival.ms > waits);
+    if (due.length > 0) controller.enqueue(due.map(take));
   }
+
+  const leave = grid.join(flushDue);
 
   return new TransformStream<LaneChunk, LaneBatch[]>(
     {
       start(c) {
         controller = c;
       },
-      transform({ rows, lanes }) {
+      transform(chunk) {
+        const { rows, lanes, arrival } = chunk;
         const full: LaneBatch[] = [];
         for (let i = 0; i < rows.length; i++) {
           const row = rows[i] as Row;
@@ -62,16 +79,16 @@ export function batch(limits: BatchLimits, clock: Clock): TransformStream<LaneCh
           const weight = ROW_COST[row.kind];
           lane.waiting.push(row);
           const waiting = lane.waiting.length;
-          if (waiting === 1) {
-            open.add(lane);
-            wheel.schedule(lane, limits.windowMs);
-          }
+          if (waiting === 1) open.add(lane);
+          if (arrival.at < lane.arrival.at || arrival.ms < lane.arrival.ms)
+            lane.arrival = older(lane.arrival, arrival);
           if (waiting >= limits.maxRows || waiting * weight >= limits.maxBytes) full.push(take(lane));
         }
+        moved.taken(chunk);
         if (full.length > 0) controller.enqueue(full);
       },
       flush() {
-        wheel.stop();
+        leave();
         if (open.size > 0) controller.enqueue([...open].map(take));
       },
     },

@@ -2,6 +2,7 @@ import type { SocketHandle } from '../connection/pipe.ts';
 import type { Micros } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Lane } from './lane.ts';
+import type { Arrival } from './transit.ts';
 
 /** Streams carry arrays: a stage costs microseconds a call, so it is called once for all frames of one moment. */
 
@@ -10,6 +11,8 @@ export interface FrameChunk {
   readonly socket: SocketHandle;
   readonly frames: (string | Uint8Array)[];
   readonly receivedAt: Micros[];
+  /** Of the first of them; an object of this chunk alone, which stands for it while it is on its way. */
+  readonly arrival: Arrival;
   /** Wire bytes of all frames, still held by the byte budget. */
   readonly bytes: number;
   /** Running number of the first frame on its socket. */
@@ -20,8 +23,8 @@ export interface FrameChunk {
 export interface TextChunk {
   readonly socket: SocketHandle;
   readonly texts: string[];
-  /** When the first frame of the chunk arrived, whether it is text or not. */
-  readonly at: Micros;
+  /** Of the first frame of the chunk, whether it is text or not. */
+  readonly arrival: Arrival;
   readonly receivedAt: Micros[];
   /** Running number of each text on its socket. */
   readonly numbers: number[];
@@ -30,16 +33,30 @@ export interface TextChunk {
   readonly bytes: number;
 }
 
-/** Sound rows of one socket. Without rows it is the socket's last chunk. */
+/** Sound rows of one socket. */
 export interface RowChunk {
   readonly socket: SocketHandle;
   readonly rows: Row[];
+  readonly arrival: Arrival;
 }
+
+/** All rows of a socket that has ended have passed. */
+export interface SocketEnded {
+  readonly ended: SocketHandle;
+}
+
+/** Time has passed: what waits for it is to be looked at, behind everything that came before. */
+export const TICK = { tick: true } as const;
+
+/** What comes to the stage where the sockets of a stream meet. */
+export type Incoming = RowChunk | SocketEnded | typeof TICK;
 
 /** Rows to be written, each beside the lane of its code. */
 export interface LaneChunk {
   readonly rows: Row[];
   readonly lanes: Lane[];
+  /** Of the oldest. */
+  readonly arrival: Arrival;
 }
 
 /** A frame, or element `row` of one, that did not become a row. */

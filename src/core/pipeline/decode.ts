@@ -46,7 +46,7 @@ function decodeChunk(chunk: FrameChunk, encoding: Exchange['encoding'], rejected
   return {
     socket: chunk.socket,
     texts,
-    at: chunk.receivedAt[0] ?? 0,
+    arrival: chunk.arrival,
     receivedAt,
     numbers,
     failed: frames.length - texts.length,

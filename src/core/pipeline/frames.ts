@@ -4,6 +4,7 @@ import type { Account } from './budget.ts';
 import type { FrameChunk } from './chunks.ts';
 import { MINUTE } from './minute-stats.ts';
 import type { StreamStats } from './stream-stats.ts';
+import type { Arrival } from './transit.ts';
 
 const MAX_FRAMES = 512;
 const MAX_BYTES = 1024 * 1024;
@@ -11,13 +12,16 @@ const MAX_BYTES = 1024 * 1024;
 /**
  * The mouth of the pipe: what a socket hands over until the event loop's next turn becomes one chunk. A microtask
  * would come after every frame and give chunks of one.
+ * @param arrives told of the first frame of each chunk; the arrival that it gives stands for the chunk
  * @returns the sink for the socket and the stream it feeds; the stream's queue is bounded by the byte budget alone.
+ * `handOver` is for whoever looks whether frames were left behind.
  */
 export function frameSource(
   socket: SocketHandle,
   account: Account,
   stats: Pick<StreamStats, 'frames' | 'bytes' | 'minute'>,
-): { sink: FrameSink; frames: ReadableStream<FrameChunk> } {
+  arrives: (at: Micros) => Arrival,
+): { sink: FrameSink; frames: ReadableStream<FrameChunk>; handOver(): void } {
   let controller: ReadableStreamDefaultController<FrameChunk>;
   const frames = new ReadableStream<FrameChunk>({
     start(c) {
@@ -27,6 +31,7 @@ export function frameSource(
 
   let pending: (string | Uint8Array)[] = [];
   let times: Micros[] = [];
+  let arrival: Arrival | null = null;
   let bytes = 0;
   /** When the minute of the pending frames ends. */
   let minuteEnd = 0;
@@ -36,19 +41,21 @@ export function frameSource(
 
   function handOver(): void {
     scheduled = false;
-    if (pending.length === 0 || ended) return;
+    if (arrival === null || ended) return;
     const minute = stats.minute(times[0] as Micros);
     minute.frames += pending.length;
     minute.bytes += bytes;
-    controller.enqueue({ socket, frames: pending, receivedAt: times, bytes, first: handedOver });
+    controller.enqueue({ socket, frames: pending, receivedAt: times, arrival, bytes, first: handedOver });
     handedOver += pending.length;
     pending = [];
     times = [];
+    arrival = null;
     bytes = 0;
   }
 
   return {
     frames,
+    handOver,
     sink: {
       push(data, receivedAt) {
         if (ended) return;
@@ -56,6 +63,7 @@ export function frameSource(
           handOver();
           minuteEnd = receivedAt - (receivedAt % MINUTE) + MINUTE;
         }
+        arrival ??= arrives(receivedAt);
         pending.push(data);
         times.push(receivedAt);
         const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;

@@ -12,8 +12,8 @@ export interface Hole {
 }
 
 interface OpenHole extends Hole {
-  /** `Clock.now()` of the trade behind it. */
-  readonly seenAt: number;
+  /** When the trade behind it was seen, ms; −∞ where it lost its time of grace to younger ones. */
+  seenAt: number;
 }
 
 /** This many unknown ids in a row, below the last and each the next of the other, are a new numbering. */
@@ -30,9 +30,8 @@ export class IdWatch {
   #lastAt: Micros = 0;
   #lateLast = -1;
   #lateRun = 0;
+  /** Oldest first. */
   #holes: OpenHole[] = [];
-  /** Holes that lost their time of grace to younger ones. */
-  #due: Hole[] = [];
 
   /**
    * @param row a trade that stands for `fills` consecutive ids, which end at its own
@@ -57,7 +56,8 @@ export class IdWatch {
         to: received_at,
         seenAt: nowMs,
       });
-      if (this.#holes.length > MAX_HOLES) this.#due.push(...this.#holes.splice(0, 1));
+      const crowded = this.#holes.at(-1 - MAX_HOLES);
+      if (crowded) crowded.seenAt = Number.NEGATIVE_INFINITY;
     }
     this.#last = id;
     this.#lastAt = timestamp;
@@ -75,14 +75,21 @@ export class IdWatch {
 
   /** Whether holes are to be told. */
   get waiting(): boolean {
-    return this.#holes.length > 0 || this.#due.length > 0;
+    return this.#holes.length > 0;
   }
 
-  /** Takes out the holes that have been open for `graceMs`. */
-  missing(nowMs: number, graceMs: number): Hole[] {
-    const due = this.#due;
-    this.#due = [];
-    while (this.#holes[0] && nowMs - this.#holes[0].seenAt >= graceMs) due.push(...this.#holes.splice(0, 1));
+  /**
+   * Takes out the holes that have been open for `graceMs`.
+   * @param held whether one is about to be filled, so that nothing can be said of it yet
+   */
+  missing(nowMs: number, graceMs: number, held: (hole: Hole) => boolean = () => false): Hole[] {
+    const due: Hole[] = [];
+    const stays = (hole: OpenHole): boolean => {
+      if (nowMs - hole.seenAt < graceMs || held(hole)) return true;
+      due.push(hole);
+      return false;
+    };
+    this.#holes = this.#holes.filter(stays);
     return due;
   }
 

@@ -2,19 +2,19 @@ import type { Market, Micros } from '../market/market.ts';
 import type { Row, Ticker } from '../market/rows.ts';
 import { IdWatch } from './id-watch.ts';
 import type { CodeCount, MinuteStats } from './minute-stats.ts';
-import { SeenIds } from './seen-ids.ts';
-import type { Timed } from './timer-wheel.ts';
+import type { SeenIds } from './seen-ids.ts';
+import { NEVER } from './transit.ts';
 
 /**
  * One code of one stream on its way through merge and batch: what waits to be written, what was seen, and the
  * figures of it. One lookup per row finds all of this.
  */
-export class Lane implements Timed {
+export class Lane {
   readonly market: Market;
   /** Rows that wait for the next flush. */
   waiting: Row[] = [];
-  /** Tick of the next flush; the timer wheel's. */
-  due = -1;
+  /** Of the oldest row that waits. */
+  arrival = NEVER;
   readonly seen: SeenIds | null;
   readonly watch: IdWatch | null;
 
@@ -41,16 +41,21 @@ export class Lane implements Timed {
   #minute: MinuteStats | null = null;
   #count: CodeCount;
 
-  constructor(market: Market, dedupes: boolean, watches: boolean) {
+  constructor(market: Market, seen: SeenIds | null, watches: boolean) {
     this.market = market;
     this.#count = { market, rows: 0 };
-    this.seen = dedupes ? new SeenIds() : null;
+    this.seen = seen;
     this.watch = watches ? new IdWatch() : null;
   }
 
   /** Rows that were received, are no repeats, and that Kafka has not acknowledged. */
   get pending(): number {
     return this.received - this.repeats - this.acked - this.undelivered;
+  }
+
+  /** Whether rows of it are on their way; what of it is forgotten meanwhile would be lost, or come twice. */
+  get busy(): boolean {
+    return this.waiting.length > 0 || this.pending > 0;
   }
 
   /** Counts the rows of the current chunk, all of which arrived in `minute`. */

@@ -1,33 +1,45 @@
 import type { Clock } from '../../common/clock.ts';
 import type { SocketHandle } from '../connection/pipe.ts';
 import type { Row } from '../market/rows.ts';
-import type { LaneChunk, RowChunk } from './chunks.ts';
-import { HoleReport, type OnMissing } from './hole-report.ts';
+import type { Incoming, LaneChunk, RowChunk } from './chunks.ts';
+import type { HoleReport } from './hole-report.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { Released } from './takeover.ts';
 import type { Takeovers } from './takeovers.ts';
+import type { Arrival } from './transit.ts';
+
+export interface MergeParts {
+  readonly lanes: Lanes;
+  readonly takeovers: Takeovers;
+  readonly holes: HoleReport;
+  readonly clock: Clock;
+  /** The longest time, in ms, that counts as passed between two ticks. */
+  readonly longestTickMs: number;
+  readonly stats: Pick<StreamStats, 'minute'>;
+  /** Told of every row that goes no further. */
+  dropped(row: Row, lane: Lane): void;
+  /** Told of each chunk of which no row goes on now. */
+  emptied(chunk: RowChunk): void;
+  /** Told of rows that go on out of their turn; what it gives stands for them. */
+  released(rows: readonly Row[]): Arrival;
+}
 
 /**
  * All sockets of a stream → one sequence per code. Trades are deduplicated by id over reconnects, and their ids watched
- * where they are consecutive; what two sockets bring while one takes over from the other is written once.
- * @param missing told of trades that never came, by their ids
- * @param dropped told of every row that goes no further
+ * where they are consecutive; what two sockets bring while one takes over from the other is written once. Time passes
+ * here by ticks that come the same way as the rows: while the process or the stages behind stand still, a socket that
+ * still has something to bring is not taken for silent.
  */
-export function merge(
-  lanes: Lanes,
-  takeovers: Takeovers,
-  clock: Clock,
-  missing: OnMissing,
-  dropped: (row: Row, lane: Lane) => void,
-  stats: Pick<StreamStats, 'minute'>,
-): TransformStream<RowChunk, LaneChunk> {
-  const holes = new HoleReport(clock, missing);
+export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
+  const { lanes, takeovers, holes, clock, stats, dropped } = parts;
   const touched: Lane[] = [];
+  let passedMs = 0;
+  let lastTickMs = clock.now();
 
-  function take(row: Row, lane: Lane, socket: number, nowMs: number, out: LaneChunk): void {
-    const passage = takeovers.any ? takeovers.pass(row, lane, socket, nowMs) : 'on';
+  function take(row: Row, lane: Lane, socket: number, out: Going): void {
+    const passage = takeovers.any ? takeovers.pass(row, lane, socket, passedMs) : 'on';
     if (passage === 'held') return;
     if (passage === 'repeat' || (row.kind === 'trade' && lane.seen && !lane.seen.add(row.trade_id))) {
       dropped(row, lane);
@@ -38,13 +50,14 @@ export function merge(
       lane.lastPrice = row.close;
     } else {
       lane.lastPrice = row.price;
-      if (lane.watch?.see(row, nowMs)) holes.opened(lane);
+      if (lane.watch?.see(row, passedMs)) holes.opened(lane);
     }
     out.rows.push(row);
     out.lanes.push(lane);
   }
 
-  function count(rows: readonly Row[], socket: SocketHandle, nowMs: number): void {
+  function count(rows: readonly Row[], socket: SocketHandle): void {
+    const nowMs = clock.now();
     const minute = stats.minute(rows[0]?.received_at ?? 0);
     for (const lane of touched) {
       lane.count(minute);
@@ -55,32 +68,52 @@ export function merge(
     touched.length = 0;
   }
 
-  function takeAll(released: readonly Released[], nowMs: number, out: LaneChunk): void {
-    for (const { row, lane, socket } of released) take(row, lane, socket, nowMs, out);
+  function chunk({ socket, rows }: RowChunk, out: Going): void {
+    for (const row of rows) {
+      const lane = lanes.of(row.market);
+      if (lane.inChunk++ === 0) touched.push(lane);
+      if (row.stream_type !== 'SNAPSHOT') lane.liveInChunk++;
+      lane.lastReceivedAt = row.received_at;
+      lane.lastEventAt = row.timestamp;
+      take(row, lane, socket.id, out);
+    }
+    count(rows, socket);
+  }
+
+  function takeAll(released: readonly Released[]): LaneChunk | null {
+    const out: Going = { rows: [], lanes: [] };
+    for (const { row, lane, socket } of released) take(row, lane, socket, out);
+    return out.rows.length > 0 ? { ...out, arrival: parts.released(out.rows) } : null;
+  }
+
+  function tick(): LaneChunk | null {
+    const nowMs = clock.now();
+    passedMs += Math.min(nowMs - lastTickMs, parts.longestTickMs);
+    lastTickMs = nowMs;
+    const out = takeAll(takeovers.overdue(passedMs));
+    holes.look(passedMs);
+    return out;
   }
 
   return new TransformStream({
-    transform({ socket, rows }, controller) {
-      const nowMs = clock.now();
-      const out: LaneChunk = { rows: [], lanes: [] };
-      if (takeovers.any) takeAll(takeovers.overdue(nowMs), nowMs, out);
-      for (const row of rows) {
-        const lane = lanes.of(row.market);
-        if (lane.inChunk++ === 0) touched.push(lane);
-        if (row.stream_type !== 'SNAPSHOT') lane.liveInChunk++;
-        lane.lastReceivedAt = row.received_at;
-        lane.lastEventAt = row.timestamp;
-        take(row, lane, socket.id, nowMs, out);
+    transform(incoming, controller) {
+      if ('rows' in incoming) {
+        const out: Going = { rows: [], lanes: [] };
+        chunk(incoming, out);
+        if (out.rows.length > 0) controller.enqueue({ ...out, arrival: incoming.arrival });
+        else parts.emptied(incoming);
+        return;
       }
-      if (rows.length > 0) count(rows, socket, nowMs);
-      else takeAll(takeovers.ended(socket.id, nowMs), nowMs, out);
-      if (out.rows.length > 0) controller.enqueue(out);
+      const out = 'ended' in incoming ? takeAll(takeovers.ended(incoming.ended.id, passedMs)) : tick();
+      if (out) controller.enqueue(out);
     },
     flush(controller) {
-      const out: LaneChunk = { rows: [], lanes: [] };
-      takeAll(takeovers.end(clock.now()), clock.now(), out);
-      if (out.rows.length > 0) controller.enqueue(out);
+      const out = takeAll(takeovers.end(passedMs));
+      if (out) controller.enqueue(out);
       holes.close();
     },
   });
 }
+
+/** Rows that go on, each beside its lane. */
+type Going = Omit<LaneChunk, 'arrival'>;

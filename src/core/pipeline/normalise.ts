@@ -16,7 +16,7 @@ export function normalise(rejected: OnRejected, done: ChunkDone): TransformStrea
   return new TransformStream({
     transform(chunk, controller) {
       const rows = normaliseChunk(chunk, rejected, done);
-      if (rows.length > 0) controller.enqueue({ socket: chunk.socket, rows });
+      if (rows.length > 0) controller.enqueue({ socket: chunk.socket, rows, arrival: chunk.arrival });
     },
   });
 }
@@ -28,7 +28,7 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   let failed = chunk.failed;
   let text = '';
   let number = 0;
-  let arrivedAt = chunk.at;
+  let arrivedAt = chunk.arrival.at;
   let sound = true;
 
   function reject(reason: string, row: number | null): void {

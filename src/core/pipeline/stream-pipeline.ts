@@ -6,16 +6,19 @@ import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
 import { type BatchLimits, batch, type LaneBatch } from './batch.ts';
 import { type Account, costOf, ROW_COST } from './budget.ts';
-import type { OnRejected, RowChunk } from './chunks.ts';
+import { type Incoming, type OnRejected, TICK } from './chunks.ts';
 import { decode } from './decode.ts';
 import { frameSource } from './frames.ts';
-import type { OnMissing } from './hole-report.ts';
+import type { Grid } from './grid.ts';
+import { HoleReport, type OnMissing } from './hole-report.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { merge } from './merge.ts';
 import { type ChunkDone, normalise } from './normalise.ts';
+import type { RememberedIds } from './remembered-ids.ts';
 import type { StreamStats } from './stream-stats.ts';
 import { Takeovers } from './takeovers.ts';
+import { type Arrival, older, Transit } from './transit.ts';
 import { write } from './write.ts';
 
 export interface PipelineOptions {
@@ -23,6 +26,10 @@ export interface PipelineOptions {
   readonly type: RequestType;
   readonly limits: BatchLimits;
   readonly clock: Clock;
+  /** The tick of all streams. */
+  readonly grid: Grid;
+  /** Of this stream, over all of its runs. */
+  readonly remembered: RememberedIds;
   readonly writer: Writer;
   readonly account: Account;
   readonly stats: StreamStats;
@@ -32,23 +39,41 @@ export interface PipelineOptions {
   stamp(market: Market): Pick<Batch, 'correlationId' | 'fence'>;
 }
 
+/** A socket whose frames may still be on their way. */
+interface Attached {
+  readonly id: number;
+  readonly shard: number;
+  /** Resolves when all of them have passed. */
+  readonly piped: Promise<void>;
+  handOver(): void;
+}
+
+/** The longest time between two ticks that counts as passed, in ticks: what is more, the process stood still. */
+const LONGEST_TICK = 2;
+
 /**
  * The way of the data of one stream. Per socket: frames → decode → normalise; for all of its sockets together:
- * merge → batch → write.
+ * merge → batch → write. At every tick of the grid it is looked for what was left behind on the way.
  */
 export class StreamPipeline {
   readonly lanes: Lanes;
   readonly #options: PipelineOptions;
   readonly #takeovers: Takeovers;
-  readonly #merged: WritableStreamDefaultWriter<RowChunk>;
-  readonly #sockets = new Map<Promise<void>, number>();
+  readonly #holes: HoleReport;
+  readonly #merged: WritableStreamDefaultWriter<Incoming>;
+  readonly #sockets = new Set<Attached>();
   readonly #written: Promise<void>;
   readonly #sink: ReturnType<typeof write>;
+  /** Frames and rows between their arrival and their lanes; batches until they are settled. */
+  readonly #arriving = new Transit();
+  readonly #underWay = new Transit();
+  readonly #leaveGrid: () => void;
+  #ticking = false;
 
   constructor(options: PipelineOptions) {
-    const { exchange, type, limits, clock, account, stats, writer } = options;
+    const { exchange, type, limits, clock, grid, remembered, account, stats, writer } = options;
     this.#options = options;
-    this.lanes = new Lanes(type, exchange.tradeIds);
+    this.lanes = new Lanes(type, exchange.tradeIds, remembered);
     const repeated = (row: Row, lane: Lane): void => {
       lane.repeats++;
       stats.repeats++;
@@ -56,11 +81,27 @@ export class StreamPipeline {
       account.release(ROW_COST[row.kind]);
     };
     this.#takeovers = new Takeovers(repeated);
-    const stage = merge(this.lanes, this.#takeovers, clock, options.onMissing, repeated, stats);
-    const sink = write(writer, (one) => this.#envelope(one), stats, account);
+    this.#holes = new HoleReport(options.onMissing, (lane, hole) => this.#takeovers.hold(lane, hole));
+    const stage = merge({
+      lanes: this.lanes,
+      takeovers: this.#takeovers,
+      holes: this.#holes,
+      clock,
+      longestTickMs: grid.tickMs * LONGEST_TICK,
+      stats,
+      dropped: repeated,
+      emptied: ({ arrival }) => this.#arriving.leave(arrival),
+      released: (rows) => this.#arrive(Math.min(...rows.map(({ received_at }) => received_at))),
+    });
+    const batches = batch(limits, grid, {
+      taken: ({ arrival }) => this.#arriving.leave(arrival),
+      batched: (one) => this.#underWay.enter(one, one.arrival),
+    });
+    const sink = write(writer, (one) => this.#envelope(one), stats, account, this.#underWay);
     this.#merged = stage.writable.getWriter();
-    this.#written = stage.readable.pipeThrough(batch(limits, clock)).pipeTo(sink);
+    this.#written = stage.readable.pipeThrough(batches).pipeTo(sink);
     this.#sink = sink;
+    this.#leaveGrid = grid.join((nowMs) => this.#tick(nowMs));
   }
 
   /**
@@ -68,16 +109,17 @@ export class StreamPipeline {
    * @param shard what `passed` knows it by
    */
   attach(socket: SocketHandle, shard = 0): FrameSink {
-    const { exchange, account, stats, onRejected } = this.#options;
+    const { exchange, account, stats, onRejected, remembered } = this.#options;
+    remembered.opened(socket.id);
     this.#takeovers.begin(socket);
-    const { sink, frames } = frameSource(socket, account, stats);
+    const { sink, frames, handOver } = frameSource(socket, account, stats, (at) => this.#arrive(at));
     const rejected: OnRejected = (one) => {
       stats.rejected++;
       stats.minute(one.receivedAt).rejected++;
       onRejected(one);
     };
-    const done: ChunkDone = ({ at, bytes }, parsed, failed, rows) => {
-      const minute = stats.minute(at);
+    const done: ChunkDone = ({ arrival, bytes }, parsed, failed, rows) => {
+      const minute = stats.minute(arrival.at);
       stats.parsed += parsed;
       minute.parsed += parsed;
       stats.failed += failed;
@@ -85,6 +127,7 @@ export class StreamPipeline {
       stats.rows += rows.length;
       minute.rows += rows.length;
       account.reserve(costOf(rows) - bytes);
+      if (rows.length === 0) this.#arriving.leave(arrival);
     };
     const piped = frames
       .pipeThrough(decode(exchange.encoding, rejected))
@@ -92,36 +135,79 @@ export class StreamPipeline {
       .pipeTo(
         new WritableStream({
           write: (chunk) => this.#merged.write(chunk),
-          close: () => this.#merged.write({ socket, rows: [] }),
+          close: () => this.#merged.write({ ended: socket }),
         }),
       )
-      .finally(() => this.#sockets.delete(piped));
-    this.#sockets.set(piped, shard);
+      .finally(() => this.#sockets.delete(attached));
+    const attached: Attached = { id: socket.id, shard, piped, handOver };
+    this.#sockets.add(attached);
     return sink;
   }
 
   /** Resolves when all that the sockets of a shard brought has come to its lanes, once they have ended. */
   async passed(shard: number): Promise<void> {
-    await Promise.all([...this.#sockets].flatMap(([piped, of]) => (of === shard ? [piped] : [])));
+    await Promise.all([...this.#sockets].flatMap((one) => (one.shard === shard ? [one.piped] : [])));
   }
 
-  /** When the oldest row arrived that Kafka has not acknowledged; null where there is none. */
+  /** When the oldest row, or frame, arrived that Kafka has not acknowledged; null where there is none. */
   oldest(): Micros | null {
-    let oldest = Math.min(this.#takeovers.oldest(), this.#sink.oldest() ?? Number.POSITIVE_INFINITY);
-    for (const { waiting } of this.lanes.all()) oldest = Math.min(oldest, waiting[0]?.received_at ?? oldest);
-    return Number.isFinite(oldest) ? oldest : null;
+    const at = Math.min(this.#takeovers.oldest(), this.#oldest().at);
+    return Number.isFinite(at) ? at : null;
+  }
+
+  /** How long the oldest row, or frame, has been waiting that Kafka has not acknowledged, in ms; 0 where there is none. */
+  waitedMs(): number {
+    const { clock } = this.#options;
+    const waits = clock.now() - this.#oldest().ms;
+    const held = (clock.micros() - this.#takeovers.oldest()) / 1000;
+    return Math.max(0, waits, held);
+  }
+
+  /** Codes that are wanted from now on. */
+  retain(wanted: (market: Market) => boolean): void {
+    this.lanes.retain(wanted, this.#options.clock.now());
   }
 
   /** Ends the stream once its sockets have: resolves when the writer has every row. */
   async finish(): Promise<void> {
-    await Promise.all(this.#sockets.keys());
+    await Promise.all(Array.from(this.#sockets, ({ piped }) => piped));
+    this.#leaveGrid();
     await this.#merged.close();
     await this.#written;
+    this.lanes.end(this.#options.clock.now());
   }
 
   /** Resolves when every row that the writer has is acknowledged, or given up on at the stop of the program. */
   settled(): Promise<void> {
     return this.#sink.settled();
+  }
+
+  /** Without the rows that are held back. */
+  #oldest(): Arrival {
+    let oldest = older(this.#arriving.oldest(), this.#underWay.oldest());
+    for (const { arrival } of this.lanes.all()) oldest = older(oldest, arrival);
+    return oldest;
+  }
+
+  #arrive(at: Micros): Arrival {
+    const arrival = { at, ms: this.#options.clock.now() };
+    this.#arriving.enter(arrival, arrival);
+    return arrival;
+  }
+
+  #tick(nowMs: number): void {
+    let oldestSocket = Number.POSITIVE_INFINITY;
+    for (const { id, handOver } of this.#sockets) {
+      handOver();
+      oldestSocket = Math.min(oldestSocket, id);
+    }
+    this.lanes.look(nowMs);
+    this.#options.remembered.look(nowMs, oldestSocket);
+    if (this.#ticking || !(this.#takeovers.any || this.#holes.waiting)) return;
+    this.#ticking = true;
+    void this.#merged.write(TICK).finally(() => {
+      this.#ticking = false;
+    });
   }
 
   #envelope({ lane, rows }: LaneBatch): Batch {

@@ -1,9 +1,10 @@
 import type { Micros } from '../market/market.ts';
-import { type Row, TICKER_FIELDS, type Ticker } from '../market/rows.ts';
+import { type Row, TICKER_FIELDS, type Ticker, type Trade } from '../market/rows.ts';
+import type { Hole } from './id-watch.ts';
 import type { Lane } from './lane.ts';
 
 /** So long a row of the successor waits for the old socket to bring it too: far longer than two ways to one exchange differ. */
-const PATIENCE_MS = 2000;
+export const PATIENCE_MS = 2000;
 /** Rows of one code that are remembered of either socket. */
 const MOST = 512;
 /** Some exchanges stamp a ticker when they send it, or not at all, so that its time differs by socket: at most so far, in µs. */
@@ -124,6 +125,11 @@ export class Takeover {
     return oldest;
   }
 
+  /** Whether a trade that waits has ids of the hole. */
+  holds(lane: Lane, hole: Hole): boolean {
+    return this.#overlaps.get(lane)?.held.some((row) => row.kind === 'trade' && fills(row, hole)) ?? false;
+  }
+
   /** Whether there is nothing left to wait for. */
   over(nowMs: number): boolean {
     if (nowMs - this.#endedMs >= PATIENCE_MS) return true;
@@ -166,6 +172,11 @@ export class Takeover {
     this.#overlaps.set(lane, overlap);
     return overlap;
   }
+}
+
+function fills({ trade_id, fills: count }: Trade, { first, last }: Hole): boolean {
+  const id = Number(trade_id);
+  return id >= first && id - count + 1 <= last;
 }
 
 function newestOf({ ahead }: Overlap): Micros {

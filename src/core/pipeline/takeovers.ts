@@ -1,6 +1,7 @@
 import type { SocketHandle } from '../connection/pipe.ts';
 import type { Micros } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
+import type { Hole } from './id-watch.ts';
 import type { Lane } from './lane.ts';
 import { type Passage, type Released, Takeover } from './takeover.ts';
 
@@ -50,6 +51,11 @@ export class Takeovers {
   /** When the oldest row arrived that waits; infinity where none does. */
   oldest(): Micros {
     return Math.min(Number.POSITIVE_INFINITY, ...this.#all.map((takeover) => takeover.oldest()));
+  }
+
+  /** Whether a trade that waits has ids of the hole. */
+  hold(lane: Lane, hole: Hole): boolean {
+    return this.#all.some((takeover) => takeover.holds(lane, hole));
   }
 
   /** The stream ends: all rows that wait. */

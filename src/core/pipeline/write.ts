@@ -1,28 +1,27 @@
-import type { Micros } from '../market/market.ts';
 import type { Ack, Batch, Writer } from '../ports.ts';
 import type { LaneBatch } from './batch.ts';
 import type { Account } from './budget.ts';
 import type { StreamStats } from './stream-stats.ts';
+import type { Transit } from './transit.ts';
 
 /**
  * The end of the pipe: batches → the writer. It does not wait for acknowledgements (the byte budget bounds what is
  * under way) but accounts for every one.
  * @param envelope adds what every message of the stream says about itself
- * @returns also when the oldest row arrived that is not acknowledged
+ * @param underWay batches from the moment they were made until they are settled
  */
 export function write(
   writer: Writer,
   envelope: (batch: LaneBatch) => Batch,
   stats: StreamStats,
   account: Account,
-): WritableStream<LaneBatch[]> & { settled(): Promise<void>; oldest(): Micros | null } {
-  /** In the order in which they were handed over. */
-  const underWay = new Set<LaneBatch>();
+  underWay: Transit,
+): WritableStream<LaneBatch[]> & { settled(): Promise<void> } {
   let wake: (() => void) | null = null;
 
   function settle(batch: LaneBatch): void {
     account.release(batch.cost);
-    underWay.delete(batch);
+    underWay.leave(batch);
     if (underWay.size === 0) wake?.();
   }
 
@@ -55,7 +54,6 @@ export function write(
   const sink = new WritableStream<LaneBatch[]>({
     write(batches) {
       for (const batch of batches) {
-        underWay.add(batch);
         stats.written += batch.rows.length;
         writer.write(envelope(batch)).then(
           (ack) => acknowledged(batch, ack),
@@ -71,9 +69,5 @@ export function write(
         : new Promise<void>((resolve) => {
             wake = resolve;
           }),
-    oldest() {
-      const [first] = underWay;
-      return first?.rows[0]?.received_at ?? null;
-    },
   });
 }

@@ -120,6 +120,7 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
     bytes,
     total: stats.acked,
     pending: stats.rows - stats.repeats - stats.acked - stats.undelivered,
+    waited: Math.round(stream.waitedMs),
     failed: stats.rejected,
     missing: stats.missing,
     last: lastData(stream, connections) / 1000,

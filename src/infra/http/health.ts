@@ -1,6 +1,7 @@
 import type { RunningStream } from '../../application/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { Observed } from './observed.ts';
+import { waitingReasons } from './unacknowledged.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -9,7 +10,7 @@ export interface Readiness {
 }
 
 export interface Reason {
-  /** `kafka`, `redis`, the id of an exchange, or a stream (`upbit trade`). */
+  /** `kafka`, `redis`, `rows`, `messages`, the id of an exchange, or a stream (`upbit trade`). */
   readonly what: string;
   readonly why: string;
 }
@@ -17,16 +18,16 @@ export interface Reason {
 /** Codes that a warning names; it counts the others. */
 const NAMED = 5;
 
-type Watched = Pick<Observed, 'messaging' | 'store' | 'drivers' | 'orchestrator'>;
+type Watched = Pick<Observed, 'messaging' | 'outbox' | 'store' | 'drivers' | 'orchestrator'>;
 
-/** Not ready: something the collector depends on is missing, or nothing comes from an exchange at all. */
+/** Not ready: something the collector depends on is missing, nothing comes through, or nothing comes from an exchange. */
 export function readiness(observed: Watched): Readiness {
-  const reasons = [...dependencyReasons(observed), ...darkExchanges(observed)];
+  const reasons = [...dependencyReasons(observed), ...waitingReasons(observed), ...darkExchanges(observed)];
   return { ready: reasons.length === 0, reasons };
 }
 
 /** Why the broker or the state store cannot be used; `what` is the driver. */
-export function dependencyReasons(observed: Omit<Watched, 'orchestrator'>): Reason[] {
+export function dependencyReasons(observed: Omit<Watched, 'orchestrator' | 'outbox'>): Reason[] {
   return [...kafkaReasons(observed), ...storeReasons(observed)];
 }
 

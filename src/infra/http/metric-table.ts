@@ -69,6 +69,10 @@ export const METRICS = {
   ),
   kcs_stream_paused: gauge('1 while the byte budget keeps the stream from reading.', ...STREAM),
   kcs_stream_queued_bytes: gauge('Bytes received and not acknowledged.', ...STREAM),
+  kcs_stream_oldest_unacknowledged_seconds: gauge(
+    'How long the oldest row has been waiting for its acknowledgement; 0 while none waits.',
+    ...STREAM,
+  ),
   kcs_stream_last_row_timestamp_seconds: gauge('When a row arrived last.', ...STREAM),
   kcs_exchange_delay_seconds: histogram(
     'Exchange event to arrival of acknowledged rows, by both clocks; below 0 counts as 0.',
@@ -90,6 +94,10 @@ export const METRICS = {
   kcs_leases_lost_total: counter('Shards that another collector took while this one streamed them.'),
   kcs_leases_handed_over_total: counter('Shards given to a collector that had fewer.'),
 
+  kcs_oldest_unacknowledged_seconds: gauge(
+    'How long the oldest has been waiting for its acknowledgement: of all rows, of the messages about the data.',
+    'what',
+  ),
   kcs_budget_bytes: gauge('Bytes received and not acknowledged, of all streams.'),
   kcs_budget_limit_bytes: gauge('Bytes at which all reading stops.'),
   kcs_kafka_breaker_state: gauge('1 for the state of the breaker before Kafka.', 'state'),

@@ -6,6 +6,7 @@ import { GAP_CAUSES, type StreamState } from '../../core/events.ts';
 import { dependencyReasons, readiness } from './health.ts';
 import { METRICS, type MetricName } from './metric-table.ts';
 import type { Observed } from './observed.ts';
+import { waiting as unacknowledged } from './unacknowledged.ts';
 
 /** Upper bounds in seconds. */
 const DELAYS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -78,6 +79,7 @@ function addStream(out: Out, stream: RunningStream, perCode: boolean): void {
     out.add('kcs_stream_codes', count, { ...labels, status });
   out.add('kcs_stream_paused', stream.paused ? 1 : 0, labels);
   out.add('kcs_stream_queued_bytes', stream.queuedBytes, labels);
+  out.add('kcs_stream_oldest_unacknowledged_seconds', stream.waitedMs / 1000, labels);
   let last = 0;
   for (const lane of stream.lanes) {
     last = Math.max(last, lane.lastReceivedAt);
@@ -120,8 +122,12 @@ function addExchanges(out: Out, { figures, lists, offsets, clock, breakers }: Ob
     out.addState('kcs_host_breaker_state', BREAKER_STATES, state, { host });
 }
 
-function addKafka(out: Out, { messaging, budget }: Observed): void {
+function addKafka(out: Out, observed: Observed): void {
+  const { messaging, budget } = observed;
+  const { rowsMs, messagesMs } = unacknowledged(observed);
   const { breaker, waiting, inFlight, delivered, retried, refused, renewed, client } = messaging.state();
+  out.add('kcs_oldest_unacknowledged_seconds', rowsMs / 1000, { what: 'rows' });
+  out.add('kcs_oldest_unacknowledged_seconds', messagesMs / 1000, { what: 'messages' });
   out.add('kcs_budget_bytes', budget.used);
   out.add('kcs_budget_limit_bytes', budget.total);
   if (breaker) {

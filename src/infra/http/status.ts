@@ -3,6 +3,7 @@ import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
 import { type Reason, readiness, warnings } from './health.ts';
 import type { Observed } from './observed.ts';
+import { waiting } from './unacknowledged.ts';
 
 /** Everything a person or script may ask about the collector, as JSON with times in epoch µs. */
 export function status(observed: Observed): Record<string, unknown> {
@@ -25,6 +26,7 @@ export function status(observed: Observed): Record<string, unknown> {
       state_reason: drivers.stateReason,
       use_avro: drivers.useAvro,
     },
+    oldest_unacknowledged_s: oldest(observed),
     messaging: { bootstrap: messaging.bootstrap, ...messaging.state() },
     store: { driver: drivers.state, available: store.available },
     leases: orchestrator.leases(),
@@ -34,6 +36,17 @@ export function status(observed: Observed): Record<string, unknown> {
     exchanges: Object.fromEntries(exchanges.map((id) => [id, exchangeStatus(observed, id)])),
     streams: streams.map((stream) => streamStatus(observed, stream)),
   };
+}
+
+/** How long the oldest row, and the oldest message about the data, have been waiting; 0 where none waits. */
+function oldest(observed: Observed): Record<string, number> {
+  const { rowsMs, messagesMs } = waiting(observed);
+  return { rows: tenths(rowsMs), messages: tenths(messagesMs) };
+}
+
+/** ms → s, to a tenth. */
+function tenths(ms: number): number {
+  return Math.round(ms / 100) / 10;
 }
 
 function exchangeStatus({ lists, offsets, clock }: Observed, id: string): Record<string, unknown> {
@@ -63,6 +76,7 @@ export function streamStatus(observed: Observed, stream: RunningStream): Record<
     started_at: stream.startedAt,
     selector: desired.selector,
     queued_bytes: stream.queuedBytes,
+    oldest_unacknowledged_s: tenths(stream.waitedMs),
     rates: { rows_per_s: rows, acked_per_s: acked, bytes_per_s: bytes },
     totals: {
       frames: stats.frames,

@@ -5,7 +5,9 @@ import type { Exchange } from '../../../src/core/exchange.ts';
 import type { Row } from '../../../src/core/market/rows.ts';
 import { ByteBudget } from '../../../src/core/pipeline/budget.ts';
 import type { Rejected } from '../../../src/core/pipeline/chunks.ts';
+import { Grid } from '../../../src/core/pipeline/grid.ts';
 import { MAX_INFLATED } from '../../../src/core/pipeline/inflate.ts';
+import { RememberedIds } from '../../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../../src/core/pipeline/stream-stats.ts';
 import { between, type Random, seededRandom } from '../../simulator/random.ts';
@@ -61,11 +63,16 @@ function rig(exchange: Exchange, good: Fixture) {
   const rows: Row[] = [];
   const stats = new StreamStats();
   const budget = new ByteBudget(BUDGET_BYTES);
+  const clock = new ManualClock();
   const pipeline = new StreamPipeline({
     exchange,
     type: good.type,
     limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144 },
-    clock: new ManualClock(),
+    clock,
+    grid: new Grid(clock, 50, (error) => {
+      throw error;
+    }),
+    remembered: new RememberedIds(),
     writer: {
       write: async (batch) => {
         rows.push(...batch.rows);

@@ -181,6 +181,13 @@ function showHead({ ready, reasons, id, version, commit, streams: all }) {
   document.querySelector('.hero').hidden = all.length === 0;
 }
 
+/** How many rows are on their way, and how long the oldest of them has been. */
+function underWay(all) {
+  const rows = count(all.reduce((total, { pending }) => total + pending, 0));
+  const waited = Math.max(0, ...all.map((stream) => stream.waited));
+  return waited > 0 ? `${rows} · ${words.oldestOf(span(waited))}` : rows;
+}
+
 function showTotals(message) {
   const { streams: all, points } = message;
   const sum = (of) => all.reduce((total, stream) => total + of(stream), 0);
@@ -189,7 +196,7 @@ function showTotals(message) {
   const kafka = message.breaker === null || message.breaker === 'closed' ? words.up : words.away;
   facts(find('totals'), [
     [words.acknowledged, count(sum(({ total }) => total))],
-    [words.pending, count(sum(({ pending }) => pending))],
+    [words.pending, underWay(all)],
     [words.gaps, count(sum(({ gaps }) => gaps.length))],
     [words.budget, `${((used / limit) * 100).toFixed(1)} %`],
     [words.memory, bytes(message.rss)],

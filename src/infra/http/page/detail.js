@@ -47,6 +47,7 @@ class Detail {
       [`${words.ack} (${words.percentiles})`, delays(stream.latency_ms.acknowledged)],
       [words.received, count(stream.totals.rows)],
       [words.acknowledged, count(stream.totals.acknowledged)],
+      [words.pending, words.oldestOf(span(stream.oldest_unacknowledged_s * 1000))],
       [words.rejected, count(stream.totals.rejected)],
       [words.missing, count(stream.totals.missing_trades)],
       [words.bytes, `${bytes(stream.rates.bytes_per_s)}/s`],

@@ -30,6 +30,7 @@ const WORDS = {
     recentGaps: 'Latest gaps',
     noGaps: 'none',
     pending: 'on their way',
+    oldestOf: (time) => `oldest ${time}`,
     budget: 'byte budget',
     memory: 'memory',
     uptime: 'up for',
@@ -113,6 +114,7 @@ const WORDS = {
     recentGaps: '최근 공백 구간',
     noGaps: '없음',
     pending: '저장 대기',
+    oldestOf: (time) => `최장 ${time}`,
     budget: '버퍼 사용',
     memory: '메모리',
     uptime: '가동 시간',
@@ -175,6 +177,12 @@ const SAID_IN_KOREAN = [
   [/no stream is live/g, '수신 중인 스트림이 없습니다'],
   [/the circuit breaker is open/g, '차단기가 열려 있습니다'],
   [/the circuit breaker is half open/g, '차단기가 복구를 확인하는 중입니다'],
+  [
+    /rows wait: oldest (\d+) s, stream (\S+ \S+?)(?:, (\d+) streams in all)?$/g,
+    (_all, time, stream, streams) =>
+      `저장 대기: 최장 ${time}초, ${stream}${streams ? ` 외, 모두 ${streams}개 스트림` : ''}`,
+  ],
+  [/messages about the data wait: oldest (\d+) s/g, '관리 메시지 저장 대기: 최장 $1초'],
   [/no broker is connected/g, '연결된 브로커가 없습니다'],
   [/the state store does not answer/g, '상태 저장소가 응답하지 않습니다'],
   [/paused, the byte budget is full/g, '버퍼가 가득 차 일시 중지'],

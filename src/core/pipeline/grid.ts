@@ -1,0 +1,56 @@
+import type { Cancel, Clock } from '../../common/clock.ts';
+
+/** Looks for what is due, and takes it. What it cannot take now it must find again at its next call. */
+export type OnTick = (nowMs: number) => void;
+
+/**
+ * One tick for everything that waits in the pipelines of all streams: rows of 600 codes that each flush on a timer of
+ * their own would be 6,000 timers a second and as many small requests to a broker. Nothing is scheduled here, so nothing
+ * can be forgotten: each tick asks every member to look for itself. A tick that is late, or in which a member fails, is
+ * made good by the next. Ticks lie at multiples of the interval; the timer stands still while there is no member.
+ */
+export class Grid {
+  readonly tickMs: number;
+  readonly #clock: Clock;
+  readonly #fault: (error: unknown) => void;
+  readonly #members = new Set<OnTick>();
+  #cancel: Cancel | null = null;
+
+  /** @param fault told what a member threw; the others are asked all the same */
+  constructor(clock: Clock, tickMs: number, fault: (error: unknown) => void) {
+    this.#clock = clock;
+    this.tickMs = tickMs;
+    this.#fault = fault;
+  }
+
+  /** @returns how to leave */
+  join(member: OnTick): Cancel {
+    this.#members.add(member);
+    this.#cancel ??= this.#arm();
+    return () => {
+      this.#members.delete(member);
+      if (this.#members.size > 0) return;
+      this.#cancel?.();
+      this.#cancel = null;
+    };
+  }
+
+  #arm(): Cancel {
+    const now = this.#clock.now();
+    const next = (Math.floor(now / this.tickMs) + 1) * this.tickMs;
+    return this.#clock.after(Math.ceil(next - now), () => this.#turn());
+  }
+
+  #turn(): void {
+    // Before anything that may fail, so that there is a next tick whatever happens in this one.
+    this.#cancel = this.#arm();
+    const now = this.#clock.now();
+    for (const member of this.#members) {
+      try {
+        member(now);
+      } catch (error) {
+        this.#fault(error);
+      }
+    }
+  }
+}
