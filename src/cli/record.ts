@@ -55,6 +55,8 @@ ${SETTINGS_USAGE}`,
   },
 };
 
+const UNREACHABLE = 'Check network, DNS, firewall and proxy: kor-coin-stream check.';
+
 async function recordFrames(
   settings: Settings,
   id: string,
@@ -77,6 +79,7 @@ async function recordFrames(
   const breaker = { allow: async () => ({ allowed: true as const }), report() {} };
   const parts = await exchangeParts(exchanges, settings, lists, systemClock, breaker, null)(id);
   let sockets = 0;
+  let lastFailure = 'nothing came';
   const connection = new Connection(
     {
       ...parts,
@@ -97,25 +100,48 @@ async function recordFrames(
       served: ({ symbol }) => console.error(`served: ${symbol}`),
       gap() {},
       silent() {},
-      failed: (_, { reason, waitMs }) => console.error(`${reason}; again in ${Math.round(waitMs)} ms`),
+      failed(_, { reason, waitMs }) {
+        lastFailure = reason;
+        console.error(`${reason}; again in ${Math.round(waitMs)} ms`);
+      },
     },
   );
   const resolve = resolver(parts.markets, parts.exchange.region);
-  connection.update(symbols.map((symbol) => wanted(resolve(symbol), symbol)));
+  connection.update(symbols.map((symbol) => wanted(resolve(symbol), symbol, id, parts.markets.known)));
   const done = untilDone(seconds, out);
+  const unreachable = Promise.withResolvers<never>();
+  const demandFrames = (): void => {
+    if (connection.snapshot().frames === 0)
+      throw new Fault('exchange_unreachable', id, `${lastFailure}.`, UNREACHABLE);
+  };
+  const cancel = systemClock.after(settings.startup.timeout_ms, () => {
+    try {
+      demandFrames();
+    } catch (error) {
+      unreachable.reject(error);
+    }
+  });
   connection.start();
   try {
-    await done;
+    if ((await Promise.race([done, unreachable.promise])) === 'time is up') demandFrames();
   } finally {
+    cancel();
     await connection.stop();
+    lists.stop();
   }
-  lists.stop();
   await new Promise<void>((resolve) => out.write('', () => resolve()));
   return EXIT.ok;
 }
 
-function wanted(market: Market | null, symbol: string): Market {
+function wanted(market: Market | null, symbol: string, id: string, listed: boolean): Market {
   if (market) return market;
+  if (!listed)
+    throw new Fault(
+      'exchange_unreachable',
+      id,
+      `Without its market list ${symbol} means nothing.`,
+      UNREACHABLE,
+    );
   throw usage('record', `--symbols ${symbol}: there is no such market.`);
 }
 
@@ -158,12 +184,12 @@ async function outputOf(file: string | undefined): Promise<Writable> {
 }
 
 /** Until the time is up, a signal came, or nobody reads any more. @throws Fault undelivered where writing fails */
-function untilDone(seconds: number, out: Writable): Promise<void> {
+function untilDone(seconds: number, out: Writable): Promise<'time is up' | 'told to end'> {
   return new Promise((resolve, reject) => {
-    if (Number.isFinite(seconds)) systemClock.after(seconds * 1000, resolve);
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => resolve());
+    if (Number.isFinite(seconds)) systemClock.after(seconds * 1000, () => resolve('time is up'));
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => resolve('told to end'));
     out.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') return resolve();
+      if (error.code === 'EPIPE') return resolve('told to end');
       reject(new Fault('undelivered', 'the recording', error.message, 'Look after the disk.', error));
     });
   });

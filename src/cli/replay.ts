@@ -62,6 +62,7 @@ async function replayFrames(
     data() {},
   };
   const refusals = new Refusals();
+  let read = 0;
   const recording = recordedFrames(file, socket, (bad) => refusals.add({ ...bad, row: null }));
   const report = ({ reason, row, frame, number }: Rejected): void =>
     refusals.add({
@@ -72,12 +73,18 @@ async function replayFrames(
     });
   await recording.frames
     .pipeThrough(decode(exchange.encoding, report))
-    .pipeThrough(normalise(report, ({ numbers }) => refusals.print(recording.lineOf(numbers.at(-1) ?? -1))))
+    .pipeThrough(
+      normalise(report, ({ numbers, failed }) => {
+        read += numbers.length + failed;
+        refusals.print(recording.lineOf(numbers.at(-1) ?? -1));
+      }),
+    )
     .pipeTo(rowPrinter(exchange))
     .catch((error: unknown) => {
       if (error !== NOBODY_READS) throw error;
     })
     .finally(() => refusals.print(Number.POSITIVE_INFINITY));
+  if (read === 0) console.error(`replay: no frame was read from ${file ?? 'standard input'}`);
 }
 
 /** Why the pipe ends early when standard output was closed. */

@@ -1,4 +1,5 @@
 import { EXIT, Fault } from '../common/errors.ts';
+import { didYouMean } from '../common/nearest.ts';
 import { registrySettings } from '../config/messaging.ts';
 import type { Settings } from '../config/settings.ts';
 import { registerSchemas, type SchemaStatus, schemaStatus } from '../infra/avro/preflight.ts';
@@ -45,8 +46,10 @@ ${SETTINGS_USAGE}`,
 };
 
 function schemaOf(subject: string | undefined): string {
+  const subjects = avroFamilies().map(({ family }) => subjectOf(family));
+  if (subject === undefined) throw usage('schemas', `show needs a subject: ${subjects.join(', ')}.`);
   const found = avroFamilies().find(({ family }) => subjectOf(family) === subject);
-  if (!found) throw usage('schemas', `there is no subject ${subject}.`);
+  if (!found) throw usage('schemas', `there is no subject ${subject}.${didYouMean(subject, subjects)}`);
   return SCHEMA_FILES[found.schema].trim();
 }
 

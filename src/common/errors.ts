@@ -64,6 +64,14 @@ function rule(
 /** Every error code of the program. Codes are stable: alerts and consumers match them. */
 export const ERRORS = {
   connect_failed: rule('connection', 'critical', 'error', true, null, 'A socket could not be opened.'),
+  exchange_unreachable: rule(
+    'connection',
+    'critical',
+    'log',
+    true,
+    EXIT.unavailable,
+    'An exchange that a command of the program needs cannot be reached.',
+  ),
   disconnect_failed: rule('connection', 'critical', 'error', true, null, 'A socket ended against our will.'),
   connection_refused: rule(
     'connection',

@@ -8,6 +8,7 @@ import { rewriteAddress } from '../core/address.ts';
 import { LimitedGate, type OpenBreaker } from '../core/connection/open-gate.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Micros } from '../core/market/market.ts';
+import type { SocketOptions } from '../core/ports.ts';
 import { fetchJson } from '../infra/rest/fetch-json.ts';
 import { readPem } from './pem.ts';
 import { proxyOf } from './proxy.ts';
@@ -46,6 +47,17 @@ export function listFetcher(
   };
 }
 
+/** How the sockets of an exchange are to be opened. @throws Fault config_unreadable where a certificate file cannot be read */
+export function socketOptions({ id, types, endpoint }: Exchange, settings: Settings): SocketOptions {
+  const { url, ca_file, local_address, proxy } = exchangeSettings(settings, id);
+  const [type = 'ticker'] = types;
+  return {
+    proxy: proxy ?? proxyOf(rewriteAddress(endpoint(type), url), process.env),
+    ca: readPem(`exchanges.${id}.ca_file`, ca_file),
+    localAddress: local_address,
+  };
+}
+
 /**
  * What the streams of each exchange share, made when first asked for.
  * @param opens where opens are remembered over restarts; null: nowhere
@@ -61,10 +73,8 @@ export function exchangeParts(
 ): (id: string) => Promise<ExchangeDeps> {
   const parts = new Map<string, ExchangeDeps>(
     exchanges.map((exchange) => {
-      const { url, ca_file, local_address, ...own } = exchangeSettings(settings, exchange.id);
-      const [type = 'ticker'] = exchange.types;
-      const proxy = own.proxy ?? proxyOf(rewriteAddress(exchange.endpoint(type), url), process.env);
-      const ca = readPem(`exchanges.${exchange.id}.ca_file`, ca_file);
+      const socket = socketOptions(exchange, settings);
+      const { url } = exchangeSettings(settings, exchange.id);
       return [
         exchange.id,
         {
@@ -74,9 +84,9 @@ export function exchangeParts(
             clock,
             exchange.limits,
             breaker,
-            opens && new SharedOpens(opens, sourceOf(proxy, local_address), clock),
+            opens && new SharedOpens(opens, sourceOf(socket.proxy, socket.localAddress), clock),
           ),
-          socket: { proxy, ca, localAddress: local_address },
+          socket,
           url,
         },
       ];

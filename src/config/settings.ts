@@ -284,7 +284,15 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   http: z
     .strictObject({
-      host: setting(text.min(1).default('127.0.0.1'), 'Address of the HTTP server.', { env: ['HTTP_HOST'] }),
+      host: setting(
+        // An IPv6 address is often written as in a URL.
+        text
+          .min(1)
+          .overwrite((value) => value.replace(/^\[(.*)\]$/, '$1'))
+          .default('127.0.0.1'),
+        'Address of the HTTP server.',
+        { env: ['HTTP_HOST'] },
+      ),
       port: setting(
         z.int().min(0).max(65_535).default(9464),
         'Port of the HTTP server; 0 takes a free one.',

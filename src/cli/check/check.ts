@@ -1,0 +1,50 @@
+import { describe, EXIT, type ExitCode, exitCodeOf } from '../../common/errors.ts';
+import { maskText } from '../../common/log.ts';
+import { chooseDrivers, whereTo } from '../../config/drivers.ts';
+import { readArgs } from '../args.ts';
+import type { Command } from '../command.ts';
+import { doubtsOf, SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from '../settings-flags.ts';
+import { exchangeLooks } from './exchanges.ts';
+import { machineLooks } from './machine.ts';
+import { serviceLooks } from './services.ts';
+
+/** `check` */
+export const check: Command = {
+  name: 'check',
+  summary: 'settings, machine, schemas, broker, Redis, exchanges: is everything there?',
+  usage: `kor-coin-stream check [--no-exchanges] [--config DIR] [--set PATH=VALUE]…
+
+Looks at everything a start needs and changes nothing. One line each, "warn" for what hinders no start; the exit code is
+that of the first failure. An exchange that cannot be reached is a failure where a stream of the settings needs it.
+
+--no-exchanges     asks no exchange
+${SETTINGS_USAGE}`,
+  async run(args) {
+    const read = readArgs('check', args, { ...SETTINGS_FLAGS, 'no-exchanges': 'boolean' });
+    const settings = settingsOf(read);
+    const drivers = chooseDrivers(settings);
+    say('ok', 'settings', whereTo(settings, drivers));
+    for (const doubt of doubtsOf(read)) say('warn', 'settings', doubt);
+    let worst: ExitCode = EXIT.ok;
+    const exchanges = read.has('no-exchanges') ? [] : exchangeLooks(settings);
+    for (const { name, look } of [
+      ...machineLooks(settings),
+      ...serviceLooks(settings, drivers),
+      ...exchanges,
+    ]) {
+      try {
+        const found = await look();
+        if (typeof found === 'string') say('ok', name, found);
+        else say(found.doubtful ? 'warn' : 'ok', name, found.words);
+      } catch (error) {
+        say('FAIL', name, describe(error));
+        if (worst === EXIT.ok) worst = exitCodeOf(error);
+      }
+    }
+    return worst;
+  },
+};
+
+function say(how: 'ok' | 'warn' | 'FAIL', name: string, words: string): void {
+  console.log(`${how.padEnd(5)} ${name}: ${maskText(words)}`);
+}
