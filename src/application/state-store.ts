@@ -212,6 +212,8 @@ export interface CollectorInfo {
   readonly stopping: boolean;
   /** Null where the system does not say. */
   readonly process: ProcessIdentity | null;
+  /** Another with every announcement: whoever goes on to announce has not ended. */
+  readonly beat?: number;
 }
 
 /** The collectors that are alive. */

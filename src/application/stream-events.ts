@@ -54,7 +54,7 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
   };
 
   function failed(end: LinkEnd, next: Verdict, attempts: number): void {
-    reporter.error(new Fault(errorOf(end, next), url, next.reason, 'It is tried again by itself.'), {
+    reporter.error(new Fault(errorOf(end, next), url, next.reason, remedyOf(end)), {
       target,
       correlationId: correlationId(),
       context: {
@@ -70,7 +70,14 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
 }
 
 function errorOf(end: LinkEnd, next: Verdict): Fault['code'] {
+  if (end.local !== undefined) return 'local_fault';
   if (next.state === 'blocked' || end.status !== null) return 'connection_refused';
   if (end.cause === 'mute') return 'connection_idle';
   return end.cause === 'open_timeout' || end.cause === 'unopened' ? 'connect_failed' : 'disconnect_failed';
+}
+
+function remedyOf({ local }: LinkEnd): string {
+  return local === undefined
+    ? 'It is tried again by itself.'
+    : 'Look after this machine: its limits (ulimit -n, LimitNOFILE), network, resolver and source address. It is tried again by itself.';
 }

@@ -81,6 +81,14 @@ export const ERRORS = {
     null,
     'The exchange refused the connection (HTTP status or ban).',
   ),
+  local_fault: rule(
+    'connection',
+    'critical',
+    'error',
+    true,
+    null,
+    'This machine could not open a socket: its files, ports, network or resolver. The exchange is not charged with it.',
+  ),
   connection_idle: rule(
     'connection',
     'warning',

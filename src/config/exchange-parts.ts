@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { MarketLists } from '../application/market-lists.ts';
 import { SharedOpens } from '../application/shared-opens.ts';
 import type { OpenTimes } from '../application/state-store.ts';
@@ -9,6 +8,7 @@ import { LimitedGate, type OpenBreaker } from '../core/connection/open-gate.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Micros } from '../core/market/market.ts';
 import type { SocketOptions } from '../core/ports.ts';
+import { machineFacts, machineName } from '../infra/process/machine.ts';
 import { fetchJson } from '../infra/rest/fetch-json.ts';
 import { readPem } from './pem.ts';
 import { proxyOf } from './proxy.ts';
@@ -71,6 +71,7 @@ export function exchangeParts(
   breaker: OpenBreaker,
   opens: OpenTimes | null,
 ): (id: string) => Promise<ExchangeDeps> {
+  const machine = machineName(machineFacts());
   const parts = new Map<string, ExchangeDeps>(
     exchanges.map((exchange) => {
       const socket = socketOptions(exchange, settings);
@@ -84,7 +85,7 @@ export function exchangeParts(
             clock,
             exchange.limits,
             breaker,
-            opens && new SharedOpens(opens, sourceOf(socket.proxy, socket.localAddress), clock),
+            opens && new SharedOpens(opens, sourceOf(socket.proxy, socket.localAddress, machine), clock),
           ),
           socket,
           url,
@@ -100,7 +101,13 @@ export function exchangeParts(
   };
 }
 
-/** Where an exchange sees our sockets come from, by a name that is the same after a restart. */
-function sourceOf(proxy: string | null, localAddress: string | null): string {
-  return (proxy !== null && URL.parse(proxy)?.host) || (localAddress ?? hostname());
+/**
+ * Where an exchange sees our sockets come from, by a name that is the same after a restart. Two machines may have the
+ * same private address, and a proxy on their own loopback.
+ */
+export function sourceOf(proxy: string | null, localAddress: string | null, machine: string): string {
+  const url = proxy === null ? null : URL.parse(proxy);
+  if (url && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname)) return url.host;
+  const own = url?.host ?? localAddress;
+  return own === null ? machine : `${own}@${machine}`;
 }

@@ -70,6 +70,8 @@ export interface SocketEnd {
   readonly status: number | null;
   /** `Retry-After` of a refused upgrade in milliseconds where it was sent. */
   readonly retryAfterMs: number | null;
+  /** What of this machine kept it from opening, in words; left out where it was not this machine. */
+  readonly local?: string;
 }
 
 export interface SocketHandlers {

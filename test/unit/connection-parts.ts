@@ -10,7 +10,7 @@ import type { Gap, StreamState } from '../../src/core/events.ts';
 import type { Emit, Exchange, Limits } from '../../src/core/exchange.ts';
 import { type Market, type Micros, market, type RequestType } from '../../src/core/market/market.ts';
 import { Markets } from '../../src/core/market/markets.ts';
-import type { Socket, SocketHandlers } from '../../src/core/ports.ts';
+import type { Socket, SocketEnd, SocketHandlers } from '../../src/core/ports.ts';
 import { ManualClock } from './manual-clock.ts';
 
 export const LIMITS: Limits = {
@@ -115,10 +115,19 @@ export class FakeSocket implements Socket {
   }
 
   end(code = 1006, reason = '', status: number | null = null, retryAfterMs: number | null = null): void {
+    this.#end({ code, reason, status, retryAfterMs });
+  }
+
+  /** This machine could not open it. */
+  fault(local: string): void {
+    this.#end({ code: 1006, reason: '', status: null, retryAfterMs: null, local });
+  }
+
+  #end(end: SocketEnd): void {
     if (this.gone) return;
     this.gone = true;
     this.live = false;
-    this.#handlers.ended({ code, reason, status, retryAfterMs });
+    this.#handlers.ended(end);
   }
 
   send(text: string): void {

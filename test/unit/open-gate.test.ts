@@ -133,6 +133,34 @@ test('connections that share a gate stay away together when one of them is told 
   expect(made.map(({ sockets }) => sockets.length)).toEqual([2, 2, 2]);
 });
 
+test('what this machine is in the way of is nobody else’s: the shared breaker hears nothing, and no ban falls', async () => {
+  const clock = new ManualClock();
+  const told: boolean[] = [];
+  const breaker: OpenBreaker = {
+    allow: async () => ({ allowed: true }),
+    report: (_host, good) => told.push(good),
+  };
+  const gate = new LimitedGate(clock, LIMITS, breaker);
+  const made = rig({
+    clock,
+    gate,
+    serve: (socket, count) => {
+      if (count > 4) return wellBehaved(clock)(socket, count);
+      clock.after(10, () => socket.fault('no files left: EMFILE'));
+    },
+  });
+  made.connection.update([coin('A')]);
+  made.connection.start();
+  await clock.advance(1500);
+  expect(made.details.at(-1)?.reason).toBe('this machine could not open a socket: no files left: EMFILE');
+  await clock.advance(120_000);
+  expect(made.failed).toHaveLength(4);
+  expect(made.failed.map(({ next }) => [next.state, next.ban])).toEqual(Array(4).fill(['backoff', null]));
+  expect(told).toEqual([true]);
+  expect(gate.open).toBe(1);
+  expect(made.confirmed).toEqual(['A@5']);
+});
+
 describe('opens of the run before', () => {
   const limits = {
     ...LIMITS,

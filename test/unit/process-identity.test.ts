@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { hasEnded, ownProcess } from '../../src/infra/process/identity.ts';
+import { hasEnded, ownProcess, systemSight } from '../../src/infra/process/identity.ts';
 
 function own() {
   const identity = ownProcess();
@@ -25,6 +25,19 @@ test('a child is alive, and has ended when it was killed, also while nobody has 
   child.kill('SIGKILL');
   await child.exited;
   expect(hasEnded(identity)).toBe(true);
+});
+
+test('a process that /proc hides has not ended, as long as the system knows its number', () => {
+  const hidden = { stat: () => null, exists: () => true };
+  expect(hasEnded({ ...own(), started: own().started + 1 }, hidden)).toBe(false);
+  expect(hasEnded(own(), { ...hidden, exists: () => false })).toBe(true);
+});
+
+test('the first process of all is somebody’s, also where its user is another', () => {
+  expect(hasEnded({ ...own(), pid: 1, started: -1 }, { stat: () => null, exists: systemSight.exists })).toBe(
+    false,
+  );
+  expect(systemSight.exists(2 ** 22 + 7)).toBe(false);
 });
 
 test('a number that came again is another process; of another machine nothing is known', () => {

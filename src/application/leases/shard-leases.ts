@@ -34,6 +34,7 @@ export class ShardLeases {
   #nextGiveMs = 0;
   /** Shards are free, or were not had as they should: the next look is soon. */
   #soon = false;
+  #beat = 0;
   #lost = 0;
   #given = 0;
   #current: Promise<void> = Promise.resolve();
@@ -136,7 +137,7 @@ export class ShardLeases {
     const asked = fences.moment();
     const wanted = host.wanted();
     const before = this.#holdings.all();
-    const info: CollectorInfo = { exchanges, stopping: this.#stopping, process };
+    const info: CollectorInfo = { exchanges, stopping: this.#stopping, process, beat: ++this.#beat };
     const [, kept, holders, alive] = await Promise.all([
       collectors.announce(id, info, ttlMs),
       leases.renew(
@@ -237,7 +238,7 @@ export class ShardLeases {
     const { leases, id, exchanges, ttlMs, clock, log } = this.#deps;
     if (clock.now() < this.#modestUntilMs) return;
     const peers = this.#seen.collectors.filter((peer) => peer.id !== id);
-    const dead = peers.filter(({ info }) => this.#isDead(info)).map((peer) => peer.id);
+    const dead = this.#dead(peers);
     const others = peers
       .filter((peer) => !peer.info.stopping && !dead.includes(peer.id))
       .map((peer) => ({ id: peer.id, exchanges: peer.info.exchanges }));
@@ -304,8 +305,17 @@ export class ShardLeases {
     if (!this.#stopping) void this.look();
   }
 
-  #isDead({ process }: CollectorInfo): boolean {
-    return process !== null && this.#deps.ended(process);
+  /**
+   * Those whose process has ended as far as can be seen here, where nothing contradicts that: one that announced itself
+   * lately has not, whatever the system shows. Else two that think so of each other would take the shards from each
+   * other for ever.
+   */
+  #dead(peers: readonly { readonly id: string; readonly info: CollectorInfo }[]): string[] {
+    const { ended, ttlMs } = this.#deps;
+    const gone = peers.filter(({ info: { process } }) => process !== null && ended(process));
+    const stillMs = gone.map(({ id }) => this.#seen.stillMs(id));
+    if (stillMs.some((ms) => ms >= ttlMs / 3 && ms < ttlMs / 2)) this.#soon = true;
+    return gone.flatMap(({ id }, at) => ((stillMs[at] ?? 0) >= ttlMs / 2 ? [id] : []));
   }
 
   /** Two processes that believe to be each other's earlier life would take the shards from each other for ever. */

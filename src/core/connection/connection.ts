@@ -236,7 +236,8 @@ export class Connection implements LinkOwner {
   ended(link: Link, end: LinkEnd): void {
     const { gate } = this.#parts;
     const ours = end.cause === 'replaced' || end.cause === 'stopped';
-    this.#report(link, ours ? 'unused' : 'failed');
+    // What this machine is in the way of says nothing about the exchange.
+    this.#report(link, ours || end.local !== undefined ? 'unused' : 'failed');
     gate.closed(this.#host);
     this.#past.frames += link.frames;
     this.#past.bytes += link.bytes;

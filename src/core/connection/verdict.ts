@@ -29,6 +29,7 @@ export interface Verdict {
  */
 export function verdict(end: LinkEnd, exchange: Exchange, backoffMs: number, bans: number): Verdict {
   const reason = describe(end);
+  if (end.local !== undefined) return { state: 'backoff', waitMs: backoffMs, reason, ban: null };
   const ban = exchange.ban?.(end.code, end.reason) ?? null;
   if (ban) return away('blocked', ban.forMs, ban.reason, backoffMs);
   const { status, retryAfterMs } = end;
@@ -55,7 +56,8 @@ export function boundedBan(forMs: number): number {
 }
 
 /** In words, for people: `HTTP 429 on opening`, `closed by the exchange: 1001 going away`. */
-export function describe({ cause, status, code, reason }: LinkEnd): string {
+export function describe({ cause, status, code, reason, local }: LinkEnd): string {
+  if (local !== undefined) return `this machine could not open a socket: ${local}`;
   if (cause === 'open_timeout') return 'did not open in time';
   if (cause === 'dead') return 'no frame for too long';
   if (cause === 'mute') return 'confirmed nothing and sent no data';

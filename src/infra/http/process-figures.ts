@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { Cancel, Clock } from '../../common/clock.ts';
 import { Histogram } from '../../common/histogram.ts';
 
@@ -44,24 +43,5 @@ export class ProcessFigures {
   heap(): { readonly used: number; readonly external: number } {
     const { heapUsed, external } = process.memoryUsage();
     return { used: heapUsed, external };
-  }
-
-  /** Null where the system does not tell. */
-  openFiles(): number | null {
-    try {
-      return readdirSync('/proc/self/fd').length;
-    } catch {
-      return null;
-    }
-  }
-
-  /** The most that may be open; null where the system does not tell. */
-  maxFiles(): number | null {
-    try {
-      const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
-      return soft === undefined ? null : Number(soft);
-    } catch {
-      return null;
-    }
   }
 }

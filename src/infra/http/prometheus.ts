@@ -3,6 +3,7 @@ import { ERRORS } from '../../common/errors.ts';
 import { Exposition } from '../../common/metrics.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
 import { GAP_CAUSES, type StreamState } from '../../core/events.ts';
+import { maxFiles, openFiles } from '../process/open-files.ts';
 import { dependencyReasons, readiness } from './health.ts';
 import { METRICS, type MetricName } from './metric-table.ts';
 import type { Observed } from './observed.ts';
@@ -177,6 +178,6 @@ function addProcess(out: Out, observed: Observed): void {
   const { used, external } = own.heap();
   out.add('kcs_process_heap_bytes', used);
   out.add('kcs_process_external_memory_bytes', external);
-  out.add('kcs_process_open_fds', own.openFiles());
-  out.add('kcs_process_max_fds', own.maxFiles());
+  out.add('kcs_process_open_fds', openFiles());
+  out.add('kcs_process_max_fds', maxFiles());
 }

@@ -11,11 +11,36 @@ export function ownProcess(): ProcessIdentity | null {
   return machine && stat ? { machine, pid: process.pid, started: stat.started } : null;
 }
 
-/** Whether it has ended. False also for a process of another machine or container, of which nothing is known here. */
-export function hasEnded({ machine, pid, started }: ProcessIdentity): boolean {
+/**
+ * Whether it has ended for certain: its number is nobody's, or another's that started at another time. False also for a
+ * process of another machine or container, of which nothing is known here, and for one that a /proc which hides other
+ * users' processes does not show.
+ * @param see how a process is looked at
+ */
+export function hasEnded({ machine, pid, started }: ProcessIdentity, see: Sight = systemSight): boolean {
   if (machine !== machineId()) return false;
-  const stat = statOf(pid);
-  return stat === null || stat.started !== started || stat.ended;
+  const stat = see.stat(pid);
+  if (stat) return stat.started !== started || stat.ended;
+  return !see.exists(pid);
+}
+
+export interface Sight {
+  /** Null where /proc does not show it. */
+  stat(pid: number): { readonly started: number; readonly ended: boolean } | null;
+  /** Whether any process has the number, this user's or not, visible or not. */
+  exists(pid: number): boolean;
+}
+
+export const systemSight: Sight = { stat: statOf, exists };
+
+/** kill(2) with no signal: ESRCH is the one answer that says that nobody has the number. */
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
 }
 
 /** One boot of one kernel, and the numbering of processes in it, which containers have for themselves. */

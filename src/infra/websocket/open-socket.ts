@@ -1,5 +1,7 @@
 import type { Cancel, Clock } from '../../common/clock.ts';
 import type { OpenSocket, Socket, SocketEnd, SocketHandlers, SocketOptions } from '../../core/ports.ts';
+import { socketsLeft } from '../process/open-files.ts';
+import { type FailedOpen, localFault } from './local-fault.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import { tunnel } from './source-address.ts';
 
@@ -19,31 +21,58 @@ const MAX_FRAME = 16 * 1024 * 1024;
  * (some exchanges limit requests that carry one) and refuses messages above 128 MiB, which ends the socket.
  * Handlers are never called before the call returns, and `ended` comes exactly once and last.
  * @param maxFrame bytes of a binary message, characters of a text message; a bigger one ends the socket with code 1009
+ * @param left how many sockets may still be opened without taking the files that everything else needs; null: unknown
  */
-export function bunSockets(clock: Clock, maxFrame: number = MAX_FRAME): OpenSocket {
-  return (url, options, handlers) => new BunSocket(clock, maxFrame, url, options, handlers);
+export function bunSockets(
+  clock: Clock,
+  maxFrame: number = MAX_FRAME,
+  left: () => number | null = socketsLeft,
+): OpenSocket {
+  const shared: Shared = { clock, maxFrame, left, opening: 0 };
+  return (url, options, handlers) => new BunSocket(shared, url, options, handlers);
+}
+
+/** What all sockets share. */
+interface Shared {
+  readonly clock: Clock;
+  readonly maxFrame: number;
+  readonly left: () => number | null;
+  /** Sockets being opened: their files may not be there yet. */
+  opening: number;
 }
 
 class BunSocket implements Socket {
+  readonly #shared: Shared;
   readonly #clock: Clock;
   readonly #maxFrame: number;
   readonly #handlers: SocketHandlers;
   #ws: WebSocket | null = null;
   #refusal: Refusal = { status: null, retryAfterMs: null, reason: '' };
   #cancelWait: Cancel = () => {};
+  /** What of this machine is in the way. */
+  #local: string | null = null;
+  #opening = true;
   #leaving = false;
   #ended = false;
 
-  constructor(clock: Clock, maxFrame: number, url: string, options: SocketOptions, handlers: SocketHandlers) {
-    this.#clock = clock;
-    this.#maxFrame = maxFrame;
+  constructor(shared: Shared, url: string, options: SocketOptions, handlers: SocketHandlers) {
+    this.#shared = shared;
+    this.#clock = shared.clock;
+    this.#maxFrame = shared.maxFrame;
     this.#handlers = handlers;
+    const by = options.localAddress !== null ? 'tunnel' : options.proxy !== null ? 'proxy' : null;
+    const left = shared.left();
+    const full = left !== null && left <= shared.opening;
+    shared.opening++;
     // An unusable address or proxy makes the constructor throw; to the caller that is a socket that did not open.
     void Promise.resolve()
-      .then(() => proxyFor(options))
-      .then((proxy) => this.#open(url, options, proxy))
+      .then(() => {
+        if (full) throw Object.assign(new Error('no socket was asked for'), { code: 'EMFILE' });
+        return proxyFor(options);
+      })
+      .then((proxy) => this.#open(url, options, proxy, by))
       .catch((error: unknown) => {
-        this.#refusal = { ...this.#refusal, reason: error instanceof Error ? error.message : String(error) };
+        this.#failed(error instanceof Error ? error.message : String(error), error, by);
         this.#end(CUT, '');
       });
   }
@@ -95,7 +124,13 @@ class BunSocket implements Socket {
     this.#cancelWait = this.#clock.after(GRACE_MS, () => this.terminate());
   }
 
-  #open(url: string, options: SocketOptions, proxy: string | null): void {
+  /** Why the socket does not open; the first word counts. */
+  #failed(reason: string, error: unknown, by: FailedOpen['by']): void {
+    this.#local ??= localFault({ code: codeOf(error), message: reason, by });
+    if (this.#refusal.reason === '') this.#refusal = { ...this.#refusal, reason };
+  }
+
+  #open(url: string, options: SocketOptions, proxy: string | null, by: FailedOpen['by']): void {
     if (this.#ended) return;
     const ws = new WebSocket(url, {
       ...(proxy === null ? {} : { proxy }),
@@ -105,6 +140,7 @@ class BunSocket implements Socket {
     // Bun's own kind of binary message: a view of the received bytes, not a copy.
     ws.binaryType = 'nodebuffer';
     ws.addEventListener('open', () => {
+      this.#settled();
       if (!this.#ended) this.#handlers.opened();
     });
     ws.addEventListener('message', ({ data }) => {
@@ -126,7 +162,7 @@ class BunSocket implements Socket {
     });
     ws.addEventListener('error', (event) => {
       const reason = 'message' in event && typeof event.message === 'string' ? event.message : '';
-      if (this.#refusal.reason === '') this.#refusal = { ...this.#refusal, reason };
+      this.#failed(reason, 'error' in event ? event.error : null, this.#opening ? by : null);
     });
     ws.addEventListener('close', ({ code, reason }) => this.#end(code, reason));
   }
@@ -134,11 +170,24 @@ class BunSocket implements Socket {
   #end(code: number, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    // Of a socket that was open it is the end that counts.
+    const local = this.#opening ? this.#local : null;
+    this.#settled();
     this.#cancelWait();
     const { status, retryAfterMs, reason: failure } = this.#refusal;
     const end: SocketEnd = { code, reason: reason || failure, status, retryAfterMs };
-    this.#handlers.ended(end);
+    this.#handlers.ended(local === null ? end : { ...end, local });
   }
+
+  #settled(): void {
+    if (this.#opening) this.#shared.opening--;
+    this.#opening = false;
+  }
+}
+
+function codeOf(error: unknown): string | null {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
+  return typeof code === 'string' ? code : null;
 }
 
 async function proxyFor({ proxy, localAddress }: SocketOptions): Promise<string | null> {

@@ -55,7 +55,10 @@ function join(client: Socket, target: { host: string; port: number; localAddress
     server.pipe(client);
     client.pipe(server);
   });
-  server.once('error', () => client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
+  // Its code goes along: whether it is this machine's fault is for the other side of the tunnel to say.
+  server.once('error', (error: NodeJS.ErrnoException) =>
+    client.end(`HTTP/1.1 502 ${error.code ?? 'Bad Gateway'}\r\n\r\n`),
+  );
   server.once('close', () => client.destroy());
   client.once('close', () => server.destroy());
 }
