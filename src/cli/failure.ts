@@ -1,5 +1,7 @@
 import { describe, type ExitCode, exitCodeOf, Fault } from '../common/errors.ts';
-import { createLog, maskText, type Phase } from '../common/log.ts';
+import { standardError } from '../common/line-output.ts';
+import { createLog, type Phase } from '../common/log.ts';
+import { escapeControls, maskText } from '../common/log-text.ts';
 
 /**
  * Says on standard error, in one line, why a command ends: as text for people, or as a log line where the lines
@@ -8,7 +10,7 @@ import { createLog, maskText, type Phase } from '../common/log.ts';
 export function tellFailure(error: unknown, as: 'text' | { readonly phase: Phase }): ExitCode {
   const exit = exitCodeOf(error);
   if (as === 'text') {
-    console.error(maskText(describe(error)));
+    standardError.write(`${escapeControls(maskText(describe(error)))}\n`);
     return exit;
   }
   const log = createLog('fatal', false);

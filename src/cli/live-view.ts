@@ -1,5 +1,7 @@
 import type { RunningStream } from '../application/stream.ts';
 import type { Cancel } from '../common/clock.ts';
+import type { LineOutput } from '../common/line-output.ts';
+import { escapeControls } from '../common/log-text.ts';
 import type { Collector } from '../config/container.ts';
 import { programName } from './program-name.ts';
 import { table } from './table.ts';
@@ -18,7 +20,7 @@ const ERASE_BELOW = '\u001b[0J';
  */
 export class LiveView {
   readonly interactive: boolean;
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: LineOutput;
   readonly #acked = new Map<string, number>();
   #drawn: string[] = [];
   #cancel: Cancel = () => {};
@@ -28,9 +30,21 @@ export class LiveView {
   /** Whether the question has been settled. */
   #settled = false;
 
-  constructor(out: NodeJS.WriteStream) {
+  constructor(out: LineOutput, interactive: boolean) {
     this.#out = out;
-    this.interactive = out.isTTY === true;
+    this.interactive = interactive;
+  }
+
+  get full(): boolean {
+    return this.#out.full;
+  }
+
+  drop(): void {
+    this.#out.drop();
+  }
+
+  onResume(tell: (lines: number) => void): void {
+    this.#out.onResume(tell);
   }
 
   /** A log line: it goes above the table. */
@@ -109,7 +123,7 @@ export class LiveView {
     this.#doubt(collector, nowMs);
     if (this.interactive) {
       this.#erase();
-      this.#drawn = table(rows);
+      this.#drawn = table(rows).map(escapeControls);
       this.#draw();
       return;
     }
@@ -145,6 +159,6 @@ export class LiveView {
   }
 
   #draw(): void {
-    if (this.#drawn.length > 0) this.#out.write(`${this.#drawn.join('\n')}\n`);
+    if (this.#drawn.length > 0 && !this.#out.full) this.#out.write(`${this.#drawn.join('\n')}\n`);
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../common/clock.ts';
 import { describe, EXIT, type ExitCode, Fault } from '../common/errors.ts';
+import { standardError } from '../common/line-output.ts';
 import { createLog, type Log } from '../common/log.ts';
 import { type LeftBehind, type Stop, startCollector } from '../config/container.ts';
 import type { Settings } from '../config/settings.ts';
@@ -25,7 +26,7 @@ Runs the collector until SIGTERM, SIGINT or SIGHUP; a second signal ends it at o
 --exchange ID …    a stream that needs no command; each --exchange opens a group. --symbols "*" is every market
 ${SETTINGS_USAGE}`,
   async run(args) {
-    const view = new LiveView(process.stderr);
+    const view = new LiveView(standardError, process.stderr.isTTY === true);
     let pretty = view.interactive;
     try {
       const read = readArgs('run', args, {
@@ -114,6 +115,9 @@ function faultOf(left: LeftBehind, timeoutMs: number, lost: Fault | null): Fault
   );
 }
 
+/** What was said of a fault that ends the program is read, or nobody reads it; in ms. */
+const LAST_WORDS_MS = 250;
+
 /** What the runtime would write as text between the log lines becomes one; a fault that nothing caught ends the program. */
 function watchProcess(log: Log): void {
   process.removeAllListeners('warning');
@@ -122,7 +126,7 @@ function watchProcess(log: Log): void {
     process.on(event, (error: unknown) => {
       const exit = EXIT.software;
       log.fatal({ phase: 'process', error_code: 'unknown_error', exit, err: error }, describe(error));
-      process.exit(exit);
+      void standardError.flush(LAST_WORDS_MS).then(() => process.exit(exit));
     });
 }
 

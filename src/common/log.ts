@@ -1,4 +1,6 @@
-import pino, { type DestinationStream, type Logger } from 'pino';
+import pino, { type Logger } from 'pino';
+import { standardError } from './line-output.ts';
+import { escapeControls, mask, maskText } from './log-text.ts';
 
 export type Log = Logger;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -45,54 +47,66 @@ export interface LogFields {
   readonly [detail: string]: unknown;
 }
 
-const SECRET = /(password|secret|token|credential|sasl\.password|ssl\.key|basic\.auth)/i;
-const USERINFO = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s/@:]*):([^\s/]+)@/gi;
-
-/** Hides passwords inside addresses: `redis://:***@host`. */
-export function maskText(text: string): string {
-  return text.replace(USERINFO, '$1$2:***@');
+/** Where log lines go. Writing must not wait. */
+export interface LogDestination {
+  write(line: string): void;
+  /** Whether lines are dropped now, so that none need be made. */
+  readonly full?: boolean;
+  drop?(): void;
+  onResume?(tell: (lines: number) => void): void;
 }
 
-/** A copy of `value` in which every secret, by its key or inside an address, is masked. */
-export function mask(value: unknown): unknown {
-  if (typeof value === 'string') return maskText(value);
-  if (Array.isArray(value)) return value.map(mask);
-  if (typeof value !== 'object' || value === null || value instanceof Error) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key,
-      SECRET.test(key) && inner !== null && inner !== '' ? '***' : mask(inner),
-    ]),
-  );
-}
+const FATAL = 60;
 
 /**
  * The program's log: one JSON object a line (`ts level msg` and the fields above), readable text where `pretty`.
- * Standard output belongs to data, so the destination is standard error unless a test gives another.
+ * Standard output belongs to data, so the destination is standard error unless a test gives another. Lines are made
+ * safe here, once: secrets are masked, and what would steer a terminal is escaped.
  */
-export function createLog(level: LogLevel, pretty: boolean, destination?: DestinationStream): Log {
-  const out = destination ?? pino.destination({ fd: 2, sync: true });
-  return pino(
+export function createLog(
+  level: LogLevel,
+  pretty: boolean,
+  destination: LogDestination = standardError,
+): Log {
+  const log: Log = pino(
     {
       level,
       base: null,
       messageKey: 'msg',
       timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      // Errors are made plain by `mask`; the standard serializer would write their words as they are.
+      serializers: { err: (error: unknown) => error },
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => mask(fields) as Record<string, unknown>,
       },
       hooks: {
-        logMethod(args, method) {
+        logMethod(args, method, severity) {
+          if (destination.full && severity < FATAL) return destination.drop?.();
+          const [first, ...rest] = args as unknown[];
+          // Of an error alone its words would be the message as they are.
+          const own = first instanceof Error ? [{ err: first }, first.message, ...rest] : args;
           method.apply(
             this,
-            args.map((arg) => (typeof arg === 'string' ? maskText(arg) : arg)) as typeof args,
+            own.map((arg) => (typeof arg === 'string' ? maskText(arg) : arg)) as typeof args,
           );
         },
       },
     },
-    pretty ? { write: (line: string) => void out.write(readable(line)) } : out,
+    { write: (line: string) => destination.write(pretty ? readable(line) : oneLine(line)) },
   );
+  destination.onResume?.((lines) =>
+    log.warn(
+      { phase: 'process', dropped: lines },
+      `${lines} log lines were dropped: nobody read them in time`,
+    ),
+  );
+  return log;
+}
+
+/** JSON escapes the older half of the control characters by itself; the rest stands in texts only. */
+function oneLine(line: string): string {
+  return `${escapeControls(line.trimEnd())}\n`;
 }
 
 const COLOURS: Record<string, string> = { warn: '\u001b[33m', error: '\u001b[31m', fatal: '\u001b[31;1m' };
@@ -104,7 +118,8 @@ function readable(line: string): string {
   const details = Object.entries(rest)
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([key, value]) => `${key}=${typeof value === 'object' ? JSON.stringify(value) : value}`)
+    .map(escapeControls)
     .join(' ');
-  const head = `${String(ts).slice(11, 23)} ${String(level).padEnd(5)} ${msg}`;
+  const head = `${String(ts).slice(11, 23)} ${String(level).padEnd(5)} ${escapeControls(String(msg))}`;
   return `${colour}${head}${colour ? '\u001b[0m' : ''}${details ? `  \u001b[2m${details}\u001b[0m` : ''}\n`;
 }

@@ -1,5 +1,5 @@
 import { describe, EXIT, type ExitCode, exitCodeOf } from '../../common/errors.ts';
-import { maskText } from '../../common/log.ts';
+import { escapeControls, maskText } from '../../common/log-text.ts';
 import { chooseDrivers, whereTo } from '../../config/drivers.ts';
 import { readArgs } from '../args.ts';
 import type { Command } from '../command.ts';
@@ -46,5 +46,5 @@ ${SETTINGS_USAGE}`,
 };
 
 function say(how: 'ok' | 'warn' | 'FAIL', name: string, words: string): void {
-  console.log(`${how.padEnd(5)} ${name}: ${maskText(words)}`);
+  console.log(`${how.padEnd(5)} ${name}: ${escapeControls(maskText(words))}`);
 }

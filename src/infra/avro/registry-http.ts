@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
-import { maskText } from '../../common/log.ts';
+import { maskText } from '../../common/log-text.ts';
 import { type Answer, ask, jsonOf } from '../rest/ask.ts';
 
 export interface RegistryOptions {

@@ -126,6 +126,7 @@ export const METRICS = {
   kcs_commands_repeated_total: counter('Records that came again and were given the same reply.'),
   kcs_commands_waiting: gauge('1 while commands wait for the state store.'),
   kcs_errors_total: counter('Errors of the error table, before they are folded.', 'code'),
+  kcs_log_lines_dropped_total: counter('Log lines that were dropped because nobody read them in time.'),
   kcs_event_loop_lag_seconds: histogram('How late a timer of the event loop was.'),
   kcs_process_start_time_seconds: gauge('When the process started.'),
   kcs_process_cpu_seconds_total: counter('CPU time of the process.'),

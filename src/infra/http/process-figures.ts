@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from '../../common/clock.ts';
 import { Histogram } from '../../common/histogram.ts';
+import { standardError } from '../../common/line-output.ts';
 
 const PROBE_MS = 100;
 
@@ -43,5 +44,10 @@ export class ProcessFigures {
   heap(): { readonly used: number; readonly external: number } {
     const { heapUsed, external } = process.memoryUsage();
     return { used: heapUsed, external };
+  }
+
+  /** Log lines that nobody read in time. */
+  droppedLogLines(): number {
+    return standardError.dropped;
   }
 }
