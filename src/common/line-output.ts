@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from './clock.ts';
+import { patientSink } from './terminal-sink.ts';
 
 /** What lines are written to: standard error, a terminal. */
 export interface LineSink {
@@ -79,4 +80,4 @@ export class LineOutput {
 }
 
 /** Standard error, for everything that the program says about itself. */
-export const standardError = new LineOutput(process.stderr);
+export const standardError = new LineOutput(patientSink(process.stderr));

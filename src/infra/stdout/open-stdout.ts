@@ -1,7 +1,8 @@
-import type { Writable } from 'node:stream';
 import { type Clock, sleep } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
+import type { LineSink } from '../../common/line-output.ts';
 import type { Log } from '../../common/log.ts';
+import { patientSink } from '../../common/terminal-sink.ts';
 import { flatten } from '../../core/pipeline/flatten.ts';
 import type { Ack, Batch } from '../../core/ports.ts';
 import type { Messaging } from '../messaging.ts';
@@ -18,7 +19,7 @@ interface Waiting {
  * the way up. Messages about the data are log lines.
  * @param out standard output unless a test gives another
  */
-export function openStdout(clock: Clock, log: Log, out: Writable = process.stdout): Messaging {
+export function openStdout(clock: Clock, log: Log, out: LineSink = patientSink(process.stdout)): Messaging {
   const open = new Set<Waiting>();
   const lost = Promise.withResolvers<Fault>();
   let broken: Error | null = null;
