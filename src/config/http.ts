@@ -34,11 +34,12 @@ export async function openHttp({ http }: Settings, log: Log, parts: HttpParts): 
     codeLabels: http.code_labels,
   };
   const feed = events(observed);
-  const { host, port, token } = http;
+  const { host, port, token, allowed_hosts } = http;
   const server = await startHttp({
     host,
     port,
     token,
+    allowedHosts: allowed_hosts,
     routes: routes(observed, feed),
     onError: (error) => log.error({ phase: 'http', err: error }, `HTTP: ${error.message}`),
   });

@@ -300,6 +300,11 @@ export const settingsSchema = z.strictObject({
           env: ['HTTP_PORT'],
         },
       ),
+      allowed_hosts: setting(
+        list.default([]),
+        'Host names under which the page, /status and /metrics may be asked for, as a proxy passes them on; addresses and names without a dot always may.',
+        { env: ['HTTP_ALLOWED_HOSTS'] },
+      ),
       token: setting(optionalText, 'Bearer token that the page and /status ask for.', {
         env: ['HTTP_TOKEN'],
         secret: true,

@@ -109,7 +109,12 @@ describe('the HTTP server', () => {
     const handle = () => {
       throw new Error('broken');
     };
-    const options = { host: '127.0.0.1', port: 0, token: null, routes: { '/x': { guarded: false, handle } } };
+    const options = {
+      host: '127.0.0.1',
+      port: 0,
+      token: null,
+      routes: { '/x': { guard: 'none' as const, handle } },
+    };
     const server = await startHttp({ ...options, onError: ({ message }) => told.push(message) });
     servers.push(server);
     expect((await get(server, '/x')).status).toBe(500);
@@ -131,6 +136,63 @@ describe('the HTTP server', () => {
     expect(page).not.toMatch(/\/\*(CSS|WORDS|DRAW|DETAIL|CLIENT)\*\//);
     expect(page).not.toMatch(/(src|href)="(?!data:|#)/);
     expect(page).toContain('EventSource');
+  });
+});
+
+describe('the name that a request asks for', () => {
+  const PATHS = ['/', '/events', '/status', '/status/upbit/trade', '/metrics'];
+
+  async function statuses(token: string | null, headers: Record<string, string>, allowed: string[] = []) {
+    const seen = observed();
+    const all = routes(seen, events(seen));
+    const base = { host: '127.0.0.1', port: 0, routes: all, onError: () => {} };
+    const server = await startHttp({ ...base, token, allowedHosts: allowed });
+    servers.push(server);
+    const found: number[] = [];
+    for (const path of PATHS) {
+      const answer = await get(server, path, { headers });
+      await answer.body?.cancel();
+      found.push(answer.status);
+    }
+    const health = await Promise.all(['/healthz', '/readyz'].map((path) => get(server, path, { headers })));
+    expect(health.map(({ status }) => status)).toEqual([200, 200]);
+    return [...new Set(found)];
+  }
+
+  test.each([
+    'evil.example',
+    'evil.example:9464',
+    '127.0.0.1.evil.example',
+    'localhost.evil.example',
+    '1.2.3.com',
+  ])('%s is not ours: no figure leaves', async (host) => {
+    expect(await statuses(null, { host })).toEqual([421]);
+  });
+
+  test.each([
+    '127.0.0.1',
+    '10.1.2.3:9464',
+    '[::1]:9464',
+    'localhost',
+    'LOCALHOST.',
+    'collector:9464',
+    'app.localhost',
+  ])('%s nobody else can have', async (host) => {
+    expect(await statuses(null, { host })).toEqual([200]);
+  });
+
+  test('of the settings is ours, to the letter', async () => {
+    const allowed = ['Collector.Example.com'];
+    expect(await statuses(null, { host: 'collector.example.COM:443' }, allowed)).toEqual([200]);
+    expect(await statuses(null, { host: 'not-collector.example.com' }, allowed)).toEqual([421]);
+    expect(await statuses(null, { host: 'collector.example.com.evil.org' }, allowed)).toEqual([421]);
+  });
+
+  test('does not matter to whoever has the token, and no token is asked for under another name', async () => {
+    const host = 'evil.example';
+    expect(await statuses('secret', { host, authorization: 'Bearer secret' })).toEqual([200]);
+    expect(await statuses('secret', { host, authorization: 'Bearer guess' })).toEqual([421]);
+    expect(await statuses(null, { host, authorization: 'Bearer ' })).toEqual([421]);
   });
 });
 
@@ -167,6 +229,12 @@ describe('the token', () => {
     const headers = { cookie: `other=1; ${cookie.split(';')[0]}` };
     expect((await get(server, '/', { headers })).status).toBe(200);
     expect((await get(server, '/', { headers: { cookie: 'kcs_token=%E0%A4%A' } })).status).toBe(401);
+    for (const value of ['', 'x', TOKEN.slice(1), `${cookie.split(';')[0]?.slice(10)}x`])
+      expect((await get(server, '/', { headers: { cookie: `kcs_token=${value}` } })).status).toBe(401);
+    const under = {
+      cookie: `my_kcs_token=${encodeURIComponent(TOKEN)}; kcs_token_2=${encodeURIComponent(TOKEN)}`,
+    };
+    expect((await get(server, '/', { headers: under })).status).toBe(401);
     const wrong = await get(server, '/?token=guess');
     expect(wrong.status).toBe(401);
     expect(await wrong.text()).toContain('not the token');

@@ -1,26 +1,63 @@
 import { timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 
 const COOKIE = 'kcs_token';
 
+/** What a route asks of whoever wants it: the token; a name of ours; nothing. */
+export type Guard = 'token' | 'own_name' | 'none';
+
 /** Null where the request may pass, else what it gets instead. */
-export type Access = (request: Request, url: URL) => Response | null;
+export type Access = (request: Request, url: URL, guard: Guard) => Response | null;
 
 /**
  * The token comes as `Authorization: Bearer`, as the cookie, or once as `?token=`, which becomes the cookie so that
- * it does not stay in the address.
- * @param token null lets everybody pass
+ * it does not stay in the address. Whoever has it may come under any name; all others must have asked for one of ours,
+ * or a page of somebody else's could have its own name point here and read along.
+ * @param token null: none is asked for
+ * @param names host names that are ours, beside this machine's
  */
-export function openAccess(token: string | null): Access {
-  if (token === null) return () => null;
-  const wanted = digest(token);
-  const right = (given: string | null): boolean => given !== null && timingSafeEqual(digest(given), wanted);
-  return (request, url) => {
+export function openAccess(token: string | null, names: readonly string[]): Access {
+  const wanted = token === null ? null : digest(token);
+  const right = (given: string | null): boolean =>
+    given !== null && wanted !== null && timingSafeEqual(digest(given), wanted);
+  const own = new Set([...names, hostname(), 'localhost'].map(plainName));
+  return (request, url, guard) => {
+    if (guard === 'none') return null;
     const asked = url.searchParams.get('token');
-    if (right(asked)) return remember(url, asked ?? '');
-    const bearer = /^bearer (.*)$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? null;
-    if (right(bearer)) return null;
-    return right(cookieOf(request)) ? null : refusal(asked !== null);
+    if (guard === 'token' && right(asked)) return remember(url, asked ?? '');
+    if (right(bearerOf(request)) || right(cookieOf(request))) return null;
+    if (!isOwn(url.hostname, own)) return misdirected(url.hostname);
+    return guard === 'token' && wanted !== null ? refusal(asked !== null) : null;
   };
+}
+
+/**
+ * Whether nobody else can have this name. An address is no name; names without a dot, as containers and hosts file have
+ * them, nobody can register.
+ */
+function isOwn(host: string, own: ReadonlySet<string>): boolean {
+  const name = plainName(host);
+  return own.has(name) || isIP(name) !== 0 || !name.includes('.') || name.endsWith('.localhost');
+}
+
+/** In lower case, without the brackets of IPv6 and the dot at the end. */
+function plainName(host: string): string {
+  return host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+}
+
+function misdirected(host: string): Response {
+  return new Response(`${host} is no name of this server: http.allowed_hosts names those it has.\n`, {
+    status: 421,
+    headers: { 'content-type': 'text/plain; charset=utf-8' },
+  });
+}
+
+function bearerOf(request: Request): string | null {
+  return /^bearer (.*)$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? null;
 }
 
 /** Of equal length whatever was given, so that the comparison tells nothing. */

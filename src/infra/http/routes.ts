@@ -6,7 +6,10 @@ import { prometheus } from './prometheus.ts';
 import { type Route, text } from './server.ts';
 import { status, streamStatus } from './status.ts';
 
-/** What the collector answers over HTTP. Health and metrics are open to machines; the rest asks for the token. */
+/**
+ * What the collector answers over HTTP. Health is open to whoever reaches it, metrics to machines that ask by address or
+ * under a name of ours; the rest asks for the token as well.
+ */
 export function routes(observed: Observed, feed: Feed): Record<string, Route> {
   return {
     '/': guarded(() => new Response(PAGE, { headers: PAGE_HEADERS })),
@@ -17,10 +20,13 @@ export function routes(observed: Observed, feed: Feed): Record<string, Route> {
       const body = { ready, reasons, warnings: warnings(observed) };
       return Response.json(body, { status: ready ? 200 : 503 });
     }),
-    '/metrics': open(() => {
-      const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
-      return new Response(prometheus(observed), { headers });
-    }),
+    '/metrics': {
+      guard: 'own_name',
+      handle: () => {
+        const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
+        return new Response(prometheus(observed), { headers });
+      },
+    },
     '/status': guarded(() => Response.json(status(observed))),
     '/status/*': guarded((_request, { pathname }) => {
       const [, , exchange, type] = pathname.split('/');
@@ -40,9 +46,9 @@ const PAGE_HEADERS = {
 };
 
 function open(handle: Route['handle']): Route {
-  return { guarded: false, handle };
+  return { guard: 'none', handle };
 }
 
 function guarded(handle: Route['handle']): Route {
-  return { guarded: true, handle };
+  return { guard: 'token', handle };
 }

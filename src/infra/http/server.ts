@@ -1,10 +1,9 @@
 import { Fault } from '../../common/errors.ts';
-import { type Access, openAccess } from './access.ts';
+import { type Access, type Guard, openAccess } from './access.ts';
 
 /** What answers one path. */
 export interface Route {
-  /** Whether the token, where there is one, is asked for. */
-  readonly guarded: boolean;
+  readonly guard: Guard;
   handle(request: Request, url: URL): Response | Promise<Response>;
 }
 
@@ -14,6 +13,8 @@ export interface HttpOptions {
   readonly port: number;
   /** What guarded routes ask for; null: nothing. */
   readonly token: string | null;
+  /** Names that it may be asked for under, beside addresses and this machine's own. */
+  readonly allowedHosts?: readonly string[];
   /** By path; one that ends in `/*` answers everything below. */
   readonly routes: Readonly<Record<string, Route>>;
   /** Told of what a route threw; whoever asked gets a 500. */
@@ -35,8 +36,9 @@ const IDLE_S = 30;
  * The HTTP server of the collector. It only ever reads: any method but GET and HEAD is refused.
  * @throws Fault port_in_use where the address cannot be listened on
  */
-export async function startHttp({ host, port, token, routes, onError }: HttpOptions): Promise<HttpServer> {
-  const access = openAccess(token);
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { host, port, token, allowedHosts = [], routes, onError } = options;
+  const access = openAccess(token, [host, ...allowedHosts]);
   const answer = async (request: Request): Promise<Response> => {
     const response = await respond(request, routes, access);
     for (const [name, value] of Object.entries(HEADERS)) {
@@ -101,8 +103,7 @@ async function respond(request: Request, routes: HttpOptions['routes'], access: 
   if (!url) return text(400, 'The address of the request cannot be read.');
   const route = find(routes, url.pathname);
   if (!route) return text(404, `There is nothing at ${url.pathname}.`);
-  const refusal = route.guarded ? access(request, url) : null;
-  return refusal ?? route.handle(request, url);
+  return access(request, url, route.guard) ?? route.handle(request, url);
 }
 
 function find(routes: HttpOptions['routes'], path: string): Route | undefined {
