@@ -164,7 +164,9 @@ function control(
   const error = isObject(frame.error) ? frame.error : frame;
   if (typeof error.code === 'number') {
     const reason = saying(error.code, error.msg);
-    return emit({ kind: 'refused', symbols: take(asked, frame.id), reason });
+    // 4: too many subscriptions on this socket.
+    const full = error.code === 4 ? { full: true } : {};
+    return emit({ kind: 'refused', symbols: take(asked, frame.id), reason, ...full });
   }
   if (frame.result === null) {
     const symbols = take(asked, frame.id);

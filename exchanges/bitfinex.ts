@@ -53,7 +53,7 @@ export const bitfinex: Exchange = {
 
   markets: { urls: ['https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange'], parse, split },
 
-  session: (type, markets) => session(type, markets),
+  session: (type, markets, recorded = false) => session(type, markets, recorded),
 };
 
 /** [["ADABTC","AAVE:USD","BTCUST",…]]: pairs without `t`, all tradable but for the exchange's own test pairs. */
@@ -98,12 +98,18 @@ interface Socket {
   /** What the conf ack said; null before. */
   flags: number | null;
   seq: number | null;
-  /** An event beyond the conf ack was read: info begins a live socket; a recording may lack them all, acks too. */
-  met: boolean;
+  /** No event beyond the conf ack was read of a recording: it may lack them all, acks too. */
+  bare: boolean;
 }
 
-function session(type: RequestType, markets: Markets): Session {
-  const state = { channels: new ChannelIds(), told: new RecentIds(2000), flags: null, seq: null, met: false };
+function session(type: RequestType, markets: Markets, recorded: boolean): Session {
+  const state = {
+    channels: new ChannelIds(),
+    told: new RecentIds(2000),
+    flags: null,
+    seq: null,
+    bare: recorded,
+  };
   const channel = type === 'ticker' ? 'ticker' : 'trades';
   const socket: Socket = { type, channel, markets, ...state };
   return {
@@ -138,7 +144,7 @@ function unsubscription(id: number): string {
 function control(socket: Socket, frame: JsonObject, emit: Emit): void {
   const { event, code } = frame;
   if (typeof event !== 'string') return emit({ kind: 'reject', reason: 'event is not a word', row: null });
-  if (event !== 'conf') socket.met = true;
+  if (event !== 'conf') socket.bare = false;
   if (event === 'subscribed') return confirm(socket, frame, emit);
   if (event === 'unsubscribed') return end(socket, frame, emit);
   if (event === 'error') return refusal(socket, frame, emit);
@@ -166,13 +172,15 @@ function end({ channels }: Socket, { chanId }: JsonObject, emit: Emit): void {
 
 /**
  * {"channel":"book","symbol":"tNOPEF0:USTF0","event":"error","msg":"symbol: invalid","code":10300,"pair":"NOPEF0:USTF0"}
- * 10301 is a second subscription of what there is, whose id it names. 10400 is an unsubscription of what there is not.
+ * 10301 is a second subscription of what there is, whose id it names. 10305 is about the socket, not about the symbol.
+ * 10400 is an unsubscription of what there is not.
  */
 function refusal(socket: Socket, frame: JsonObject, emit: Emit): void {
   if (frame.code === 10301) return confirm(socket, frame, emit);
   const reason = `${words(frame.code)} ${words(frame.msg)}`.trim();
   const own = typeof frame.symbol === 'string' && (frame.channel ?? socket.channel) === socket.channel;
-  emit({ kind: 'refused', symbols: own ? [String(frame.symbol)] : [], reason });
+  const symbols = own ? [String(frame.symbol)] : [];
+  emit({ kind: 'refused', symbols, reason, ...(frame.code === 10305 ? { full: true } : {}) });
 }
 
 function isId(value: unknown): value is number {
@@ -191,7 +199,7 @@ function data(socket: Socket, frame: Values, receivedAt: Micros, emit: Emit): vo
   const extras = typeof body === 'string' && body !== 'hb' ? 3 : 2;
   watch(socket, frame[extras], emit);
   if (body === 'hb' || body === 'cs') return emit({ kind: 'alive' });
-  const market = socket.channels.market(id) ?? (socket.met ? undefined : socket.channels.adopt(id));
+  const market = socket.channels.market(id) ?? (socket.bare ? socket.channels.adopt(id) : undefined);
   if (!market) return emit({ kind: 'alive' });
   if (typeof body === 'string') return execution(socket, market, frame, receivedAt, emit);
   if (!Array.isArray(body)) return emit({ kind: 'reject', reason: 'payload is not an array', row: null });

@@ -13,6 +13,7 @@ import {
   saying,
   sideOf,
   timeOfIso,
+  words,
 } from '../src/core/market/read-values.ts';
 
 /**
@@ -48,6 +49,7 @@ export const coinbase: Exchange = {
   heartbeat: { deadAfterMs: 10_000 },
   confirms: 'ack',
   subscribing: 'add',
+  repeatable: true,
   // Contiguous per product; the documentation says that match frames can be dropped.
   tradeIds: 'consecutive',
 
@@ -128,12 +130,14 @@ function acknowledged(frame: JsonObject, channel: string, asked: Asked, emit: Em
 
 /**
  * {"type":"error","message":"Failed to subscribe","reason":"level2, level3, and full channels now require …"}
- * The products meant stand in its words or nowhere. Whether one spoils its whole request is unknown; subscribing twice
- * does no harm, so the others are asked for again. Three reasons announce that the server will close the socket.
+ * One bad product makes its whole request void. It stands in the words, and the others are asked for again; where none
+ * does, the oldest request without an answer is meant, as answers come in order. Three reasons announce that the server
+ * will close the socket.
  */
 function refusal(frame: JsonObject, asked: Asked, emit: Emit): void {
   const all = saying(frame.message, frame.reason);
   if (/ErrSlowConsume|ErrSlowRead|Message too big/i.test(all)) return emit({ kind: 'restart', reason: all });
+  if (/unsubscribe/i.test(words(frame.message))) return emit({ kind: 'refused', symbols: [], reason: all });
   const { named, others } = asked.refuse(all.split(/[^A-Z0-9-]+/));
   emit({ kind: 'refused', symbols: named, reason: all });
   for (const symbol of others) emit({ kind: 'resync', symbol });
@@ -144,6 +148,7 @@ class Asked {
   #requests: Set<string>[] = [];
 
   add(markets: readonly Market[]): void {
+    this.drop(markets);
     if (markets.length > 0) this.#requests.push(new Set(markets.map(({ symbol }) => symbol)));
   }
 
@@ -156,9 +161,10 @@ class Asked {
     this.#requests = this.#requests.filter(({ size }) => size > 0);
   }
 
-  /** The symbols among `words`, and what else their requests asked for. */
+  /** The symbols among `words`, and what else their requests asked for; of no request that the oldest. */
   refuse(words: readonly string[]): { named: string[]; others: string[] } {
     const hit = this.#requests.filter((request) => words.some((word) => request.has(word)));
+    if (hit.length === 0) return { named: [...(this.#requests.shift() ?? [])], others: [] };
     this.#requests = this.#requests.filter((request) => !hit.includes(request));
     const symbols = [...new Set(hit.flatMap((request) => [...request]))];
     const isNamed = (symbol: string) => words.includes(symbol);

@@ -16,7 +16,7 @@ import {
 } from '../src/core/market/read-values.ts';
 
 const PING = '{"request_type":"PING"}';
-/** An error comes 0 to 10 ms after the ack it takes back; microseconds. */
+/** An error comes 0 to 10 ms after the ack it takes back, at the exchange; microseconds. */
 const TAKEN_BACK_WITHIN = 25_000;
 const INVALID_TOPIC = 160012;
 
@@ -53,6 +53,8 @@ export const coinone: Exchange = {
   heartbeat: { send: { text: PING }, everyMs: 20_000, deadAfterMs: 60_000 },
   confirms: 'ack',
   subscribing: 'add',
+  // It is acked again, and the stream is not doubled.
+  repeatable: true,
   // Milliseconds and a counter: rising, with holes.
   tradeIds: 'increasing',
 
@@ -133,21 +135,25 @@ function request(
   return JSON.stringify({ request_type, channel, topic });
 }
 
-/** Acks that an error may still take back. */
+/**
+ * Acks that an error may still take back. One is certain when a PONG came after the time for that, or a second PONG: the
+ * exchange may be so near that a PONG overtakes the error, but PINGs are further apart than the error is late.
+ */
 class Acks {
-  /** Acked symbols and when. */
-  readonly #open = new Map<string, Micros>();
-  /** Those acked before the PING that is not answered yet: the errors of all of them come before its PONG. */
+  /** Acked symbols, when, and how many PONGs came since. */
+  readonly #open = new Map<string, { at: Micros; pongs: number }>();
+  /** Those acked before the PING that is not answered yet. */
   #pinged: string[] = [];
 
   acked(symbol: string, at: Micros, emit: Emit): void {
-    this.#open.set(symbol, at);
+    this.#open.set(symbol, { at, pongs: 0 });
     if (this.#pinged.length === 0) return this.#ping(emit);
     emit({ kind: 'alive' });
   }
 
-  pong(emit: Emit): void {
-    const symbols = this.#pinged.filter((symbol) => this.#open.delete(symbol));
+  pong(at: Micros, emit: Emit): void {
+    const symbols = this.#pinged.filter((symbol) => this.#isCertain(symbol, at));
+    for (const symbol of symbols) this.#open.delete(symbol);
     this.#pinged = [];
     emit(symbols.length > 0 ? { kind: 'ack', symbols } : { kind: 'alive' });
     if (this.#open.size > 0) this.#ping(emit);
@@ -155,16 +161,21 @@ class Acks {
 
   /** One suspect is the culprit; several are asked for again, which brings the error again for one of them. */
   takenBack(at: Micros, reason: string, emit: Emit): void {
-    const suspects = [...this.#open].filter(([, ackedAt]) => at - ackedAt <= TAKEN_BACK_WITHIN);
+    const suspects = [...this.#open].filter(([, ack]) => at - ack.at <= TAKEN_BACK_WITHIN);
     const symbols = suspects.map(([symbol]) => symbol);
     for (const symbol of symbols) this.#open.delete(symbol);
     emit({ kind: 'refused', symbols: symbols.length === 1 ? symbols : [], reason });
     if (symbols.length > 1) for (const symbol of symbols) emit({ kind: 'resync', symbol });
   }
 
+  #isCertain(symbol: string, at: Micros): boolean {
+    const ack = this.#open.get(symbol);
+    return ack !== undefined && (++ack.pongs > 1 || at - ack.at > TAKEN_BACK_WITHIN);
+  }
+
   #ping(emit: Emit): void {
     this.#pinged = [...this.#open.keys()];
-    emit({ kind: 'send', text: PING });
+    emit({ kind: 'send', text: PING, instead: 'ping' });
   }
 }
 
@@ -182,7 +193,7 @@ function control(
   emit: Emit,
 ): void {
   const { response_type: kind, error_code: code } = frame;
-  if (kind === 'PONG') return acks.pong(emit);
+  if (kind === 'PONG') return acks.pong(receivedAt, emit);
   if (kind === 'ERROR') {
     const reason = saying(code, frame.message, frame.field);
     return code === INVALID_TOPIC

@@ -1,4 +1,4 @@
-import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
+import type { Emit, Event, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
@@ -120,6 +120,11 @@ function symbolIn(channel: string, suffix: string): string | null {
     : null;
 }
 
+/** The latest one is enough. */
+function pong(digits: string): Event {
+  return { kind: 'send', text: `{"pong":${digits}}`, instead: 'pong' };
+}
+
 /**
  * {"ping":1786563068868} | {"id":"1","status":"ok","subbed":"market.btcusdt.ticker","ts":1786563067016}
  * {"status":"error","ts":1708936125335,"id":"1","err-code":"bad-request","err-msg":"invalid symbol foxusdt"}
@@ -134,7 +139,7 @@ function control(
   const { ping, subbed, status, id } = frame;
   if (ping !== undefined) {
     const digits = exactDigits(text, 'ping', ping);
-    return emit(digits === '' ? { kind: 'alive' } : { kind: 'send', text: `{"pong":${digits}}` });
+    return emit(digits === '' ? { kind: 'alive' } : pong(digits));
   }
   const symbol = asked.get(id);
   asked.delete(id);

@@ -50,6 +50,7 @@ export const korbit: Exchange = {
   heartbeat: { deadAfterMs: 90_000 },
   confirms: 'ack',
   subscribing: 'add',
+  repeatable: true,
   // Rising per pair, with holes.
   tradeIds: 'increasing',
 

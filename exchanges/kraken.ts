@@ -92,6 +92,8 @@ type Asked = Map<number, Set<string>>;
 function session(type: RequestType, markets: Markets): Session {
   const asked: Asked = new Map();
   let requests = 0;
+  /** What the exchange last said of itself: `online`, `cancel_only`, `maintenance`, `post_only`. */
+  let system: unknown = 'online';
   function request(method: string, some: readonly Market[]): string[] {
     if (some.length === 0) return [];
     const symbol = some.map((market) => market.symbol);
@@ -109,11 +111,22 @@ function session(type: RequestType, markets: Markets): Session {
       const { channel } = frame;
       if (channel === type) return rows(frame, text, type, markets, receivedAt, emit);
       if (channel === undefined) return answer(frame, type, asked, emit);
-      // heartbeat, status and channels of others.
+      if (channel === 'status') {
+        const before = system;
+        system = systemIn(frame) ?? before;
+        return emit({ kind: system === 'online' && before !== 'online' ? 'reopened' : 'alive' });
+      }
+      // heartbeat and channels of others.
       if (typeof channel === 'string') return emit({ kind: 'alive' });
       emit({ kind: 'reject', reason: 'channel is not a word', row: null });
     },
   };
+}
+
+/** {"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",…}]} */
+function systemIn({ data }: JsonObject): unknown {
+  const [state]: unknown[] = Array.isArray(data) ? data : [];
+  return isObject(state) ? state.system : undefined;
 }
 
 /** The 50 latest trades come with a subscription, so that those missed while a socket was replaced are not lost. */

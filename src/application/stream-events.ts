@@ -3,6 +3,7 @@ import type { ConnectionEvents } from '../core/connection/connection-parts.ts';
 import type { LinkEnd } from '../core/connection/link.ts';
 import type { Verdict } from '../core/connection/verdict.ts';
 import type { Gap, Target } from '../core/events.ts';
+import type { Market } from '../core/market/market.ts';
 import type { RefusalNotices } from './refusal-notices.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -11,6 +12,8 @@ export interface StreamEventDeps {
   readonly notices: RefusalNotices;
   readonly target: Target;
   readonly shard: number;
+  /** Which of the shard's connections, where it has several. */
+  readonly part: number;
   /** Where the shard's connection leads. */
   readonly url: string;
   correlationId(): string | null;
@@ -18,11 +21,13 @@ export interface StreamEventDeps {
   onUnanswered(): void;
   /** Told of every gap beside. */
   onGap(gap: Gap): void;
+  /** A socket has no room for these codes. */
+  onFull(markets: readonly Market[], carried: number): void;
 }
 
 /** What the connection of a shard tells, as messages. */
 export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
-  const { reporter, notices, target, shard, url, correlationId, onGap, onUnanswered } = deps;
+  const { reporter, notices, target, shard, part, url, correlationId, onGap, onUnanswered, onFull } = deps;
   return {
     state: (state, detail) =>
       reporter.tell({
@@ -31,10 +36,13 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
         correlationId: correlationId(),
         state,
         reason: detail.reason,
-        detail: { shard, retry_at: detail.retryAt, attempts: detail.attempts },
+        detail: { shard, ...(part > 0 ? { part } : {}), retry_at: detail.retryAt, attempts: detail.attempts },
       }),
     confirmed: (market) => reporter.connectSuccess(target, market, correlationId()),
-    refused: (markets, refusal) => notices.refused(shard, markets, refusal),
+    refused: (markets, refusal) => {
+      notices.refused(shard, markets, refusal);
+      if (refusal.carried !== undefined) onFull(markets, refusal.carried);
+    },
     unanswered: onUnanswered,
     served: (market) => notices.served(shard, market),
     gap: (gap) => {

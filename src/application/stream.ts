@@ -1,8 +1,7 @@
 import { type Clock, sleep } from '../common/clock.ts';
-import { guardOf, rewriteAddress } from '../core/address.ts';
-import { Connection } from '../core/connection/connection.ts';
 import type { OpenGate } from '../core/connection/open-gate.ts';
 import type { ConnectionSettings } from '../core/connection/settings.ts';
+import type { ShardConnections } from '../core/connection/shard-connections.ts';
 import type { ConnectionSnapshot } from '../core/connection/snapshot.ts';
 import type { DesiredStream } from '../core/desired/stream.ts';
 import type { GapCause, StreamState, Target } from '../core/events.ts';
@@ -20,11 +19,11 @@ import type { OpenSocket, SocketOptions, Writer } from '../core/ports.ts';
 import type { Left } from './leases/lease-parts.ts';
 import type { StreamFigures } from './metrics/figures.ts';
 import { countOf, MissingTrades } from './missing-trades.ts';
+import { openShard } from './open-shard.ts';
 import { type RefusalNotices, refusalNotices } from './refusal-notices.ts';
 import { rejectSampler } from './rejects.ts';
 import type { Reporter } from './reporter.ts';
 import type { Covered } from './state-store.ts';
-import { connectionEvents } from './stream-events.ts';
 import { streamStateOf } from './stream-state.ts';
 
 /** What all streams share. */
@@ -85,7 +84,7 @@ export class RunningStream {
   readonly #rejects: ReturnType<typeof rejectSampler>;
   readonly #missing: MissingTrades;
   readonly #notices: RefusalNotices;
-  readonly #connections = new Map<number, Connection>();
+  readonly #connections = new Map<number, ShardConnections>();
   readonly #closing = new Map<Promise<void>, number>();
   /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
   readonly #fences = new Map<string, number | null>();
@@ -193,15 +192,14 @@ export class RunningStream {
   }
 
   snapshots(): ConnectionSnapshot[] {
-    return [...this.#connections.values()].map((connection) => connection.snapshot());
+    return [...this.#connections.values()].flatMap((connection) => connection.snapshots());
   }
 
-  /** The connections by the number of their shard. */
+  /** The connections with the number of their shard: one each, unless the exchange takes fewer codes on a socket. */
   shards(): { readonly shard: number; readonly connection: ConnectionSnapshot }[] {
-    return [...this.#connections].map(([shard, connection]) => ({
-      shard,
-      connection: connection.snapshot(),
-    }));
+    return [...this.#connections].flatMap(([shard, connections]) =>
+      connections.snapshots().map((connection) => ({ shard, connection })),
+    );
   }
 
   /** Makes the sockets carry what is desired of the shards that are held: codes join and leave, shards come and go. */
@@ -287,47 +285,22 @@ export class RunningStream {
     this.#deps.budget.close(this.#account);
   }
 
-  #connection(shard: number): Connection {
+  #connection(shard: number): ShardConnections {
     const running = this.#connections.get(shard);
     if (running) return running;
-    const { exchange, markets, gate, socket, url } = this.#of;
-    const { clock, connection: settings, openSocket, nextSocketId } = this.#deps;
-    const own = exchange.endpoint(this.#type);
-    const replacement = this.#desired.origin ?? url;
-    const address = rewriteAddress(own, replacement);
-    const connection = new Connection(
-      {
-        exchange,
-        type: this.#type,
-        markets,
-        url: address,
-        guard: guardOf(own, replacement),
-        socket,
-        settings,
-        clock,
-        openSocket,
-        gate,
-        pipe: (handle) => this.#pipeline.attach(handle, shard),
-        nextSocketId: () => {
-          this.stats.sockets++;
-          return nextSocketId();
-        },
-      },
-      connectionEvents({
-        reporter: this.#deps.reporter,
-        notices: this.#notices,
-        target: this.target,
-        shard,
-        url: address,
-        correlationId: () => this.#desired.correlation_id,
-        onUnanswered: () => {
-          this.stats.unanswered++;
-        },
-        onGap: (gap) => this.#missing.gap(gap),
-      }),
-    );
+    const connection = openShard({
+      shard,
+      of: this.#of,
+      deps: this.#deps,
+      target: this.target,
+      origin: this.#desired.origin ?? this.#of.url,
+      stats: this.stats,
+      notices: this.#notices,
+      attach: (handle) => this.#pipeline.attach(handle, shard),
+      correlationId: () => this.#desired.correlation_id,
+      onGap: (gap) => this.#missing.gap(gap),
+    });
     this.#connections.set(shard, connection);
-    connection.start();
     if (this.#paused) connection.pause();
     return connection;
   }

@@ -49,7 +49,7 @@ async function replayFrames(
   file: string | undefined,
 ): Promise<void> {
   const markets = new Markets(exchange.markets.split, listings);
-  const session = exchange.session(type, markets);
+  const session = exchange.session(type, markets, true);
   const resolve = resolver(markets, exchange.region);
   const subscribed = symbols.flatMap((symbol) => resolve(symbol) ?? markets.get(symbol) ?? []);
   session.open();

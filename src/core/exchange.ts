@@ -134,5 +134,9 @@ export interface Exchange {
   };
   /** A close code that means a ban. */
   ban?(closeCode: number, reason: string): Ban | null;
-  session(type: RequestType, markets: Markets): Session;
+  /**
+   * @param recorded the frames are those of a recording, which may lack the acks: only then may a session guess what
+   *   they would have said
+   */
+  session(type: RequestType, markets: Markets, recorded?: boolean): Session;
 }

@@ -73,10 +73,15 @@ export function textOf({ frame, base64 }: Fixture, { encoding }: Exchange): stri
   return new TextDecoder().decode(encoding === 'gzip' ? inflate(bytes) : bytes);
 }
 
-/** A session that was asked for the fixture's symbols and read the frames before it. */
-export function sessionFor(exchange: Exchange, fixture: Fixture, type = fixture.type): Session {
+/** A session that was asked for the fixture's symbols and read the frames before it, as `replay` makes it. */
+export function sessionFor(
+  exchange: Exchange,
+  fixture: Fixture,
+  type = fixture.type,
+  recorded = true,
+): Session {
   const markets = new Markets((symbol) => exchange.markets.split(symbol));
-  const session = exchange.session(type, markets);
+  const session = exchange.session(type, markets, recorded);
   session.open();
   const wanted = (fixture.symbols ?? []).flatMap((symbol) => markets.get(symbol) ?? []);
   if (wanted.length > 0) session.change(wanted, wanted, []);

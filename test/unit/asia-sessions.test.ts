@@ -41,7 +41,7 @@ describe('Binance', () => {
     expect(read({ result: null, id: 3 })).toEqual([{ kind: 'ack', symbols: ['ETHUSDT'] }]);
     expect(read({ result: null, id: 2 })).toEqual([{ kind: 'alive' }]);
     expect(read({ error: { code: 4, msg: 'Too many subscriptions' }, id: 1 })).toEqual([
-      { kind: 'refused', symbols: ['BTCUSDT'], reason: '4: Too many subscriptions' },
+      { kind: 'refused', symbols: ['BTCUSDT'], reason: '4: Too many subscriptions', full: true },
     ]);
   });
 

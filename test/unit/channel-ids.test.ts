@@ -57,8 +57,8 @@ test('recent ids are known for at least as long as promised, and not for ever', 
 });
 
 describe('a Bitfinex socket', () => {
-  const open = () => {
-    const session = bitfinex.session('trade', new Markets(bitfinex.markets.split));
+  const open = (recorded = false) => {
+    const session = bitfinex.session('trade', new Markets(bitfinex.markets.split), recorded);
     const read = (frame: object) => {
       const events: Event[] = [];
       session.read(JSON.stringify(frame), 1, (event) => events.push(event));
@@ -98,5 +98,21 @@ describe('a Bitfinex socket', () => {
     ]);
     expect(read({ event: 'unsubscribed', status: 'OK', chanId: 9 })).toEqual([{ kind: 'alive' }]);
     expect(read({ ...subscribed, chanId: 10 })).toEqual([{ kind: 'ack', symbols: ['tBTCUSD'] }]);
+  });
+
+  test('guesses no symbol for a channel without an ack, whatever came before; a recording may', () => {
+    const trade = [9, 'te', [1, 1_790_000_000_000, 0.5, 100]];
+    const conf = { event: 'conf', status: 'OK', flags: 98_304 };
+    const info = { event: 'info', version: 2 };
+    for (const before of [[], [conf], [info], [info, conf], [trade]]) {
+      const { session, read } = open();
+      session.open();
+      session.change([btc], [btc], []);
+      for (const frame of before) read(frame);
+      expect(read(trade)).toEqual([{ kind: 'alive' }]);
+    }
+    const { session, read } = open(true);
+    session.change([btc], [btc], []);
+    expect(read(trade)).toMatchObject([{ kind: 'trade', market: { symbol: 'tBTCUSD' } }]);
   });
 });

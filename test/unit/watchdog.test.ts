@@ -136,7 +136,7 @@ describe('the whole socket', () => {
   });
 
   test('is never dark while nothing is known', () => {
-    expect(watching(1000, 'A').check(HOUR)).toEqual({ silent: [], repair: [], dark: false });
+    expect(watching(1000, 'A').check(HOUR)).toMatchObject({ silent: [], repair: [], dark: false });
   });
 
   test('gets its time anew with a new socket; what was stale stays so until data comes', () => {
@@ -212,5 +212,5 @@ test('codes that nobody watches change nothing', () => {
   expect(watchdog.lastMs('X')).toBeNull();
   watchdog.watch('A', 0);
   watchdog.forget('A');
-  expect(watchdog.check(HOUR)).toEqual({ silent: [], repair: [], dark: false });
+  expect(watchdog.check(HOUR)).toMatchObject({ silent: [], repair: [], dark: false });
 });

@@ -10,7 +10,7 @@ import { lostWith } from './loss.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import { type Refusal, Refusals } from './refusals.ts';
 import { Rotation } from './rotation.ts';
-import { patienceOf, recordSilence } from './silence.ts';
+import { patienceOf, recordDark, recordSilence } from './silence.ts';
 import { type ConnectionSnapshot, codeSnapshot, socketSnapshots } from './snapshot.ts';
 import { verdict } from './verdict.ts';
 import { Watchdog } from './watchdog.ts';
@@ -221,6 +221,7 @@ export class Connection implements LinkOwner {
       this.#events.silent(market, null);
     }
     if (this.#state === 'live' || !(live || back)) return;
+    if (this.#dark) for (const other of this.#wanted.values()) if (this.#carried(other)) this.#cover(other);
     this.#dark = false;
     this.#rotation.light();
     this.#become('live', null, null);
@@ -369,9 +370,10 @@ export class Connection implements LinkOwner {
   #watch(nowMs: number): void {
     const primary = this.#primary;
     if (primary?.state !== 'open') return;
-    const { silent, repair, dark } = this.#watchdog.check(nowMs);
+    const { silent, repair, dark, lastMs } = this.#watchdog.check(nowMs);
     recordSilence(silent, this.#wanted, this.#heardUntil, this.#coverage, this.#events, this.#parts.clock);
     if (dark) {
+      if (!this.#dark) recordDark(lastMs, this.#wanted, this.#heardUntil, this.#coverage, this.#parts.clock);
       this.#dark = true;
       this.#become('stale', 'no data', null);
     } else if (repair.length <= REPAIRS) for (const symbol of repair) primary.resync(symbol);

@@ -3,21 +3,18 @@ import type { Exchange, Session } from '../exchange.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { OpenSocket, Socket, SocketEnd, SocketOptions } from '../ports.ts';
 import type { ClockOffset } from './clock-offset.ts';
-import { type Beat, Pulse } from './heartbeat.ts';
+import { Pulse } from './heartbeat.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import type { ControlEvent, FrameSink, Pipe, SocketHandle } from './pipe.ts';
 import { RateBudget, share } from './rate-budget.ts';
 import { Receipt } from './receipt.ts';
 import type { Refusal } from './refusals.ts';
-import { SendQueue } from './send-queue.ts';
+import { Resyncs } from './resyncs.ts';
+import { Sender } from './sender.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 const BRIEF_MS = 2000;
-/** A code that keeps asking to be subscribed anew waits this long, twice as long each time, until it was calm. */
-const RESYNC_MS = 1000;
-const RESYNC_MAX_MS = 60_000;
-const CALM_MS = 300_000;
 /** See `good`. */
 const QUIET_FACTOR = 10;
 /** The most of a socket's messages that ask again for what was given up. */
@@ -74,22 +71,17 @@ export class Link implements SocketHandle {
   readonly #parts: LinkParts;
   readonly #owner: LinkOwner;
   readonly #subscriptions: Subscriptions;
-  readonly #budget: RateBudget;
   readonly #retries: RateBudget;
   readonly #sink: FrameSink;
   readonly #socket: Socket;
   readonly #confirmedAt = new Map<string, Micros>();
-  readonly #resyncs = new Map<string, { waitMs: number; atMs: number }>();
+  readonly #resyncs = new Resyncs();
   /** Symbols that are to be subscribed anew later: what comes of them until then does not count. */
   readonly #spoilt = new Set<string>();
   readonly #receipt: Receipt;
   #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
   #pulse: Pulse;
-  readonly #urgent: SendQueue;
-  #frames: string[] = [];
-  /** The last one sent was urgent: a subscription that waits is next. */
-  #yields = false;
-  #cancelPump: Cancel = () => {};
+  readonly #sender: Sender;
   #cancelOpen: Cancel;
   #cause: EndCause = 'remote';
   #firstDataMs = Number.NaN;
@@ -119,8 +111,14 @@ export class Link implements SocketHandle {
     this.#parts = parts;
     this.#owner = owner;
     this.#subscriptions = new Subscriptions(exchange, markets, suspects, () => clock.random());
-    this.#urgent = new SendQueue(() => owner.unanswered());
-    this.#budget = new RateBudget(exchange.limits.sends, { reserve: 1 });
+    this.#sender = new Sender({
+      clock,
+      rates: exchange.limits.sends,
+      socket: () => (this.#state === 'open' ? this.#socket : null),
+      pending: () => this.#subscriptions.pending,
+      frames: (nowMs) => this.#subscriptions.next(this.session, nowMs),
+      onDrop: () => owner.unanswered(),
+    });
     this.#retries = new RateBudget(share(exchange.limits.sends, RETRY_SHARE));
     this.#pulse = new Pulse(exchange.heartbeat, clock.now());
     this.openedMs = clock.now();
@@ -182,11 +180,6 @@ export class Link implements SocketHandle {
     return this.#subscriptions.subscribed(symbol) !== null;
   }
 
-  /** Codes that the exchange serves over it, or may be asked to serve by what was sent. */
-  get held(): number {
-    return this.#subscriptions.held;
-  }
-
   /** There is a reason to ask soon for what was refused or never answered. */
   askAgain(): void {
     this.#subscriptions.hasten(this.#parts.clock.now());
@@ -201,7 +194,7 @@ export class Link implements SocketHandle {
     this.#subscriptions.want(markets);
     const wanted = new Set(markets.map(({ symbol }) => symbol));
     for (const symbol of this.#confirmedAt.keys()) if (!wanted.has(symbol)) this.#confirmedAt.delete(symbol);
-    this.#pump();
+    this.#sender.pump();
   }
 
   /** To be called about once a second while the socket lives. */
@@ -211,9 +204,9 @@ export class Link implements SocketHandle {
     if (this.#paused) this.#pulse.restart(nowMs);
     const pulse = this.#pulse.check(nowMs);
     if (pulse === 'dead') return this.#giveUp('dead');
-    if (pulse.beat) this.#urgent.beat(pulse.beat);
+    if (pulse.beat) this.#sender.beat(pulse.beat);
     if (!this.#paused) this.#chase(nowMs);
-    this.#pump();
+    this.#sender.pump();
   }
 
   /** Asks again for what has no answer yet, and for what was given up. */
@@ -245,7 +238,7 @@ export class Link implements SocketHandle {
     if (this.#state === 'closing' || this.#state === 'ended') return;
     this.#cause = cause;
     this.#state = 'closing';
-    this.#cancelPump();
+    this.#sender.stop();
     this.#socket.close();
   }
 
@@ -255,15 +248,15 @@ export class Link implements SocketHandle {
       case 'ack':
         for (const market of this.#subscriptions.ack(event.symbols, this.#parts.clock.now()))
           this.#confirm(market);
-        return this.#pump();
+        return this.#sender.pump();
       case 'refused':
         return this.#refused(event.symbols, event.reason, event.full ?? false);
       case 'reopened':
         this.#subscriptions.reopened();
-        return this.#pump();
+        return this.#sender.pump();
       case 'send':
-        this.#urgent.push(event.text, event.instead);
-        return this.#pump();
+        this.#sender.answer(event.text, event.instead);
+        return this.#sender.pump();
       case 'resync':
         return this.resync(event.symbol);
       case 'restart':
@@ -287,14 +280,11 @@ export class Link implements SocketHandle {
   resync(symbol: string): void {
     const { clock } = this.#parts;
     const nowMs = clock.now();
-    const before = this.#resyncs.get(symbol);
-    if (this.#state !== 'open' || (before && nowMs < before.atMs)) return;
+    if (this.#state !== 'open' || this.#resyncs.pending(symbol, nowMs)) return;
     const market = this.#subscriptions.subscribed(symbol);
     if (!market) return;
     this.#owner.resyncing(this, market);
-    const calm = !before || nowMs - before.atMs > CALM_MS;
-    const waitMs = calm ? 0 : Math.min(Math.max(RESYNC_MS, 2 * before.waitMs), RESYNC_MAX_MS);
-    this.#resyncs.set(symbol, { waitMs, atMs: nowMs + waitMs });
+    const waitMs = this.#resyncs.next(symbol, nowMs);
     if (waitMs === 0) return this.#resubscribe(symbol);
     this.#spoilt.add(symbol);
     clock.after(waitMs, () => this.#resubscribe(symbol));
@@ -310,15 +300,18 @@ export class Link implements SocketHandle {
     this.#spoilt.delete(symbol);
     if (this.#state !== 'open') return;
     this.#subscriptions.resync(symbol);
-    this.#pump();
+    this.#sender.pump();
   }
 
   #refused(symbols: readonly string[], reason: string, full: boolean): void {
     this.#lastRefusal = reason;
-    const given = this.#subscriptions.refused(symbols, this.#parts.clock.now());
-    if (given.length > 0 || symbols.length === 0)
-      this.#owner.refused(this, given, { kind: full ? 'full' : 'refused', reason });
-    this.#pump();
+    const given = this.#subscriptions.refused(symbols, this.#parts.clock.now(), full);
+    const carried = this.#subscriptions.carried;
+    // A socket that carries nothing is not full.
+    const refusal: Refusal =
+      full && carried > 0 ? { kind: 'full', reason, carried } : { kind: 'refused', reason };
+    if (given.length > 0 || symbols.length === 0) this.#owner.refused(this, given, refusal);
+    this.#sender.pump();
   }
 
   #opened(): void {
@@ -329,9 +322,9 @@ export class Link implements SocketHandle {
     this.#receipt.frame(this.#parts.clock.micros(), 0);
     this.#pulse = new Pulse(this.#parts.exchange.heartbeat, this.openedMs);
     if (this.#paused) this.#socket.pause();
-    for (const text of this.session.open()) this.#urgent.push(text);
+    for (const text of this.session.open()) this.#sender.answer(text);
     this.#owner.opened(this);
-    this.#pump();
+    this.#sender.pump();
   }
 
   #frame(data: string | Uint8Array): void {
@@ -349,41 +342,6 @@ export class Link implements SocketHandle {
     this.#receipt.frame(this.#parts.clock.micros(), 0);
   }
 
-  /** Sends what is due as fast as the exchange allows: answers and heartbeats first, but no two before a subscription. */
-  #pump(): void {
-    this.#cancelPump();
-    while (this.#state === 'open' && this.#hasWork()) {
-      const nowMs = this.#parts.clock.now();
-      const wait = this.#budget.delay(nowMs);
-      if (wait > 0) {
-        this.#cancelPump = this.#parts.clock.after(wait, () => this.#pump());
-        return;
-      }
-      const next = this.#next(nowMs);
-      if (next === undefined) continue;
-      this.#budget.take(nowMs);
-      if (next === 'ping') this.#socket.ping();
-      else this.#socket.send(next.text);
-    }
-  }
-
-  #next(nowMs: number): Beat | undefined {
-    const turn = this.#yields ? this.#nextFrame(nowMs) : undefined;
-    const urgent = turn === undefined ? this.#urgent.shift() : undefined;
-    this.#yields = urgent !== undefined;
-    return turn ?? urgent ?? this.#nextFrame(nowMs);
-  }
-
-  #hasWork(): boolean {
-    return this.#urgent.length > 0 || this.#frames.length > 0 || this.#subscriptions.pending;
-  }
-
-  #nextFrame(nowMs: number): { readonly text: string } | undefined {
-    if (this.#frames.length === 0) this.#frames = this.#subscriptions.next(this.session, nowMs);
-    const text = this.#frames.shift();
-    return text === undefined ? undefined : { text };
-  }
-
   #giveUp(cause: EndCause): void {
     if (this.#state === 'ended') return;
     this.#cause = cause;
@@ -396,7 +354,7 @@ export class Link implements SocketHandle {
     if (this.#state === 'opening') this.#cause = 'unopened';
     this.#state = 'ended';
     this.#cancelOpen();
-    this.#cancelPump();
+    this.#sender.stop();
     this.#sink.end();
     this.#owner.ended(this, { ...end, cause: this.#cause });
   }

@@ -8,6 +8,8 @@ export interface Refusal {
   readonly kind: 'refused' | 'full' | 'unconfirmed';
   /** The exchange's own words where it said any. */
   readonly reason: string;
+  /** Of `full`: how many codes the socket carries. */
+  readonly carried?: number;
 }
 
 /** The codes of a connection that are not served, each with the reason. They outlive a socket. */

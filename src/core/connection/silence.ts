@@ -46,6 +46,19 @@ export function recordSilence(
   }
 }
 
+/** A stream that brings nothing at all any more: since its last row no code of it was received, quiet ones included. */
+export function recordDark(
+  lastMs: number,
+  wanted: ReadonlyMap<string, Market>,
+  heardUntil: ReadonlyMap<string, Micros>,
+  coverage: Coverage,
+  clock: Clock,
+): void {
+  if (Number.isNaN(lastMs) || heardUntil.size === 0) return;
+  const until = Math.max(...heardUntil.values());
+  coverage.lose(wanted.values(), Math.min(microsOf(lastMs, clock), until), 'stale');
+}
+
 /** Codes that fell silent within the same second, so that they share a record; those never heard have their own. */
 function together(silent: readonly Silence[]): Silence[][] {
   return [...Map.groupBy(silent, ({ lastMs, heard }) => `${Math.floor(lastMs / 1000)} ${heard}`).values()];

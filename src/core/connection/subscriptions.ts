@@ -95,11 +95,11 @@ export class Subscriptions {
     return true;
   }
 
-  /** Codes that the exchange serves, or may be asked to serve by what was sent. */
-  get held(): number {
-    let held = 0;
-    for (const entry of this.#entries.values()) if (entry.held) held++;
-    return held;
+  /** Codes that are confirmed. */
+  get carried(): number {
+    let carried = 0;
+    for (const { phase } of this.#entries.values()) if (phase === 'confirmed') carried++;
+    return carried;
   }
 
   /** The next frames to send, in order. Codes count as asked for from now on. */
@@ -131,12 +131,13 @@ export class Subscriptions {
   /**
    * The exchange refused these symbols. Several at once may be one bad code that spoilt its request: they are asked
    * for again in halves until a refusal stands alone.
+   * @param whole the refusal is about the socket, so that all of them are meant
    * @returns the markets that are refused for now
    */
-  refused(symbols: readonly string[], nowMs: number): Market[] {
+  refused(symbols: readonly string[], nowMs: number, whole = false): Market[] {
     const final: Market[] = [];
     const half = Math.ceil(symbols.length / 2);
-    const divisible = symbols.length > 1 && this.#rules.subscribing === 'add';
+    const divisible = !whole && symbols.length > 1 && this.#rules.subscribing === 'add';
     for (const symbol of symbols) {
       const entry = this.#entries.get(symbol);
       if (!entry || entry.phase === 'refused') continue;

@@ -44,8 +44,49 @@ export interface Findings {
   readonly silent: readonly Silence[];
   /** What should be subscribed anew: these, and codes that were never heard for half as long. */
   readonly repair: readonly string[];
-  /** Every code that says something by its silence is stale. */
+  /** Every code that says something by its silence is stale, or the stream as a whole is silent for too long. */
   readonly dark: boolean;
+  /** `Clock.now()` of the last row of any code; NaN where none came. */
+  readonly lastMs: number;
+}
+
+/**
+ * When a stream of whatever pace is silent for too long: above max(setting, 20 × its median silence, however few were
+ * seen). Of one that came in a single burst, or without a pause, the setting alone counts. A single row says nothing.
+ */
+class Pace {
+  readonly #activity: Activity;
+  readonly #settingMs: number;
+  #rows = 0;
+
+  constructor(settingMs: number) {
+    this.#settingMs = settingMs;
+    this.#activity = new Activity(Number.NaN);
+  }
+
+  get lastMs(): number {
+    return this.#activity.lastMs;
+  }
+
+  data(nowMs: number): void {
+    const activity = this.#activity;
+    if (activity.lastMs === nowMs) return;
+    this.#rows++;
+    note(activity, nowMs, this.#settingMs / FACTOR);
+  }
+
+  restart(nowMs: number): void {
+    this.#activity.sinceMs = nowMs;
+    this.#activity.dueMs = 0;
+  }
+
+  isOver(nowMs: number): boolean {
+    const activity = this.#activity;
+    if (this.#rows < 2 || nowMs - activity.sinceMs <= this.#settingMs || nowMs <= activity.dueMs)
+      return false;
+    activity.dueMs = activity.sinceMs + Math.max(this.#settingMs, FACTOR * median(activity));
+    return nowMs > activity.dueMs;
+  }
 }
 
 /**
@@ -62,11 +103,13 @@ export class Watchdog {
   readonly #burstMs: number;
   readonly #patienceMs: (symbol: string) => number;
   readonly #codes = new Map<string, Activity>();
+  readonly #stream: Pace;
 
   /** @param patienceMs how long a code may be silent that was never heard; infinite where that says nothing */
   constructor(settingMs: number, patienceMs: (symbol: string) => number = () => Number.POSITIVE_INFINITY) {
     this.#settingMs = settingMs;
     this.#burstMs = settingMs / FACTOR;
+    this.#stream = new Pace(settingMs);
     this.#patienceMs = patienceMs;
   }
 
@@ -86,7 +129,10 @@ export class Watchdog {
     const activity = this.#codes.get(symbol);
     if (!activity || (!live && activity.heard)) return false;
     activity.heard = true;
-    if (live) note(activity, nowMs, this.#burstMs);
+    if (live) {
+      note(activity, nowMs, this.#burstMs);
+      this.#stream.data(nowMs);
+    }
     const back = activity.stale;
     activity.stale = false;
     return back;
@@ -98,6 +144,7 @@ export class Watchdog {
       activity.sinceMs = nowMs;
       activity.dueMs = 0;
     }
+    this.#stream.restart(nowMs);
   }
 
   /** Finds the codes that have turned silent since the last look. */
@@ -125,9 +172,9 @@ export class Watchdog {
       judged++;
       if (activity.stale) stale++;
     }
-    const dark = judged > 0 ? stale === judged : mute > 0 && mute === this.#codes.size;
+    const known = judged > 0 ? stale === judged : mute > 0 && mute === this.#codes.size;
     for (const { symbol } of silent) repair.push(symbol);
-    return { silent, repair, dark };
+    return { silent, repair, dark: known || this.#stream.isOver(nowMs), lastMs: this.#stream.lastMs };
   }
 
   isStale(symbol: string): boolean {
@@ -162,9 +209,15 @@ export class Watchdog {
     const known = Math.min(activity.count, KEPT);
     if (known < ENOUGH) return null;
     if (nowMs - activity.sinceMs <= this.#settingMs) return this.#settingMs;
-    const sorted = activity.gaps.slice(0, known).sort();
-    return Math.max(this.#settingMs, FACTOR * (sorted[known >> 1] ?? 0));
+    return Math.max(this.#settingMs, FACTOR * median(activity));
   }
+}
+
+/** Median of the latest silences; 0 where there was none. */
+function median({ gaps, count }: Activity): number {
+  const known = Math.min(count, KEPT);
+  const sorted = gaps.slice(0, known).sort();
+  return sorted[known >> 1] ?? 0;
 }
 
 /** A live row: what the silence before it says of the code's rate. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { Market, RequestType } from '../../../src/core/market/market.ts';
 import { Markets } from '../../../src/core/market/markets.ts';
 import { between, seededRandom } from '../../simulator/random.ts';
+import { chase } from '../chase.ts';
 import { type Talk, talk } from '../conversation.ts';
 import type { Subject } from '../fixtures.ts';
 import { type Simulation, simulated } from '../simulated.ts';
@@ -92,6 +93,34 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
         named: refused.length,
       });
     });
+
+    test.each([...exchange.types])(
+      '%s: a code that was refused, or ignored, is served when it opens',
+      (type) => {
+        const { protocol, listings, venue } = simulation;
+        let open = false;
+        const late = listings[1]?.symbol ?? '';
+        const opening = {
+          ...venue,
+          find: (symbol: string) => (symbol !== late || open ? venue.find(symbol) : undefined),
+        };
+        const exchanged = chase(exchange, type, { protocol, listings, venue: opening });
+        exchanged.want(exchanged.markets.slice(0, 3));
+        exchanged.wait(60_000);
+        expect([...exchanged.served].sort()).toEqual(
+          [0, 2].map((n) => `${type} ${listings[n]?.symbol}`).sort(),
+        );
+        // Where an exchange confirms what it does not have, it is the watch over data that finds the code.
+        if (exchanged.confirmed(late)) return expect(exchange.id).toBe('binance');
+        const before = exchanged.sent.length;
+        open = true;
+        exchanged.wait(300_000);
+        expect(exchanged.served.size).toBe(3);
+        expect(exchanged.confirmed(late)).toBe(true);
+        expect(exchanged.violations).toEqual([]);
+        expect(exchanged.sent.length - before).toBeLessThan(20);
+      },
+    );
   });
 
   function withMissing(type: RequestType, { protocol, listings, venue }: Simulation) {
