@@ -263,7 +263,9 @@ export class CommandIntake {
     try {
       await done;
     } catch (error) {
-      if (error instanceof Fault && error.code === 'undelivered') throw error;
+      // Not yet durable: the record comes again, and its reply with it.
+      if (error instanceof Fault && (error.code === 'undelivered' || error.code === 'message_dropped'))
+        throw error;
       this.#deps.log.error(
         { phase: 'command', err: error },
         `a reply was not published: ${messageOf(error)}`,

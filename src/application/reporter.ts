@@ -1,10 +1,10 @@
 import type { Clock } from '../common/clock.ts';
-import { ERRORS, type Fault } from '../common/errors.ts';
+import { ERRORS, Fault } from '../common/errors.ts';
 import { Fold } from '../common/fold.ts';
 import { isoMicros } from '../common/iso-time.ts';
 import type { Log } from '../common/log.ts';
 import type { StreamEvent, Target, TargetName } from '../core/events.ts';
-import type { Market } from '../core/market/market.ts';
+import type { Market, Micros } from '../core/market/market.ts';
 import type { Message, Outbox } from '../core/ports.ts';
 
 /** Identical errors within this time are one message with a count. */
@@ -29,6 +29,16 @@ export interface DeadLetter {
   readonly correlationId: string | null;
   readonly rawContext: Readonly<Record<string, unknown>>;
   readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/** Rows of one stream that were received and are given up. */
+export interface LostRows {
+  readonly target: Target;
+  readonly codes: readonly string[];
+  readonly from: Micros;
+  readonly to: Micros;
+  readonly rows: number;
+  readonly fault: Fault;
 }
 
 /** Everything the collector says about itself: `ws.event`, `ws.error`, `ws.dlq`, `ws.connect_success`. */
@@ -99,6 +109,18 @@ export class Reporter {
         scope,
       },
     );
+  }
+
+  /** Rows that were received and are given up: an error, and a gap over them. */
+  lost({ target, codes, from, to, rows, fault }: LostRows): void {
+    this.error(fault, { target, context: { rows, codes } });
+    this.tell({
+      kind: 'gap',
+      target,
+      reason: fault.message,
+      gap: { from, to, cause: 'undelivered', codes, first_missing_id: null, last_missing_id: null },
+      detail: { rows },
+    });
   }
 
   /** Errors by code since the start, each counted, folded or not. */
@@ -244,8 +266,10 @@ export class Reporter {
     };
   }
 
-  /** The outbox gives up at the stop deadline only; the log is then the last place that can say it. */
+  /** The outbox gives up at the stop deadline; the log is then the last place that can say it. */
   #lost(family: string, error: unknown): void {
+    // What gives way while Kafka takes nothing is counted there and told when it takes something again.
+    if (error instanceof Fault && error.code === 'message_dropped') return;
     this.#log.error(
       { phase: 'stop', topic: family, err: error },
       'A message was not delivered before the stop',

@@ -106,6 +106,8 @@ export async function startCollector(
     clock,
     log,
     regions,
+    onLoss: (loss) => reporter.lost(loss),
+    onFault: (fault) => reporter.error(fault, { target: null }),
   });
   const outbox = new WatchedOutbox(messaging.outbox, clock);
   const reporter = new Reporter(outbox, clock, log, id);

@@ -1,19 +1,15 @@
-import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
-import type { Log } from '../common/log.ts';
 import type { Region } from '../core/market/market.ts';
 import { openEmbedded } from '../infra/kafka/open-embedded.ts';
 import { type KafkaSettings, openKafka } from '../infra/kafka/open-kafka.ts';
-import type { RegistrySettings } from '../infra/kafka/prepared-encodings.ts';
+import type { MessagingDeps, RegistrySettings } from '../infra/kafka/prepared-encodings.ts';
 import type { Messaging } from '../infra/messaging.ts';
 import { openStdout } from '../infra/stdout/open-stdout.ts';
 import type { Drivers } from './drivers.ts';
 import { readPem } from './pem.ts';
 import type { Settings } from './settings.ts';
 
-export interface MessagingParts {
-  readonly clock: Clock;
-  readonly log: Log;
+export interface MessagingParts extends Pick<MessagingDeps, 'clock' | 'log' | 'onLoss' | 'onFault'> {
   readonly regions: readonly Region[];
 }
 
@@ -25,9 +21,9 @@ export interface MessagingParts {
 export async function openMessaging(
   settings: Settings,
   drivers: Drivers,
-  { clock, log, regions }: MessagingParts,
+  { regions, ...deps }: MessagingParts,
 ): Promise<Messaging> {
-  const deps = { clock, log };
+  const { clock, log } = deps;
   if (drivers.messaging === 'stdout') return openStdout(clock, log);
   if (drivers.messaging === 'kafka') return openKafka(kafkaSettings(settings, drivers, regions), deps);
   try {

@@ -18,7 +18,16 @@ export type StreamState = 'connecting' | 'live' | 'stale' | 'backoff' | 'blocked
 export type Outcome = 'accepted' | 'noop' | 'refused';
 
 /** Why a subscribed code was not received for a while. */
-export const GAP_CAUSES = ['cut', 'pause', 'stale', 'takeover', 'restart', 'missing_ids', 'refused'] as const;
+export const GAP_CAUSES = [
+  'cut',
+  'pause',
+  'stale',
+  'takeover',
+  'restart',
+  'missing_ids',
+  'refused',
+  'undelivered',
+] as const;
 export type GapCause = (typeof GAP_CAUSES)[number];
 
 /** An interval in which subscribed codes were not received, or ids that never came. */

@@ -15,6 +15,8 @@ export interface MessagingState {
     readonly since: number;
     readonly opened: number;
   } | null;
+  /** Why messages are not acknowledged now, one sentence each, in the other side's words; empty where all is well. */
+  readonly troubles: readonly string[];
   /** Encoded messages that wait for the breaker or the producer. */
   readonly waiting: { readonly messages: number; readonly bytes: number };
   /** Messages that the producer has and no broker acknowledged yet. */
@@ -23,6 +25,8 @@ export interface MessagingState {
   /** Messages sent again, and messages that nobody will ever take, with their rows. */
   readonly retried: number;
   readonly refused: { readonly messages: number; readonly rows: number };
+  /** Messages about the data that gave way because Kafka took none for long, by topic. */
+  readonly dropped: ReadonlyMap<string, number>;
   /** Producers replaced after a fatal error. */
   readonly renewed: number;
   /** librdkafka's own figures, a few seconds old; null before the first and where there is none. */

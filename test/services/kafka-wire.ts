@@ -7,6 +7,7 @@ const CREATE_TOPICS = 19;
 const DELETE_TOPICS = 20;
 const CREATE_ACLS = 30;
 const DELETE_ACLS = 31;
+const INCREMENTAL_ALTER_CONFIGS = 44;
 const API_VERSIONS = 18;
 const TOPIC_ALREADY_EXISTS = 36;
 
@@ -78,6 +79,7 @@ export interface Right {
 const RESOURCES = { topic: 2, group: 3 };
 const OPERATIONS = { Read: 3, Write: 4, Describe: 8 };
 const LITERAL = 3;
+const SET = 0;
 const DENY = 2;
 const ALLOW = 3;
 
@@ -115,6 +117,31 @@ async function changeRules(
   if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
   const code = answer.readInt16BE(8);
   if (code !== 0) throw new Error(`the broker refused to change rights: error code ${code}`);
+}
+
+/** Changes settings of a topic that is there. Throws with the broker's error code. */
+export async function configureTopic(
+  bootstrap: string,
+  topic: string,
+  config: Readonly<Record<string, string>>,
+): Promise<void> {
+  const entries = Object.entries(config).flatMap(([key, value]) => [
+    string(key),
+    Buffer.from([SET]),
+    string(value),
+  ]);
+  const body = Buffer.concat([
+    int32(1),
+    Buffer.from([RESOURCES.topic]),
+    string(topic),
+    int32(entries.length / 3),
+    ...entries,
+    Buffer.from([0]),
+  ]);
+  const answer = await request(bootstrap, INCREMENTAL_ALTER_CONFIGS, 0, body);
+  if (answer === undefined) throw new Error(`no answer from the broker at ${bootstrap}`);
+  const code = answer.readInt16BE(8);
+  if (code !== 0) throw new Error(`the broker refused settings of topic ${topic}: error code ${code}`);
 }
 
 /** The body of the answer, after the correlation id. Every request is answered by the one broker of a test cluster. */

@@ -80,3 +80,19 @@ test('failures while open prolong nothing', async () => {
   expect(breaker.state).toBe('half_open');
   expect(breaker.opened).toBe(1);
 });
+
+test('an answer, or a probe asked for, half-opens it and does not close it; while closed an answer forgets failures', async () => {
+  const { breaker, fail } = started();
+  fail(4);
+  breaker.answered();
+  fail(4);
+  expect(breaker.state).toBe('closed');
+  fail(1);
+  expect(breaker.state).toBe('open');
+  for (let i = 0; i < 10; i++) breaker.answered();
+  expect(breaker.state).toBe('half_open');
+  fail(1);
+  breaker.tryNow();
+  breaker.tryNow();
+  expect(breaker.state).toBe('half_open');
+});

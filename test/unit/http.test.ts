@@ -254,14 +254,9 @@ describe('readiness', () => {
 
   test('is over while Kafka or the state store is away', () => {
     const state = (change: object) => () => ({ ...MESSAGING, ...change });
-    const open = { breaker: { state: 'open', since: NOON, opened: 1 } };
-    const [kafka] = readiness(observed({ messaging: { bootstrap: null, state: state(open) } })).reasons;
-    expect(kafka).toEqual({ what: 'kafka', why: 'the circuit breaker is open' });
-    const brokers = [{ name: 'b', state: 'CONNECT', rttAvgMs: 0, rttP99Ms: 0, requestErrors: 1 }];
-    const down = { client: { ...MESSAGING.client, brokers } };
-    expect(readiness(observed({ messaging: { bootstrap: null, state: state(down) } })).reasons).toHaveLength(
-      1,
-    );
+    const refused = { troubles: ['trade-data.korea is refused: Broker: Topic authorization failed (29)'] };
+    const [kafka] = readiness(observed({ messaging: { bootstrap: null, state: state(refused) } })).reasons;
+    expect(kafka).toEqual({ what: 'kafka', why: refused.troubles[0] as string });
     const redis = readiness(observed({ store: { available: false } }));
     expect(redis.reasons).toEqual([{ what: 'redis', why: 'the state store does not answer' }]);
   });

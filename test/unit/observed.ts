@@ -81,7 +81,9 @@ export const MESSAGING: MessagingState = {
   delivered: { messages: 5, bytes: 500 },
   retried: 0,
   refused: { messages: 0, rows: 0 },
+  dropped: new Map([['ws.dlq', 2]]),
   renewed: 0,
+  troubles: [],
   client: {
     queuedMessages: 0,
     queuedBytes: 0,

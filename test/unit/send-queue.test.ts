@@ -1,27 +1,29 @@
 import { describe, expect, test } from 'bun:test';
 import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
-import { type Outgoing, SendQueue } from '../../src/infra/kafka/send-queue.ts';
+import type { Outgoing } from '../../src/infra/kafka/outgoing.ts';
+import { SendQueue } from '../../src/infra/kafka/send-queue.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 const TOO_LARGE = 10;
 const QUEUE_FULL = -184;
 const NOT_ALLOWED = 29;
 const FATAL = -150;
-const NO_TOPIC = 3;
 const BAD_NEIGHBOUR = -138;
 const INVALID = 2;
 
 /** A message that knows what became of it. */
 class Letter implements Outgoing {
-  readonly topic = 't';
-  readonly key = 'k';
+  readonly topic: string;
+  readonly key: string;
   readonly headers = [];
   readonly rows: number;
   readonly value: Buffer;
   fate = '';
   readonly text: string;
 
-  constructor(text: string) {
+  constructor(text: string, topic = 't', key = text) {
+    this.topic = topic;
+    this.key = key;
     this.text = text;
     this.rows = text.length;
     this.value = Buffer.from(text);
@@ -40,12 +42,14 @@ class Letter implements Outgoing {
     const middle = this.text.length >> 1;
     return middle === 0
       ? null
-      : [new Letter(this.text.slice(0, middle)), new Letter(this.text.slice(middle))];
+      : [this.text.slice(0, middle), this.text.slice(middle)].map(
+          (half) => new Letter(half, this.topic, this.key),
+        );
   }
 }
 
 /** A queue over a producer that takes everything and whose reports the test gives. */
-function desk(answer: (text: string) => number = () => 0, repairs = true) {
+function desk(answer: (text: string) => number = () => 0) {
   const clock = new ManualClock();
   const handed: { text: string; id: number }[] = [];
   const troubles: string[] = [];
@@ -60,10 +64,7 @@ function desk(answer: (text: string) => number = () => 0, repairs = true) {
     },
     breaker,
     clock,
-    (verdict) => {
-      troubles.push(verdict);
-      return repairs;
-    },
+    (verdict, code, topic, words) => void troubles.push(`${verdict} ${code} ${topic} ${words}`),
   );
   const texts = () => handed.map(({ text }) => text).join(' ');
   /** Reports everything handed over so far and not yet reported. */
@@ -93,7 +94,10 @@ describe('order', () => {
     breaker.success();
     breaker.success();
     await settle();
-    expect(texts()).toBe('a b c d e');
+    expect(texts()).toBe('a');
+    report(0);
+    await settle();
+    expect(texts()).toBe('b c d e');
     report(0);
     expect(queue.delivered).toBe(5);
   });
@@ -139,10 +143,9 @@ describe('messages that are not taken', () => {
     expect(queue.delivered).toBe(6);
   });
 
-  test('bad in company: alone, and those who are not bad go on together', async () => {
-    const { queue, texts, report, delivered } = desk();
-    const letters = ['a', 'b', 'c'].map((text) => new Letter(text));
-    for (const letter of letters) queue.send(letter);
+  test('bad in company: alone, and those who are not bad go on; the bad one waits in its place', async () => {
+    const { queue, clock, texts, report, delivered } = desk();
+    for (const text of ['a', 'b', 'c']) queue.send(new Letter(text));
     report(BAD_NEIGHBOUR);
     queue.send(new Letter('d'));
     queue.send(new Letter('e'));
@@ -153,48 +156,160 @@ describe('messages that are not taken', () => {
     expect(texts()).toBe('b');
     report(INVALID);
     await settle();
+    expect(texts()).toBe('');
+    await clock.advance(500);
+    expect(texts()).toBe('b');
+    report(0);
+    await settle();
     expect(texts()).toBe('c');
     report(0);
     await settle();
     expect(texts()).toBe('d e');
     report(0);
-    expect(delivered).toEqual(['a', 'c', 'd', 'e']);
-    expect(letters[1]?.fate).toBe(`refused ${INVALID}`);
+    expect(delivered).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
   test('too large for the client itself: halves at once, down to what cannot be halved', async () => {
-    const { queue, texts } = desk((text) => (text.length > 2 || text.includes('X') ? TOO_LARGE : 0));
+    const { queue, texts, report, delivered } = desk((text) =>
+      text.length > 2 || text.includes('X') ? TOO_LARGE : 0,
+    );
     const single = new Letter('X');
     queue.send(new Letter('abcde'));
     queue.send(single);
     queue.send(new Letter('f'));
-    for (let i = 0; i < 5; i++) await settle();
-    expect(texts()).toBe('ab c de f');
+    await settle();
+    expect(texts()).toBe('ab');
+    for (let i = 0; i < 5; i++) {
+      report(0);
+      await settle();
+    }
+    expect(delivered.join(' ')).toBe('ab c de f');
     expect(single.fate).toBe(`refused ${TOO_LARGE}`);
   });
 
-  test('not allowed: told at once, and the others go on', async () => {
-    const { queue, handed, texts, report } = desk();
-    const a = new Letter('a');
-    queue.send(a);
-    report(NOT_ALLOWED);
-    queue.send(new Letter('b'));
-    await settle();
-    expect(a.fate).toBe(`refused ${NOT_ALLOWED}`);
-    expect(texts()).toBe('b');
-    expect(handed.length).toBe(1);
+  test('halves keep their order, whatever comes back in between', async () => {
+    for (const broken of [0, 1, 2, 3]) {
+      const { queue, handed, delivered } = desk((text) => (text.length > 2 ? TOO_LARGE : 0));
+      queue.send(new Letter('aabbccdd', 't', 'k'));
+      queue.send(new Letter('ee', 't', 'k'));
+      for (let sent = 0; delivered.length < 5 && sent < 50; ) {
+        await settle();
+        for (const { id, text } of handed.splice(0)) {
+          const back = sent++ === broken;
+          if (!back) delivered.push(text);
+          queue.report(id, back ? -192 : 0);
+        }
+      }
+      expect(delivered.join(' ')).toBe('aa bb cc dd ee');
+    }
   });
 
-  test('without a topic: tried again where it is made anew, refused where it is not', async () => {
-    for (const repairs of [true, false]) {
-      const { queue, texts, report, troubles } = desk(undefined, repairs);
-      const letter = new Letter('a');
-      queue.send(letter);
-      report(NO_TOPIC);
+  test('a half that comes back goes before its other half', async () => {
+    const { queue, handed, texts } = desk((text) => (text.length > 2 ? TOO_LARGE : 0));
+    queue.send(new Letter('aabb'));
+    await settle();
+    const [first] = handed.splice(0);
+    queue.report(first?.id ?? -1, -192);
+    await settle();
+    expect(texts()).toBe('aa');
+  });
+
+  test('what came back is not overtaken by its own key, and other keys go beside it', async () => {
+    const { queue, handed, texts, report } = desk();
+    for (const key of ['x', 'y']) queue.send(new Letter(`${key}1`, 't', key));
+    for (const { id } of handed.splice(0)) queue.report(id, -192);
+    for (const key of ['x', 'y']) queue.send(new Letter(`${key}2`, 't', key));
+    await settle();
+    expect(texts()).toBe('x1');
+    report(0);
+    await settle();
+    expect(texts()).toBe('y1 x2');
+    report(0);
+    await settle();
+    expect(texts()).toBe('y2');
+    report(0);
+    for (const text of ['z1', 'z2']) queue.send(new Letter(text, 't', 'z'));
+    expect(texts()).toBe('z1 z2');
+  });
+
+  test.each([17, 29, 31, 32, 44, 87, 3, -188, -190])(
+    'refused with %i: held in its place, asked again alone, less and less often; other topics flow',
+    async (code) => {
+      const { queue, clock, handed, texts, report, troubles } = desk();
+      const letters = ['a', 'b', 'c'].map((text) => new Letter(text));
+      for (const letter of letters) queue.send(letter);
+      for (const { id } of handed.splice(0)) queue.report(id, code, 'No.');
+      queue.send(new Letter('d'));
+      queue.send(new Letter('other', 'u'));
       await settle();
-      expect(troubles).toEqual(['no_topic']);
-      expect([letter.fate, texts()]).toEqual(repairs ? ['', 'a'] : [`refused ${NO_TOPIC}`, '']);
+      expect(texts()).toBe('other');
+      report(0);
+      expect(troubles[0]).toBe(`held ${code} t No.`);
+      expect(queue.topics()).toMatchObject([
+        { topic: 't', messages: 4, oldestAt: 0, refusal: { code, words: 'No.', times: 1 } },
+      ]);
+      const tries: number[] = [];
+      for (let ms = 0; ms < 60_000; ms += 100) {
+        await clock.advance(100);
+        if (handed.length === 0) continue;
+        tries.push(clock.now());
+        expect(texts()).toBe('a');
+        report(code);
+      }
+      expect(tries.slice(0, 4)).toEqual([500, 1500, 3500, 7500]);
+      expect(tries.length).toBeGreaterThanOrEqual(13);
+      expect(tries.length).toBeLessThanOrEqual(16);
+      await clock.advance(5_000);
+      report(0);
+      await settle();
+      expect(texts()).toBe('b c d');
+      report(0);
+      expect(queue.topics()).toEqual([]);
+      expect(letters.map(({ fate }) => fate)).toEqual(['delivered', 'delivered', 'delivered']);
+    },
+  );
+
+  test('refused by the client itself, which has heard it of the broker: the same, and no hot loop', async () => {
+    let allowed = false;
+    let asked = 0;
+    const { queue, clock, texts } = desk((text) =>
+      text === 'other' || (++asked && allowed) ? 0 : NOT_ALLOWED,
+    );
+    for (const text of ['a', 'b']) queue.send(new Letter(text));
+    queue.send(new Letter('other', 'u'));
+    for (let i = 0; i < 50; i++) await clock.advance(200);
+    expect(texts()).toBe('other');
+    expect(asked).toBeLessThan(8);
+    allowed = true;
+    await clock.advance(5_000);
+    expect(texts()).toBe('other a');
+  });
+
+  test('an answer that asks for another try is followed at once, and less and less often where it lasts', async () => {
+    const { queue, clock, texts, report } = desk();
+    queue.send(new Letter('a'));
+    report(-192);
+    await settle();
+    expect(texts()).toBe('a');
+    let tries = 0;
+    for (let ms = 0; ms < 30_000; ms += 100) {
+      if (texts() !== '') tries++;
+      report(-192);
+      await clock.advance(100);
     }
+    expect(tries).toBeLessThan(12);
+  });
+
+  test('what waits can be taken back; what is under way cannot', async () => {
+    const { queue, breaker, handed } = desk();
+    const sent = queue.send(new Letter('a'));
+    open(breaker);
+    const [b, c, d] = ['b', 'c', 'd'].map((text) => queue.send(new Letter(text)));
+    if (!sent || !b || !c || !d) throw new Error('nothing was queued');
+    expect([sent, c, b, c].map((one) => queue.withdraw(one))).toEqual([false, true, true, false]);
+    expect([queue.waitingMessages, queue.waitingBytes, handed.length]).toEqual([1, 1, 1]);
+    expect(queue.withdraw(d)).toBe(true);
+    expect(queue.waitingMessages).toBe(0);
   });
 
   test('a producer beyond repair: everything under way is sent again by the next one', async () => {
@@ -202,8 +317,9 @@ describe('messages that are not taken', () => {
     const letters = ['a', 'b', 'c'].map((text) => new Letter(text));
     for (const letter of letters) queue.send(letter);
     queue.report(handed[1]?.id ?? -1, FATAL);
-    expect(troubles).toEqual(['fatal']);
+    expect(troubles).toEqual([`fatal ${FATAL} t `]);
     queue.hold();
+    queue.takeBack();
     const old = handed.splice(0);
     queue.send(new Letter('d'));
     await settle();

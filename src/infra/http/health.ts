@@ -55,15 +55,7 @@ function named(some: readonly CodeSnapshot[], all: number): string {
 }
 
 function kafkaReasons({ messaging, drivers }: Pick<Watched, 'messaging' | 'drivers'>): Reason[] {
-  const { breaker, client } = messaging.state();
-  const what = drivers.messaging;
-  if (breaker && breaker.state !== 'closed') {
-    return [{ what, why: `the circuit breaker is ${breaker.state.replace('_', ' ')}` }];
-  }
-  if (client && client.brokers.length > 0 && client.brokers.every(({ state }) => state !== 'UP')) {
-    return [{ what, why: 'no broker is connected' }];
-  }
-  return [];
+  return messaging.state().troubles.map((why) => ({ what: drivers.messaging, why }));
 }
 
 function storeReasons({ store, drivers }: Pick<Watched, 'store' | 'drivers'>): Reason[] {

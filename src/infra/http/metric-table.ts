@@ -111,6 +111,10 @@ export const METRICS = {
   kcs_kafka_retried_messages_total: counter('Messages that were sent again.'),
   kcs_kafka_refused_messages_total: counter('Messages that Kafka will never take.'),
   kcs_kafka_refused_rows_total: counter('Rows in messages that Kafka will never take.'),
+  kcs_kafka_dropped_messages_total: counter(
+    'Messages about the data that gave way because Kafka took none for long.',
+    'topic',
+  ),
   kcs_kafka_producers_renewed_total: counter('Producers replaced after a fatal error.'),
   kcs_kafka_client_queue_messages: gauge("Messages in librdkafka's queues."),
   kcs_kafka_client_queue_bytes: gauge("Bytes in librdkafka's queues."),

@@ -126,7 +126,8 @@ function addExchanges(out: Out, { figures, lists, offsets, clock, breakers }: Ob
 function addKafka(out: Out, observed: Observed): void {
   const { messaging, budget } = observed;
   const { rowsMs, messagesMs } = unacknowledged(observed);
-  const { breaker, waiting, inFlight, delivered, retried, refused, renewed, client } = messaging.state();
+  const { breaker, waiting, inFlight, delivered, retried, refused, dropped, renewed, client } =
+    messaging.state();
   out.add('kcs_oldest_unacknowledged_seconds', rowsMs / 1000, { what: 'rows' });
   out.add('kcs_oldest_unacknowledged_seconds', messagesMs / 1000, { what: 'messages' });
   out.add('kcs_budget_bytes', budget.used);
@@ -144,6 +145,7 @@ function addKafka(out: Out, observed: Observed): void {
   out.add('kcs_kafka_retried_messages_total', retried);
   out.add('kcs_kafka_refused_messages_total', refused.messages);
   out.add('kcs_kafka_refused_rows_total', refused.rows);
+  for (const [topic, count] of dropped) out.add('kcs_kafka_dropped_messages_total', count, { topic });
   out.add('kcs_kafka_producers_renewed_total', renewed);
   if (!client) return;
   out.add('kcs_kafka_client_queue_messages', client.queuedMessages);

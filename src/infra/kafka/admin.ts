@@ -21,8 +21,8 @@ export interface TopicStatus extends TopicSpec {
   readonly partitions: number;
 }
 
-const METADATA_MS = 10_000;
-const CREATE_MS = 10_000;
+const METADATA_MS = 5_000;
+const CREATE_MS = 5_000;
 /** A topic just created is not known to every broker at once. */
 const APPEAR_MS = 10_000;
 const AGAIN_MS = 100;
@@ -36,7 +36,9 @@ export async function topicStatus(producer: Producer, regions: readonly Region[]
 }
 
 /**
- * Makes sure that every topic is there, creating the missing ones where that is allowed; returns those created.
+ * Makes sure that every topic is there, creating the missing ones where that is allowed; returns those created. One
+ * after the other: each holds one of the client's few threads, and the stop needs some.
+ * @param stopped asked between two requests: true ends it
  * @throws {Fault} topic_missing, naming the first and the command that lists how to make them
  */
 export async function ensureTopics(
@@ -45,21 +47,25 @@ export async function ensureTopics(
   regions: readonly Region[],
   options: TopicOptions,
   clock: Clock,
+  stopped: () => boolean = () => false,
 ): Promise<string[]> {
   const missing = (await topicStatus(producer, regions)).filter((status) => status.partitions === 0);
   const [first] = missing;
   if (!first) return [];
   if (!options.create) throw topicMissing(first.topic, missing.length, 'kafka.create_topics is false');
   const admin = kafka.AdminClient.createFrom(producer.client);
-  // All of them have to be answered before the client may go: its threads still work on those that are not.
-  const asked = await Promise.allSettled(
-    missing.map((spec) => createTopic(admin, spec, options, missing.length)),
-  );
-  admin.disconnect();
-  const refused = asked.find((one) => one.status === 'rejected');
-  if (refused) throw refused.reason;
-  await appear(producer, regions, clock);
-  return missing.map((spec) => spec.topic);
+  const created: string[] = [];
+  try {
+    for (const spec of missing) {
+      if (stopped()) return created;
+      await createTopic(admin, spec, options, missing.length);
+      created.push(spec.topic);
+    }
+  } finally {
+    admin.disconnect();
+  }
+  await appear(producer, regions, clock, stopped);
+  return created;
 }
 
 function createTopic(
@@ -83,9 +89,14 @@ function createTopic(
   });
 }
 
-async function appear(producer: Producer, regions: readonly Region[], clock: Clock): Promise<void> {
+async function appear(
+  producer: Producer,
+  regions: readonly Region[],
+  clock: Clock,
+  stopped: () => boolean,
+): Promise<void> {
   const until = clock.now() + APPEAR_MS;
-  for (;;) {
+  while (!stopped()) {
     const [absent] = (await topicStatus(producer, regions)).filter((status) => status.partitions === 0);
     if (!absent) return;
     if (clock.now() > until) throw topicMissing(absent.topic, 1, 'it was created but does not appear');

@@ -27,8 +27,9 @@ export type BreakerListener = (state: BreakerState, reason: string) => void;
 
 /**
  * Closed: all may pass. Open: nothing may. Half open: a few probes may, and decide. A sign of life while open (an
- * acknowledgement of something sent before, an answered probe) half-opens it at once, so that recovery takes as
- * long as the broker's and not the rest of the minute.
+ * acknowledgement of something sent before, an answer to a question) half-opens it at once, so that recovery takes as
+ * long as the broker's and not the rest of the minute. Only acknowledgements close it: a broker that answers
+ * questions need not be able to write.
  */
 export class Breaker {
   readonly #options: BreakerOptions;
@@ -36,6 +37,7 @@ export class Breaker {
   readonly #changed: BreakerListener;
   #state: BreakerState = 'closed';
   #since: number;
+  #reason = '';
   #opened = 0;
   #failures: number[] = [];
   #successes = 0;
@@ -55,6 +57,11 @@ export class Breaker {
   /** When the present state began, epoch microseconds. */
   get since(): number {
     return this.#since;
+  }
+
+  /** Why the present state is what it is; empty at the start. */
+  get reason(): string {
+    return this.#reason;
   }
 
   /** How often it opened. */
@@ -77,6 +84,18 @@ export class Breaker {
     if (this.#failures.length >= this.#options.failureThreshold) this.#open(reason);
   }
 
+  /** A broker answered a question. While closed, the failures before it were passing ones. */
+  answered(): void {
+    if (this.#state === 'open') this.#become('half_open', 'the broker answers');
+    else if (this.#state === 'closed') this.#failures = [];
+  }
+
+  /** While open: lets probes through now. */
+  tryNow(): void {
+    if (this.#state === 'open') this.#become('half_open', 'nothing is under way, probes go out');
+  }
+
+  /** Something was acknowledged. */
   success(): void {
     if (this.#state === 'closed') return;
     if (this.#state === 'open') this.#become('half_open', 'the broker answers');
@@ -105,6 +124,7 @@ export class Breaker {
     this.#state = state;
     this.#since = this.#clock.micros();
     this.#successes = 0;
+    this.#reason = reason;
     this.#changed(state, reason);
   }
 }

@@ -5,10 +5,17 @@ import type { Kafka } from './addon/load.ts';
 import { Breaker, type BreakerListener, type BreakerOptions } from './breaker.ts';
 import type { LibrdkafkaOptions } from './client-options.ts';
 import { connectFault, isHopeless } from './connect-fault.ts';
-import type { Verdict } from './delivery-errors.ts';
+import { isTopicMissing, type Verdict } from './delivery-errors.ts';
+import { errorText } from './error-text.ts';
 import { Folded } from './folded.ts';
+import type { Outgoing } from './outgoing.ts';
 import { type Broker, Producer } from './producer.ts';
-import { type Outgoing, SendQueue } from './send-queue.ts';
+import { RenewalPause, reported } from './renewal.ts';
+import { SendQueue } from './send-queue.ts';
+import { type PartitionStatistics, readPartitions } from './statistics.ts';
+import { TopicFindings } from './topic-findings.ts';
+import { TopicRepair } from './topic-repair.ts';
+import { Troubles } from './troubles.ts';
 import { within } from './within.ts';
 
 export interface LinkParts {
@@ -19,20 +26,25 @@ export interface LinkParts {
   readonly log: Log;
   /** Told of every change of the breaker. */
   readonly onBreaker?: BreakerListener;
-  /** Makes topics that are missing. */
-  readonly repairTopics?: (producer: Producer) => Promise<unknown>;
+  /** Makes topics that are missing, one after the other, until `stopped` says true. */
+  readonly repairTopics?: (producer: Producer, stopped: () => boolean) => Promise<unknown>;
 }
 
 const WATCH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 1_000;
-/** An acknowledgement later than this counts as a failure, once a second: a frozen broker reports no error. */
+/** Nothing acknowledged for this long counts as a failure, once a second: a frozen broker reports no error. */
 const OVERDUE_MS = 10_000;
+/** Questions are asked only while some broker is heard, see `#watch`; statistics are this old at most. */
+const HEARD_MS = 6_000;
+const FORGOTTEN_TIMES = 2;
 const CROWDED =
   'a broker finds requests too large, so they become smaller and slower: set batch.size in kafka.options below its ' +
   'max.message.bytes';
-/** A deleted topic is made anew at most this often; in between its messages are refused. */
-const REPAIR_EVERY_MS = 30_000;
-const REPAIR_END_MS = 2_000;
+const REPAIR_END_MS = 500;
+/** The client's end waits for its threads, which a frozen broker holds. */
+const CLOSE_MS = 1_000;
+/** Lingering messages are pushed out in calls this long, so that none outlasts the stop. */
+const PUSH_MS = 250;
 /** librdkafka's words for the loss of every broker, told at each failed attempt to reach one. */
 const ALL_DOWN = /all broker connections are down/i;
 const FATAL = /fatal error/i;
@@ -46,23 +58,32 @@ export class BrokerLink {
   readonly #parts: LinkParts;
   readonly #errors: Folded;
   readonly #breakerLog: Folded;
+  readonly #troubles = new Troubles();
+  readonly #words: (code: number) => string;
   #producer: Producer;
   #changedAt: number;
   #timer: Cancel | null = null;
   #probing = false;
-  #renewing = false;
-  /** Under way; null where nothing is repaired. */
-  #repair: Promise<void> | null = null;
-  #repairAgainAt = Number.NEGATIVE_INFINITY;
+  /** Every connection was lost: a broker has to answer before that is over. */
+  #suspect = false;
+  /** Why the producer is being replaced; null while it is not. */
+  #renewing: string | null = null;
+  readonly #renewalPause = new RenewalPause();
+  /** Null where topics may not be made. */
+  readonly #repair: TopicRepair | null;
+  readonly #findings: TopicFindings;
   #closed = false;
-  #statistics: string | null = null;
+  #statistics: { json: string; at: number } | null = null;
   #lastWarning: string | null = null;
+  /** Statistics in a row in which the client knew no address. */
+  #forgotten = 0;
   /** Producers that had to be replaced after a fatal error. */
   renewed = 0;
 
   constructor(parts: LinkParts) {
     this.#parts = parts;
     const { clock, log } = parts;
+    this.#words = errorText(parts.kafka);
     this.#changedAt = clock.now();
     this.#errors = new Folded(clock, (text, times) =>
       log.warn({ phase: 'produce', times }, `Kafka client: ${text}`),
@@ -78,9 +99,18 @@ export class BrokerLink {
       (message, id) => this.#producer.produce(message, id),
       this.breaker,
       clock,
-      (verdict, code) => this.#cameBack(verdict, code),
+      (verdict, code, topic, words) => this.#cameBack(verdict, code, topic, words),
     );
     this.#producer = this.#newProducer();
+    const { repairTopics } = parts;
+    this.#repair = repairTopics
+      ? new TopicRepair(
+          clock,
+          () => repairTopics(this.#producer, () => this.#closed),
+          (error) => this.#errors.say(messageOf(error)),
+        )
+      : null;
+    this.#findings = new TopicFindings(clock, (topic) => this.#producer.metadata(PROBE_TIMEOUT_MS, topic));
   }
 
   /** The producer of now; another after a fatal error. */
@@ -88,9 +118,26 @@ export class BrokerLink {
     return this.#producer;
   }
 
-  /** librdkafka's latest statistics as JSON; null before the first. */
+  /** librdkafka's latest statistics as JSON. */
   get statistics(): string | null {
-    return this.#statistics;
+    return this.#statistics?.json ?? null;
+  }
+
+  /** Why messages are not acknowledged now, one sentence each, in the cluster's words; empty where all is well. */
+  troubles(): string[] {
+    const topics = this.queue.topics();
+    const words: string[] = [];
+    if (this.#renewing !== null) words.push(`the producer is being replaced: ${this.#renewing}`);
+    const { state, reason } = this.breaker;
+    // Half open and nothing to prove it by: a broker has answered, and that is all there is to know.
+    if (state === 'open' || (state === 'half_open' && topics.length > 0))
+      words.push(`the circuit breaker is ${state.replace('_', ' ')}: ${reason}`);
+    const findings = {
+      statistics: () => this.#partitions(),
+      metadata: this.#findings.known,
+      errorText: this.#words,
+    };
+    return [...words, ...this.#troubles.words(topics, this.#parts.clock.now(), findings)];
   }
 
   /** Returns when a broker answered. @throws {Fault} broker_unavailable after the time, config_invalid at once */
@@ -101,35 +148,51 @@ export class BrokerLink {
   }
 
   /**
-   * Sends what there is and waits for its acknowledgement; what is left at the deadline is told `undelivered`.
+   * Sends what there is and waits for its acknowledgement. Rows that are left when all but `lastMs` of the time is over
+   * are told `undelivered`; the rest of it is for what is said about them. What is left then is told so too.
+   * @param givenUp called when rows were given up
    * @returns what was left
    */
-  async flush(deadlineMs: number): Promise<readonly Outgoing[]> {
-    void this.#producer.flush(deadlineMs);
-    const drained = await within(deadlineMs, this.queue.drained(), this.#parts.clock);
-    if (drained) return [];
-    const left = this.queue.abandon();
-    for (const message of left) message.undelivered();
+  async flush(deadlineMs: number, lastMs = 0, givenUp: () => void = () => {}): Promise<readonly Outgoing[]> {
+    const { clock } = this.#parts;
+    const until = clock.now() + deadlineMs;
+    const drained = this.queue.drained();
+    void this.#pushLingering(until);
+    if (await within(Math.max(0, deadlineMs - lastMs), drained, clock)) return [];
+    const left = tellUndelivered(this.queue.abandonRows());
+    givenUp();
+    if (!(await within(Math.max(0, until - clock.now()), this.queue.drained(), clock)))
+      left.push(...tellUndelivered(this.queue.abandon()));
     return left;
   }
 
-  /** Ends it. What was not flushed before is told `undelivered`. */
+  /** Ends it, within a second or two whatever hangs. What was not flushed before is told `undelivered`. */
   async close(): Promise<void> {
+    const { clock } = this.#parts;
     this.#closed = true;
-    for (const message of this.queue.abandon()) message.undelivered();
+    tellUndelivered(this.queue.abandon());
     this.#timer?.();
     this.breaker.stop();
     // Its requests run on this producer's connections and must not outlive them.
-    if (this.#repair) await within(REPAIR_END_MS, this.#repair, this.#parts.clock);
-    await this.#producer.close();
+    const running = this.#repair?.running;
+    const free = !running || (await within(REPAIR_END_MS, running, clock));
+    if (free) await within(CLOSE_MS, this.#producer.close(), clock);
     this.#errors.flush();
     this.#breakerLog.flush();
   }
 
+  async #pushLingering(until: number): Promise<void> {
+    const { clock } = this.#parts;
+    while (!this.#closed && clock.now() < until && this.queue.underWayMessages > 0) {
+      await this.#producer.flush(Math.max(1, Math.min(PUSH_MS, until - clock.now())));
+      await sleep(clock, 1);
+    }
+  }
+
   #newProducer(): Producer {
     const producer = new Producer(this.#parts.kafka, this.#parts.options, {
-      report: (id, code) => {
-        if (producer === this.#producer) this.queue.report(id, code);
+      report: (id, code, words) => {
+        if (producer === this.#producer) this.queue.report(id, code, words);
       },
       error: (text) => {
         if (producer === this.#producer) this.#failed(text);
@@ -141,44 +204,34 @@ export class BrokerLink {
         } else this.#parts.log.debug({ phase: 'produce' }, text);
       },
       statistics: (json) => {
-        this.#statistics = json;
+        if (producer === this.#producer) this.#heard(json);
       },
     });
     return producer;
   }
 
+  #partitions(): PartitionStatistics | null {
+    return this.#statistics === null ? null : readPartitions(this.#statistics.json);
+  }
+
   #failed(text: string): void {
     this.#errors.say(text);
     if (FATAL.test(text)) void this.#renew(text);
-    else if (ALL_DOWN.test(text)) this.breaker.failure(text);
+    else if (ALL_DOWN.test(text)) {
+      this.#suspect = true;
+      this.breaker.failure(text);
+    }
   }
 
-  /** Whether what came back is to be tried again. */
-  #cameBack(verdict: Verdict, code: number): boolean {
-    if (verdict === 'no_topic') return this.#repairTopics();
-    if (verdict === 'fatal') void this.#renew(`librdkafka's code ${code}`);
+  #cameBack(verdict: Verdict, code: number, topic: string, words: string): void {
+    const said = words === '' ? this.#words(code) : `${words} (${code})`;
+    if (verdict === 'fatal') void this.#renew(said);
     else if (verdict === 'crowded') this.#errors.say(CROWDED);
-    else this.#errors.say(`a broker refuses requests (code ${code}): their messages go out one by one`);
-    return true;
-  }
-
-  /** Somebody deleted a topic: everything waits while it is made anew. False where that just failed. */
-  #repairTopics(): boolean {
-    const { repairTopics, clock } = this.#parts;
-    if (this.#repair || this.#renewing) return true;
-    if (!repairTopics || clock.now() < this.#repairAgainAt) return false;
-    this.#repairAgainAt = clock.now() + REPAIR_EVERY_MS;
-    this.queue.hold();
-    this.#repair = repairTopics(this.#producer)
-      .then(
-        () => {},
-        (error: unknown) => this.#errors.say(messageOf(error)),
-      )
-      .finally(() => {
-        this.#repair = null;
-        if (!this.#renewing) this.queue.release();
-      });
-    return true;
+    else if (verdict === 'alone')
+      this.#errors.say(`a broker refuses requests to ${topic}: ${said}; their messages go out one by one`);
+    else this.#errors.say(`${topic} is refused: ${said}; its messages wait and are tried again`);
+    if (verdict === 'held' && isTopicMissing(code) && this.#renewing === null)
+      this.#repair?.start(() => this.queue.askAgain());
   }
 
   async #connectWithin(timeoutMs: number): Promise<readonly Broker[]> {
@@ -199,37 +252,85 @@ export class BrokerLink {
     }
   }
 
-  /** Once a second: is an acknowledgement overdue, does the broker answer while the breaker is not closed. */
+  /** Once a second: is anything acknowledged, is the cluster there, what holds topics up. */
   #watch(): void {
     if (this.#closed) return;
     const { clock } = this.#parts;
-    const oldest = this.queue.oldestSentAt;
-    if (oldest !== null && clock.now() - Math.max(oldest, this.#changedAt) > OVERDUE_MS)
-      this.breaker.failure('acknowledgements are overdue');
-    if (this.breaker.state !== 'closed') void this.#probe();
+    const { queue, breaker } = this;
+    const oldest = queue.oldestSentAt;
+    if (oldest !== null) {
+      const since = Math.max(oldest, this.#changedAt, queue.acknowledgedAt);
+      if (clock.now() - since > OVERDUE_MS) breaker.failure('acknowledgements are overdue');
+    }
+    const topics = queue.topics();
+    // What is under way is the best probe: its acknowledgement closes the breaker. A question to a broker that stood
+    // still is answered with a cluster that has no brokers, which makes the client forget all that it knows.
+    if (queue.underWayMessages === 0) {
+      if (breaker.state === 'open' && topics.length > 0) breaker.tryNow();
+      // The client learns of a right, or of a topic, that is there again by asking for it only.
+      else if (breaker.state !== 'closed' || this.#suspect || topics.length > 0) void this.#probe();
+    } else if (topics.some(({ refusal }) => refusal !== null)) void this.#probe();
+    const [late] = this.#troubles.late(topics, clock.now());
+    const silentMs = late ? (this.#partitions()?.silentMs ?? Number.POSITIVE_INFINITY) : 0;
+    if (late && silentMs < HEARD_MS && this.#renewing === null) void this.#findings.look(late.topic);
     this.#timer = clock.after(WATCH_MS, () => this.#watch());
   }
 
   async #probe(): Promise<void> {
-    if (this.#probing || this.#renewing) return;
+    if (this.#probing || this.#renewing !== null) return;
     this.#probing = true;
     const answers = await this.#producer.answers(PROBE_TIMEOUT_MS);
     this.#probing = false;
     if (this.#closed) return;
-    if (answers) this.breaker.success();
-    else this.breaker.failure('no broker answers');
+    if (answers) {
+      this.#suspect = false;
+      this.breaker.answered();
+    } else {
+      this.breaker.failure('no broker answers');
+    }
   }
 
-  /** Replaces a producer that cannot go on; what it had under way is sent again, in its old order. */
-  async #renew(reason: string): Promise<void> {
-    if (this.#renewing || this.#closed) return;
-    this.#renewing = true;
+  /**
+   * A cluster that tells of no broker, as one that stood still does for a moment, can make librdkafka forget every
+   * address it had, those that it was given included; then it never connects again.
+   */
+  #heard(json: string): void {
+    this.#statistics = { json, at: this.#parts.clock.now() };
+    const forgotten = this.#partitions()?.addresses === 0;
+    this.#forgotten = forgotten ? this.#forgotten + 1 : 0;
+    if (this.#forgotten < FORGOTTEN_TIMES) return;
+    this.#forgotten = 0;
+    void this.#renew('the client has lost the addresses of all brokers', false);
+  }
+
+  /**
+   * Replaces a producer that cannot go on; what it did not deliver is sent again, in its old order.
+   * @param reports whether it still tells what becomes of what it has
+   */
+  async #renew(reason: string, reports = true): Promise<void> {
+    if (this.#renewing !== null || this.#closed) return;
+    this.#renewing = reason;
     this.renewed++;
     this.queue.hold();
-    const { log } = this.#parts;
-    log.error({ phase: 'produce' }, `Kafka producer is replaced: ${reason}; rows under way may appear twice`);
+    const { log, clock } = this.#parts;
+    log.error({ phase: 'produce' }, `Kafka producer is replaced: ${reason}`);
+    const certain =
+      reports &&
+      (await reported({
+        queue: this.queue,
+        clock,
+        statistics: () => ({ at: this.#statistics?.at ?? 0, partitions: this.#partitions() }),
+        stopped: () => this.#closed,
+      }));
+    if (!certain)
+      log.error(
+        { phase: 'produce', messages: this.queue.underWayMessages },
+        'the replaced Kafka producer did not tell what became of its last messages: they may appear twice',
+      );
+    await sleep(clock, this.#renewalPause.next(clock.now()));
     const old = this.#producer;
     this.#producer = this.#newProducer();
+    this.queue.takeBack();
     void old.close();
     while (!this.#closed) {
       try {
@@ -239,7 +340,12 @@ export class BrokerLink {
         this.#errors.say(messageOf(error));
       }
     }
-    this.#renewing = false;
-    if (!this.#repair) this.queue.release();
+    this.#renewing = null;
+    this.queue.release();
   }
+}
+
+function tellUndelivered(messages: readonly Outgoing[]): Outgoing[] {
+  for (const message of messages) message.undelivered();
+  return [...messages];
 }

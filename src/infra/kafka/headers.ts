@@ -1,5 +1,5 @@
 import type { Codec } from '../avro/codec.ts';
-import type { Header } from './send-queue.ts';
+import type { Header } from './outgoing.ts';
 
 /** Sets of headers kept; one per stream and lease in a long life, so an old set is dropped by starting over. */
 const MAX_SETS = 2_000;

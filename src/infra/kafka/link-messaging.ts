@@ -1,10 +1,14 @@
+import type { LostRows } from '../../application/reporter.ts';
 import type { Clock } from '../../common/clock.ts';
+import type { Fault } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Messaging, MessagingDriver } from '../messaging.ts';
 import type { Kafka } from './addon/load.ts';
 import type { BrokerLink } from './broker-link.ts';
+import { Dropped } from './dropped.ts';
 import type { Encodings } from './encodings.ts';
 import { errorText } from './error-text.ts';
+import { Losses } from './losses.ts';
 import { kafkaOutbox } from './outbox.ts';
 import { Rejects } from './rejects.ts';
 import { readStatistics } from './statistics.ts';
@@ -18,21 +22,30 @@ export interface LinkMessagingParts {
   readonly encodings: Encodings;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told of rows that are given up. */
+  readonly onLoss?: (loss: LostRows) => void;
+  /** Told of what else belongs on `ws.error`. */
+  readonly onFault?: (fault: Fault) => void;
 }
+
+/** Of the time for the last flush, what is kept for records of rows that are given up in it: a quarter, at most this. */
+const LAST_WORDS_MS = 1_000;
 
 /** Messaging over a connected line. */
 export function linkMessaging(parts: LinkMessagingParts): Messaging {
   const { link, encodings, clock, driver, bootstrap } = parts;
   const { queue, breaker } = link;
   const words = errorText(parts.kafka);
-  const outbox = kafkaOutbox({ queue, encodings, errorText: words });
+  const dropped = new Dropped(clock, parts.log, (fault) => parts.onFault?.(fault));
+  const outbox = kafkaOutbox({ queue, encodings, dropped, errorText: words });
   const rejects = new Rejects(outbox, clock, parts.log);
+  const losses = new Losses(clock, parts.log, (loss) => parts.onLoss?.(loss));
   return {
     driver,
     bootstrap,
     lost: new Promise(() => {}),
     outbox,
-    writer: kafkaWriter({ queue, encodings, rejects, clock, errorText: words }),
+    writer: kafkaWriter({ queue, encodings, rejects, losses, clock, errorText: words }),
     state: () => ({
       driver,
       breaker: { state: breaker.state, since: breaker.since, opened: breaker.opened },
@@ -41,12 +54,17 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
       delivered: { messages: queue.delivered, bytes: queue.deliveredBytes },
       retried: queue.retried,
       refused: { messages: rejects.messages, rows: rejects.rows },
+      dropped: dropped.counts,
       renewed: link.renewed,
+      troubles: link.troubles(),
       client: link.statistics === null ? null : readStatistics(link.statistics),
     }),
     async flush(deadlineMs) {
       rejects.flush();
-      const left = await link.flush(deadlineMs);
+      losses.flush();
+      // Where the cluster takes some topics, the loss of what it does not take can still be told.
+      const lastMs = breaker.state === 'closed' ? Math.min(LAST_WORDS_MS, deadlineMs / 4) : 0;
+      const left = await link.flush(deadlineMs, lastMs, () => losses.flush());
       return { undelivered: left.reduce((rows, message) => rows + message.rows, 0), messages: left.length };
     },
     close: () => link.close(),

@@ -39,15 +39,13 @@ export async function openEmbedded(settings: EmbeddedSettings, deps: MessagingDe
     // Asking for a topic makes it.
     for (const { topic } of topicsFor(settings.regions)) await link.producer.metadata(START_MS, topic);
     const bootstrap = broker ? `${broker.host}:${broker.port}` : '';
-    const { clock, log } = deps;
     return linkMessaging({
       kafka,
       driver: 'embedded',
       bootstrap,
       link,
       encodings: made,
-      clock,
-      log,
+      ...deps,
     });
   } catch (error) {
     await link.close();

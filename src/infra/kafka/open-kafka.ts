@@ -31,8 +31,9 @@ export async function openKafka(settings: KafkaSettings, deps: MessagingDeps): P
   const { startupTimeoutMs } = settings;
   const made = await preparedEncodings(settings.registry, startupTimeoutMs, deps);
   const options = producerOptions(settings, settings.lingerMs);
-  const repairTopics = async (producer: Producer) => {
-    const created = await ensureTopics(kafka, producer, settings.regions, settings.topics, clock);
+  const repairTopics = async (producer: Producer, stopped?: () => boolean) => {
+    const { regions, topics } = settings;
+    const created = await ensureTopics(kafka, producer, regions, topics, clock, stopped);
     if (created.length > 0) log.info({ phase: 'preflight', topics: created }, 'topics created');
   };
   const link = new BrokerLink({ kafka, options, ...deps, breaker: settings.breaker, repairTopics });
@@ -50,7 +51,6 @@ export async function openKafka(settings: KafkaSettings, deps: MessagingDeps): P
     bootstrap,
     link,
     encodings: made,
-    clock,
-    log,
+    ...deps,
   });
 }

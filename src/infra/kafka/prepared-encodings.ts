@@ -1,4 +1,6 @@
+import type { LostRows } from '../../application/reporter.ts';
 import type { Clock } from '../../common/clock.ts';
+import type { Fault } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { preflight } from '../avro/preflight.ts';
 import { registryClient } from '../avro/registry.ts';
@@ -17,6 +19,10 @@ export interface MessagingDeps {
   readonly log: Log;
   /** Told of every change of the circuit breaker. */
   readonly onBreaker?: BreakerListener;
+  /** Told of rows that are given up. */
+  readonly onLoss?: (loss: LostRows) => void;
+  /** Told of what else belongs on `ws.error`. */
+  readonly onFault?: (fault: Fault) => void;
 }
 
 /**

@@ -2,8 +2,8 @@ import { Fault } from '../../common/errors.ts';
 import { type ClusterOptions, kafkaOrFault, producerOptions } from './client-options.ts';
 import { connectFault, spoken } from './connect-fault.ts';
 import { errorText } from './error-text.ts';
+import type { Header } from './outgoing.ts';
 import { Producer } from './producer.ts';
-import type { Header } from './send-queue.ts';
 
 export interface OneMessage {
   readonly topic: string;

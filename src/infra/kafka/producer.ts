@@ -1,11 +1,11 @@
 import type { LibrdKafkaError, Metadata, Producer as RdProducer } from '@confluentinc/kafka-javascript';
 import type { Kafka } from './addon/load.ts';
 import { checkedOptions, type LibrdkafkaOptions } from './client-options.ts';
-import type { Outgoing } from './send-queue.ts';
+import type { Outgoing } from './outgoing.ts';
 
 export interface ProducerHandlers {
-  /** @param code 0 where the broker acknowledged it */
-  report(id: number, code: number): void;
+  /** @param code 0 where the broker acknowledged it; @param words librdkafka's about any other */
+  report(id: number, code: number, words: string): void;
   /** librdkafka's words, e.g. `all broker connections are down`; many times a second while a broker is away. */
   error(text: string): void;
   log(severity: number, text: string): void;
@@ -52,7 +52,7 @@ export class Producer {
     );
     this.#native = this.#client.getClient() as NativeProducer;
     this.#client.on('delivery-report', (error: LibrdKafkaError | null, report) =>
-      handlers.report(report.opaque as number, error ? error.code : 0),
+      handlers.report(report.opaque as number, error?.code ?? 0, error?.message ?? ''),
     );
     this.#client.on('event.error', (error) => handlers.error(error.message));
     this.#client.on('event.log', (event: { severity: number; message: string }) =>

@@ -1,87 +1,63 @@
 import type { Cancel, Clock } from '../../common/clock.ts';
 import type { Breaker } from './breaker.ts';
 import { type Verdict, verdictOf } from './delivery-errors.ts';
-import { Waiting } from './waiting.ts';
-
-/** One header: an object with one key. */
-export type Header = Readonly<Record<string, string>>;
-
-/** A message on its way, and who is told how it ended: `delivered`, `refused` or `undelivered`, once. */
-export interface Outgoing {
-  readonly topic: string;
-  readonly key: string | null;
-  readonly value: Buffer;
-  readonly headers: readonly Header[];
-  /** Rows in it; 0 for a message about the data. */
-  readonly rows: number;
-  delivered(): void;
-  /** The broker will never take it. @param code librdkafka's */
-  refused(code: number): void;
-  /** The program ends before the acknowledgement. */
-  undelivered(): void;
-  /** It is too large, alone: smaller messages that stand for it, or null, then `refused` follows. */
-  split(): readonly Outgoing[] | null;
-}
+import type { Outgoing } from './outgoing.ts';
+import { type Refusal, refusedAgain } from './refusal.ts';
+import { type Entry, TopicLine } from './topic-line.ts';
 
 /** Hands a message to the client: returns librdkafka's code; 0 where a report with this id will follow. */
 export type Produce = (message: Outgoing, id: number) => number;
 
-/**
- * Told when a message comes back for a reason that somebody has to look at: the producer is beyond repair, its topic
- * is gone, it was refused in company. Says whether to try again; otherwise it counts as refused.
- */
-export type Trouble = (verdict: Verdict, code: number) => boolean;
+/** Told when a message comes back for a reason that somebody has to look at. */
+export type Trouble = (verdict: Verdict, code: number, topic: string, words: string) => void;
 
-interface Entry {
-  readonly seq: number;
-  readonly bytes: number;
-  readonly message: Outgoing;
-  /** To be sent with nothing else under way, so that the broker's verdict is about it. */
-  alone: boolean;
-  /** Whether anything else was under way with it. */
-  company: boolean;
-  /** The room when it was sent. */
-  room: number;
-  sentAt: number;
+/** A message in the queue, for whoever may want it back. */
+export type Queued = Pick<Entry, 'seq' | 'message'>;
+
+/** A topic that holds messages back: the cluster refuses them, or the oldest waits for long. */
+export interface TopicState {
+  readonly topic: string;
+  readonly refusal: Refusal | null;
+  /** Monotonic milliseconds since when its oldest message waits for an acknowledgement; null where none does. */
+  readonly oldestAt: number | null;
+  readonly messages: number;
 }
-
-const UNSENT = { alone: false, company: false, room: 0, sentAt: 0 };
 
 /** Messages handed over in one turn of the event loop after a pause, so that sockets are still read meanwhile. */
 const PER_TURN = 500;
-/** Bytes under way at once after the first request that a broker found too large; half of it after the next. */
-const NARROW_ROOM = 64 * 1024;
 /** Opaque ids are small integers: others leak under Bun. */
 const LAST_ID = 2 ** 30;
 /** When to look again after the client would not take a message. */
 const AGAIN_MS = 100;
 
 /**
- * Between whoever has messages and the producer. Everything goes out in the order in which it came in; what comes
- * back for another try takes its old place. The breaker stands before the producer: while it is open, messages
- * wait here, encoded.
+ * Between whoever has messages and the producer. The messages of a topic go out in the order in which they came in;
+ * what comes back for another try takes its old place. A topic that refuses waits with all it has, and is asked again
+ * with its first message alone, less and less often; the others go on. The breaker stands before the producer: while
+ * it is open, messages wait here, encoded.
  */
 export class SendQueue {
   readonly #produce: Produce;
   readonly #breaker: Breaker;
   readonly #clock: Clock;
   readonly #onTrouble: Trouble;
-  readonly #waiting = new Waiting<Entry>();
-  readonly #underWay = new Map<number, Entry>();
-  #underWayBytes = 0;
+  readonly #lines = new Map<string, TopicLine>();
+  /** The line of every message under way, in the order of their sending. */
+  readonly #underWay = new Map<number, TopicLine>();
+  #turn = 0;
   #nextSeq = 0;
   #nextId = 0;
-  #lonely = false;
-  #room = Number.POSITIVE_INFINITY;
   #held = false;
   #over = false;
   #draining = false;
   #scheduled = false;
-  #timer: Cancel | null = null;
+  #timer: { at: number; cancel: Cancel } | null = null;
   #idle: (() => void)[] = [];
   delivered = 0;
   deliveredBytes = 0;
   retried = 0;
+  /** Monotonic milliseconds of the latest acknowledgement. */
+  acknowledgedAt = Number.NEGATIVE_INFINITY;
 
   constructor(produce: Produce, breaker: Breaker, clock: Clock, onTrouble: Trouble) {
     this.#produce = produce;
@@ -91,11 +67,11 @@ export class SendQueue {
   }
 
   get waitingMessages(): number {
-    return this.#waiting.length;
+    return this.#sum(({ waiting }) => waiting.length);
   }
 
   get waitingBytes(): number {
-    return this.#waiting.bytes;
+    return this.#sum(({ waiting }) => waiting.bytes);
   }
 
   get underWayMessages(): number {
@@ -103,62 +79,94 @@ export class SendQueue {
   }
 
   get underWayBytes(): number {
-    return this.#underWayBytes;
+    return this.#sum(({ underWayBytes }) => underWayBytes);
   }
 
   /** Monotonic milliseconds at which the oldest message under way was handed to the producer; null where none is. */
   get oldestSentAt(): number | null {
-    const [oldest] = this.#underWay.values();
-    return oldest?.sentAt ?? null;
+    const [first] = this.#underWay;
+    return first ? (first[1].underWay.get(first[0])?.sentAt ?? null) : null;
   }
 
-  send(message: Outgoing): void {
-    if (this.#over) return message.undelivered();
-    const entry = { seq: this.#nextSeq++, bytes: message.value.length, message, ...UNSENT };
-    if (this.#waiting.length > 0 || !this.#open() || !this.#fits(entry)) {
-      this.#waiting.push(entry);
-      this.#schedule();
-      return;
+  /** How each topic stands that messages wait for. */
+  topics(): TopicState[] {
+    return [...this.#lines.values()]
+      .map((line) => ({
+        topic: line.topic,
+        refusal: line.refusal,
+        oldestAt: line.oldestAt,
+        messages: line.waiting.length + line.underWay.size,
+      }))
+      .filter(({ messages }) => messages > 0);
+  }
+
+  /** @returns what `withdraw` takes; null where the message is at its end already */
+  send(message: Outgoing): Queued | null {
+    if (this.#over) {
+      message.undelivered();
+      return null;
     }
-    const more = this.#hand(entry);
-    if (more && this.#waiting.length > 0) this.#schedule();
+    const line = this.#line(message.topic);
+    const now = this.#clock.now();
+    const entry = entryOf(message, this.#nextSeq++, 1, now);
+    if (line.waiting.length > 0 || !this.#open() || !line.admits(entry, now)) {
+      line.waiting.push(entry);
+      this.#schedule();
+      return entry;
+    }
+    const more = this.#hand(line, entry);
+    if (more && line.waiting.length > 0) this.#schedule();
+    return entry;
   }
 
-  /** A delivery report. @param code 0 where it was acknowledged */
-  report(id: number, code: number): void {
-    const entry = this.#take(id);
-    if (!entry) return;
+  /** Takes a message back that still waits here. False where it is under way, or at its end. */
+  withdraw({ message, seq }: Queued): boolean {
+    return this.#line(message.topic).waiting.remove(seq);
+  }
+
+  /** A delivery report. @param code 0 where it was acknowledged; @param words librdkafka's about the code */
+  report(id: number, code: number, words = ''): void {
+    const line = this.#underWay.get(id);
+    const entry = line?.take(id);
+    if (!line || !entry) return;
+    this.#underWay.delete(id);
     if (code === 0) {
       this.delivered++;
+      this.acknowledgedAt = this.#clock.now();
       this.deliveredBytes += entry.bytes;
+      line.acknowledged();
       this.#breaker.success();
       entry.message.delivered();
     } else {
-      this.#cameBack(entry, code);
+      this.#cameBack(line, entry, code, words, true);
     }
-    if (this.#waiting.length > 0) this.#schedule();
+    if (line.waiting.length > 0 || this.#breaker.state === 'half_open') this.#schedule();
     else this.#settle();
   }
 
   /** Hands over what may go now. Call it when the breaker changed. */
   pump(): void {
-    for (let n = 0; n < PER_TURN; n++) {
-      const next = this.#waiting.peek();
-      if (!next) return this.#settle();
-      if (!this.#open() || !this.#fits(next)) return;
-      this.#waiting.shift();
-      if (!this.#hand(next)) return;
+    const busy = [...this.#lines.values()].filter(({ waiting }) => waiting.length > 0);
+    if (busy.length === 0) return this.#settle();
+    // Another begins each time, so that no topic takes all the places of a half-open breaker.
+    const first = this.#turn++ % busy.length;
+    let left = PER_TURN;
+    for (const line of [...busy.slice(first), ...busy.slice(0, first)]) {
+      left = this.#pumpLine(line, left);
+      if (left === 0) return this.#schedule();
     }
-    this.#schedule();
+    this.#settle();
   }
 
-  /** Takes back everything under way, because the producer is to be replaced; nothing is sent until `release`. */
+  /** Nothing is handed over until `release`, because the producer is to be replaced. */
   hold(): void {
     this.#held = true;
-    for (const [id] of this.#underWay) {
-      const entry = this.#take(id);
-      if (entry) this.#waiting.insert(entry);
-    }
+  }
+
+  /** Takes back everything under way: the producer that had it is no more. */
+  takeBack(): void {
+    for (const line of this.#lines.values()) for (const entry of line.forget()) line.putBack(entry);
+    this.#underWay.clear();
   }
 
   release(): void {
@@ -166,104 +174,143 @@ export class SendQueue {
     this.#schedule();
   }
 
+  /** Asks the topics that refuse again, now. */
+  askAgain(): void {
+    const now = this.#clock.now();
+    for (const line of this.#lines.values())
+      if (line.refusal) line.refusal = { ...line.refusal, nextAt: now };
+    this.#schedule();
+  }
+
   /** Sends regardless of the breaker; resolves when nothing is left. */
   drained(): Promise<void> {
     this.#draining = true;
-    this.#schedule();
+    this.askAgain();
     return new Promise((resolve) => {
       this.#idle.push(resolve);
       this.#settle();
     });
   }
 
+  /** Gives up on rows: returns the messages with rows that were never acknowledged, and forgets them. */
+  abandonRows(): Outgoing[] {
+    return this.#abandon(({ rows }) => rows > 0);
+  }
+
   /** Gives up: returns what was never acknowledged and forgets it. What is sent from now on is undelivered. */
   abandon(): Outgoing[] {
     this.#over = true;
     this.#held = true;
-    this.#timer?.();
-    const left = [...this.#underWay.values(), ...this.#waiting].sort((a, b) => a.seq - b.seq);
-    this.#underWay.clear();
-    this.#waiting.clear();
-    this.#underWayBytes = 0;
+    this.#timer?.cancel();
+    return this.#abandon(() => true);
+  }
+
+  #abandon(which: (message: Outgoing) => boolean): Outgoing[] {
+    const left: Entry[] = [];
+    for (const line of this.#lines.values()) {
+      for (const [id, { message }] of [...line.underWay]) {
+        if (!which(message)) continue;
+        const entry = line.take(id);
+        this.#underWay.delete(id);
+        if (entry) left.push(entry);
+      }
+      const waiting = [...line.waiting];
+      line.waiting.clear();
+      for (const entry of waiting) {
+        if (which(entry.message)) left.push(entry);
+        else line.waiting.push(entry);
+      }
+    }
     this.#settle();
-    return left.map((entry) => entry.message);
+    return left.sort((a, b) => a.seq - b.seq).map(({ message }) => message);
+  }
+
+  #line(topic: string): TopicLine {
+    let line = this.#lines.get(topic);
+    if (!line) {
+      line = new TopicLine(topic);
+      this.#lines.set(topic, line);
+    }
+    return line;
   }
 
   #open(): boolean {
-    if (this.#held || this.#lonely) return false;
+    if (this.#held) return false;
     return this.#draining || this.#breaker.admits(this.#underWay.size);
   }
 
-  #fits(entry: Entry): boolean {
-    if (this.#underWay.size === 0) return true;
-    return !entry.alone && this.#underWayBytes + entry.bytes <= this.#room;
+  /** @returns how many more may go in this turn */
+  #pumpLine(line: TopicLine, most: number): number {
+    const now = this.#clock.now();
+    for (let left = most; left > 0; left--) {
+      const next = line.waiting.peek();
+      if (!next || !this.#open()) return left;
+      if (!line.admits(next, now)) {
+        if (line.refusal && line.underWay.size === 0) this.#lookAgain(line.refusal.nextAt);
+        return left;
+      }
+      line.waiting.shift();
+      if (!this.#hand(line, next)) return left;
+    }
+    return 0;
   }
 
-  /** Returns false where nothing more can be sent for now. */
-  #hand(entry: Entry): boolean {
+  /** The one place where a message passes to the producer. Returns false where nothing more can be sent for now. */
+  #hand(line: TopicLine, entry: Entry): boolean {
     const id = this.#nextId;
     this.#nextId = id === LAST_ID ? 0 : id + 1;
     const code = this.#produce(entry.message, id);
     if (code === 0) {
-      entry.sentAt = this.#clock.now();
-      entry.room = this.#room;
-      this.#meet(entry);
-      this.#underWay.set(id, entry);
-      this.#underWayBytes += entry.bytes;
-      this.#lonely = entry.alone;
+      line.sent(id, entry, this.#clock.now());
+      this.#underWay.set(id, line);
       return true;
     }
     // What the client itself refuses is about this message alone.
     entry.company = false;
-    const verdict = this.#cameBack(entry, code);
-    if (verdict === 'retry') this.#later();
-    return verdict !== 'retry';
+    entry.sentAt = this.#clock.now();
+    const verdict = this.#cameBack(line, entry, code, '', false);
+    if (verdict === 'retry') this.#lookAgain(this.#clock.now() + AGAIN_MS);
+    if (verdict === 'held') this.#schedule();
+    return verdict !== 'retry' && verdict !== 'held';
   }
 
-  #cameBack(entry: Entry, code: number): Verdict {
+  /** @param sent whether a broker was asked; the client's own queue may be full, which is no refusal */
+  #cameBack(line: TopicLine, entry: Entry, code: number, words: string, sent: boolean): Verdict {
     const verdict = verdictOf(code, !entry.company);
-    const parts = verdict === 'too_large' ? entry.message.split() : null;
-    if (parts) {
-      for (const message of parts)
-        this.#waiting.insert({ seq: entry.seq, bytes: message.value.length, message, ...UNSENT });
-    } else if (this.#hopeless(verdict, code)) {
-      entry.message.refused(code);
-    } else {
-      this.retried++;
-      entry.alone = verdict === 'alone';
-      if (verdict === 'crowded' && entry.room === this.#room) this.#narrow();
-      this.#waiting.insert(entry);
+    if (verdict === 'too_large') {
+      this.#divide(line, entry, code);
+      return verdict;
     }
+    this.retried++;
+    entry.alone = verdict === 'alone';
+    if (verdict === 'crowded') line.crowded(entry);
+    if (verdict === 'held' || (verdict === 'retry' && sent)) {
+      // Those that were sent together are refused once.
+      if (!line.refusal || entry.sentAt > line.refusal.at)
+        line.refusal = refusedAgain(line.refusal, code, words, this.#clock.now(), verdict === 'retry');
+    }
+    line.putBack(entry);
+    if (verdict !== 'retry') this.#onTrouble(verdict, code, line.topic, words);
     return verdict;
   }
 
-  #meet(entry: Entry): void {
-    entry.company = this.#underWay.size > 0;
-    if (this.#underWay.size !== 1) return;
-    for (const other of this.#underWay.values()) other.company = true;
+  #divide(line: TopicLine, entry: Entry, code: number): void {
+    const parts = entry.message.split();
+    if (!parts) return entry.message.refused(code);
+    const span = entry.span / parts.length;
+    for (const [i, message] of parts.entries())
+      line.putBack(entryOf(message, entry.seq + i * span, span, entry.queuedAt));
   }
 
-  /** What is under way at once bounds what the client puts into one request. */
-  #narrow(): void {
-    this.#room = Math.min(this.#room, NARROW_ROOM * 2) / 2;
-  }
-
-  #hopeless(verdict: Verdict, code: number): boolean {
-    if (verdict === 'too_large' || verdict === 'refused') return true;
-    return verdict !== 'retry' && !this.#onTrouble(verdict, code);
-  }
-
-  #take(id: number): Entry | undefined {
-    const entry = this.#underWay.get(id);
-    if (!entry) return undefined;
-    this.#underWay.delete(id);
-    this.#underWayBytes -= entry.bytes;
-    if (entry.alone) this.#lonely = false;
-    return entry;
+  #sum(of: (line: TopicLine) => number): number {
+    let sum = 0;
+    for (const line of this.#lines.values()) sum += of(line);
+    return sum;
   }
 
   #settle(): void {
-    if (this.#waiting.length > 0 || this.#underWay.size > 0) return;
+    if (this.#idle.length === 0) return;
+    if (this.#underWay.size > 0 || this.waitingMessages > 0) return;
     this.#draining = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -277,8 +324,28 @@ export class SendQueue {
     });
   }
 
-  #later(): void {
-    this.#timer?.();
-    this.#timer = this.#clock.after(AGAIN_MS, () => this.pump());
+  #lookAgain(at: number): void {
+    if (this.#over || (this.#timer && this.#timer.at <= at)) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
+      this.#timer = null;
+      this.pump();
+    });
+    this.#timer = { at, cancel };
   }
+}
+
+function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number): Entry {
+  const { length } = message.value;
+  return {
+    seq,
+    span,
+    bytes: length,
+    message,
+    queuedAt,
+    alone: false,
+    company: false,
+    room: 0,
+    sentAt: 0,
+  };
 }

@@ -45,22 +45,41 @@ export class Waiting<T extends Ordered> implements Iterable<T> {
 
   /** Puts an item behind the last one whose `seq` is not above its own. */
   insert(item: T): void {
-    let low = this.#head;
-    let high = this.#items.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#items[middle]?.seq ?? 0) <= item.seq) low = middle + 1;
-      else high = middle;
-    }
+    const low = this.#firstAbove(item.seq);
     if (low === this.#head && this.#head > 0) this.#items[--this.#head] = item;
     else this.#items.splice(low, 0, item);
     this.#bytes += item.bytes;
+  }
+
+  /** Takes the one with this `seq` out. False where it is not there. */
+  remove(seq: number): boolean {
+    const at = this.#firstAbove(seq) - 1;
+    const item = this.#items[at];
+    if (at < this.#head || item?.seq !== seq) return false;
+    if (at === this.#head) this.shift();
+    else {
+      this.#items.splice(at, 1);
+      this.#bytes -= item.bytes;
+    }
+    return true;
   }
 
   clear(): void {
     this.#items = [];
     this.#head = 0;
     this.#bytes = 0;
+  }
+
+  /** Index of the first whose `seq` is above this. */
+  #firstAbove(seq: number): number {
+    let low = this.#head;
+    let high = this.#items.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#items[middle]?.seq ?? 0) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   *[Symbol.iterator](): Iterator<T> {

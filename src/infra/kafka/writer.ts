@@ -3,14 +3,17 @@ import { Fault, messageOf } from '../../common/errors.ts';
 import type { Row } from '../../core/market/rows.ts';
 import type { Ack, Batch, Writer } from '../../core/ports.ts';
 import type { Encoding, Encodings } from './encodings.ts';
+import type { Losses } from './losses.ts';
+import type { Header, Outgoing } from './outgoing.ts';
 import type { Rejects } from './rejects.ts';
-import type { Header, Outgoing, SendQueue } from './send-queue.ts';
+import type { SendQueue } from './send-queue.ts';
 import { type DataFamily, topicName } from './topics.ts';
 
 export interface WriterParts {
   readonly queue: SendQueue;
   readonly encodings: Encodings;
   readonly rejects: Rejects;
+  readonly losses: Losses;
   readonly clock: Clock;
   /** Words for librdkafka's codes. */
   readonly errorText: (code: number) => string;
@@ -56,8 +59,7 @@ function messages(parts: WriterParts, batch: Batch, rows: readonly Row[], waiter
   } catch (error) {
     const halves = halved(rows, waiter);
     if (halves) return halves.flatMap((half) => messages(parts, batch, half.rows, half.waiter));
-    parts.rejects.reject(batch, rows.length, topic, null, messageOf(error));
-    waiter.failed(rejected(topic, messageOf(error)));
+    giveUp(parts, batch, rows, topic, null, messageOf(error), waiter);
     return [];
   }
 }
@@ -85,6 +87,22 @@ function halved(rows: readonly Row[], waiter: Waiter): { rows: readonly Row[]; w
     },
   };
   return [rows.slice(0, middle), rows.slice(middle)].map((half) => ({ rows: half, waiter: part }));
+}
+
+/** Rows that can never be written: a dead letter, a record of the loss, and the batch's end. */
+function giveUp(
+  parts: WriterParts,
+  batch: Batch,
+  rows: readonly Row[],
+  topic: string,
+  value: Buffer | null,
+  reason: string,
+  waiter: Waiter,
+): void {
+  const fault = rejected(topic, reason);
+  parts.rejects.reject(batch, rows.length, topic, value, reason);
+  parts.losses.add(batch, rows, fault);
+  waiter.failed(fault);
 }
 
 /** A message of rows on its way. */
@@ -127,12 +145,13 @@ class BatchMessage implements Outgoing {
 
   refused(code: number): void {
     const reason = this.#parts.errorText(code);
-    this.#parts.rejects.reject(this.#batch, this.rows, this.topic, this.value, reason);
-    this.#waiter.failed(rejected(this.topic, reason));
+    giveUp(this.#parts, this.#batch, this.#rows, this.topic, this.value, reason, this.#waiter);
   }
 
   undelivered(): void {
-    this.#waiter.failed(undelivered(this.topic));
+    const fault = undelivered(this.topic);
+    this.#parts.losses.add(this.#batch, this.#rows, fault);
+    this.#waiter.failed(fault);
   }
 
   split(): readonly Outgoing[] | null {
@@ -147,7 +166,7 @@ export function rejected(topic: string, reason: string): Fault {
     'message_rejected',
     topic,
     `The message was refused for good: ${reason}.`,
-    'See ws.dlq; check the permissions on the topic and the size limits of the broker.',
+    'See ws.dlq; check the size limits of the broker and the topic (max.message.bytes).',
   );
 }
 

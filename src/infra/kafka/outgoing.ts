@@ -1,0 +1,19 @@
+/** One header: an object with one key. */
+export type Header = Readonly<Record<string, string>>;
+
+/** A message on its way, and who is told how it ended: `delivered`, `refused` or `undelivered`, once. */
+export interface Outgoing {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: Buffer;
+  readonly headers: readonly Header[];
+  /** Rows in it; 0 for a message about the data. */
+  readonly rows: number;
+  delivered(): void;
+  /** The broker will never take it, whatever anybody does. @param code librdkafka's */
+  refused(code: number): void;
+  /** The program ends before the acknowledgement. */
+  undelivered(): void;
+  /** It is too large, alone: smaller messages that stand for it, in order, or null, then `refused` follows. */
+  split(): readonly Outgoing[] | null;
+}

@@ -1,0 +1,119 @@
+import type { Outgoing } from './outgoing.ts';
+import type { Refusal } from './refusal.ts';
+import { Waiting } from './waiting.ts';
+
+/** A message in the queue. */
+export interface Entry {
+  /** Its place in the order of its topic; halves share what is between it and the next whole number. */
+  readonly seq: number;
+  /** How much of the order is its own: 1, half of it for a half. */
+  readonly span: number;
+  readonly bytes: number;
+  readonly message: Outgoing;
+  /** Monotonic milliseconds at which it, or what it is a part of, was given to the queue. */
+  readonly queuedAt: number;
+  /** To be sent with nothing else of its topic under way, so that the broker's verdict is about it. */
+  alone: boolean;
+  /** Whether anything else of its topic was under way with it. */
+  company: boolean;
+  /** The room when it was sent. */
+  room: number;
+  sentAt: number;
+}
+
+/** Bytes under way at once after the first request that a broker found too large; half of it after the next. */
+const NARROW_ROOM = 64 * 1024;
+
+/**
+ * The messages of one topic, in order: those that wait, and those that the producer has. What comes back takes its old
+ * place. A topic that refuses waits by itself; the others do not.
+ */
+export class TopicLine {
+  readonly topic: string;
+  readonly waiting = new Waiting<Entry>();
+  readonly underWay = new Map<number, Entry>();
+  underWayBytes = 0;
+  /** Null where the topic takes what it is given. */
+  refusal: Refusal | null = null;
+  /** Messages under way per key. */
+  readonly #keys = new Map<string | null, number>();
+  #lonely = false;
+  #room = Number.POSITIVE_INFINITY;
+  /** Something came back: until all of that is through, each key has one message under way, which none can overtake. */
+  #careful = false;
+
+  constructor(topic: string) {
+    this.topic = topic;
+  }
+
+  /** Monotonic milliseconds since when the oldest message is here that nobody acknowledged; null where there is none. */
+  get oldestAt(): number | null {
+    const [sent] = this.underWay.values();
+    const waits = this.waiting.peek();
+    if (!sent || !waits) return (sent ?? waits)?.queuedAt ?? null;
+    return Math.min(sent.queuedAt, waits.queuedAt);
+  }
+
+  /** Whether this one, the first that waits, may be handed over. */
+  admits(entry: Entry, now: number): boolean {
+    if (this.underWay.size === 0) return this.refusal === null || now >= this.refusal.nextAt;
+    if (this.refusal !== null || this.#lonely || entry.alone) return false;
+    if (this.#careful && this.#keys.has(entry.message.key)) return false;
+    return this.underWayBytes + entry.bytes <= this.#room;
+  }
+
+  /** The producer has it. */
+  sent(id: number, entry: Entry, now: number): void {
+    entry.sentAt = now;
+    entry.room = this.#room;
+    entry.company = this.underWay.size > 0;
+    if (this.underWay.size === 1) for (const other of this.underWay.values()) other.company = true;
+    this.underWay.set(id, entry);
+    this.underWayBytes += entry.bytes;
+    this.#lonely = entry.alone;
+    this.#keys.set(entry.message.key, (this.#keys.get(entry.message.key) ?? 0) + 1);
+  }
+
+  /** The producer has it no more. */
+  take(id: number): Entry | undefined {
+    const entry = this.underWay.get(id);
+    if (!entry) return undefined;
+    this.underWay.delete(id);
+    this.underWayBytes -= entry.bytes;
+    if (entry.alone) this.#lonely = false;
+    const { key } = entry.message;
+    const others = (this.#keys.get(key) ?? 1) - 1;
+    if (others > 0) this.#keys.set(key, others);
+    else this.#keys.delete(key);
+    return entry;
+  }
+
+  /** Back to its old place, or, as parts of one that was too large, to theirs. */
+  putBack(entry: Entry): void {
+    this.#careful = true;
+    this.waiting.insert(entry);
+  }
+
+  /** A request was too large: what is under way at once bounds what the client puts into one. */
+  crowded(entry: Entry): void {
+    if (entry.room === this.#room) this.#room = Math.min(this.#room, NARROW_ROOM * 2) / 2;
+  }
+
+  /** Something was acknowledged. */
+  acknowledged(): void {
+    this.refusal = null;
+    // Where requests have to be small, any of them may come back, so that care stays.
+    if (this.waiting.length === 0 && this.underWay.size === 0 && !Number.isFinite(this.#room))
+      this.#careful = false;
+  }
+
+  /** Forgets what the producer has: it is not there any more. */
+  forget(): Entry[] {
+    const all = [...this.underWay.values()];
+    this.underWay.clear();
+    this.underWayBytes = 0;
+    this.#lonely = false;
+    this.#keys.clear();
+    return all;
+  }
+}
