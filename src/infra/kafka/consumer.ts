@@ -11,6 +11,7 @@ import type { Log } from '../../common/log.ts';
 import { type ClusterOptions, checkedOptions, clientOptions, kafkaOrFault } from './client-options.ts';
 import { connectFault } from './connect-fault.ts';
 import { Folded } from './folded.ts';
+import { handleRecord } from './handle-record.ts';
 import { InOrder } from './in-order.ts';
 import { within } from './within.ts';
 
@@ -57,7 +58,6 @@ export interface RecordConsumer {
 const POLL_MS = 250;
 /** While the handler is busy the group must still hear from us; far below librdkafka's max.poll.interval.ms. */
 const REST_AFTER_MS = 2_000;
-const RETRY_MS = 1_000;
 const COMMIT_MS = 500;
 const SESSION_MS = 10_000;
 /**
@@ -166,7 +166,8 @@ class Reader implements RecordConsumer {
   async close(): Promise<void> {
     this.#closing = true;
     this.#freed();
-    await this.#ended.promise;
+    // The fetch under way ends by itself, unless every thread of the client is held up.
+    await within(CLOSE_MS, this.#ended.promise, this.#clock);
     const until = this.#clock.now() + CLOSE_MS;
     while (this.#inOrder.open > 0 && this.#clock.now() < until) await sleep(this.#clock, POLL_MS / 10);
     const left = new Promise<void>((resolve) => {
@@ -238,21 +239,16 @@ class Reader implements RecordConsumer {
   }
 
   async #handle(message: Message): Promise<void> {
-    const done = this.#inOrder.begin(message);
-    const record = recordOf(message);
-    for (;;) {
-      try {
-        await this.#handler(record);
-        done();
-        this.#handled++;
-        break;
-      } catch (error) {
-        if (this.#closing) break;
-        this.#errors.say(`a record is tried again: ${messageOf(error)}`);
-        await sleep(this.#clock, RETRY_MS);
-        if (this.#closing) break;
-      }
-    }
+    const stored = this.#inOrder.begin(message);
+    const done = () => {
+      stored();
+      this.#handled++;
+    };
+    await handleRecord(recordOf(message), this.#handler, done, {
+      clock: this.#clock,
+      stopped: () => this.#closing,
+      failed: (error) => this.#errors.say(`a record is tried again: ${messageOf(error)}`),
+    });
     this.#freed();
   }
 
