@@ -39,7 +39,7 @@ describe('a broker that goes away', () => {
     const back = Date.now();
     while (messaging.state().breaker?.state !== 'closed' || messaging.state().waiting.messages > 0) {
       await Bun.sleep(20);
-      expect(Date.now() - back).toBeLessThan(10_000);
+      expect(Date.now() - back).toBeLessThan(30_000);
     }
     const recovery = Date.now() - back;
     await Bun.sleep(500);
@@ -47,7 +47,8 @@ describe('a broker that goes away', () => {
     await Promise.all(acks);
     expect(states).toEqual(['open', 'half_open', 'closed']);
     expect(waited).toBeGreaterThan(1_000);
-    expect(recovery).toBeLessThan(5_000);
+    // Far from the minute that an open breaker waits by itself.
+    expect(recovery).toBeLessThan(20_000);
     expect(messaging.state()).toMatchObject({
       delivered: { messages: sent * markets.length },
       retried: 0,
