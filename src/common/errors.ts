@@ -186,6 +186,14 @@ export const ERRORS = {
     EXIT.unavailable,
     'No schema registry answers.',
   ),
+  registry_changed: rule(
+    'configuration',
+    'critical',
+    'error',
+    false,
+    null,
+    'The schema registry no longer gives our schemas back under the ids that messages bear: readers cannot decode them.',
+  ),
   redis_unavailable: rule('cache', 'critical', 'error', true, EXIT.unavailable, 'Redis does not answer.'),
   cache_conflict: rule(
     'cache',

@@ -19,6 +19,7 @@ import { type BatchLimits, gridMs } from '../core/pipeline/batch.ts';
 import { ByteBudget } from '../core/pipeline/budget.ts';
 import { Grid } from '../core/pipeline/grid.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
+import type { UsedSchemas } from '../infra/kafka/prepared-encodings.ts';
 import type { Leftover, Messaging } from '../infra/messaging.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
 import { connectionSettings } from './connection-settings.ts';
@@ -28,6 +29,7 @@ import { Ending } from './ending.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
 import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
+import { schemaWatch } from './schemas.ts';
 import type { Settings } from './settings.ts';
 import { openLeases, openStore } from './state.ts';
 
@@ -102,15 +104,20 @@ export async function startCollector(
   const store = openStore(settings, drivers, clock);
   await store.start(settings.startup.timeout_ms);
   const fences = new Fences(clock, settings.state.lease_ms);
+  let used: UsedSchemas | null = null;
   const messaging = await openMessaging(settings, drivers, {
     clock,
     log,
     regions,
     onLoss: (loss) => reporter.lost(loss),
     onFault: (fault) => reporter.error(fault, { target: null }),
+    onSchemas: (schemas) => {
+      used = schemas;
+    },
   });
   const outbox = new WatchedOutbox(messaging.outbox, clock);
   const reporter = new Reporter(outbox, clock, log, id);
+  const schemas = schemaWatch(settings, used, reporter, clock, log);
   const lists = new MarketLists(exchanges, {
     clock,
     refreshMs: settings.markets.refresh_ms,
@@ -186,12 +193,14 @@ export async function startCollector(
     store,
     budget,
     lists,
+    schemas: () => schemas?.state ?? null,
     breakers: () => breakers.known(),
     commands: control.intake,
     errors: () => reporter.errors,
   });
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
   observation.start();
+  schemas?.start();
   let stopped: Promise<LeftBehind> | null = null;
   onStreams(stop);
   try {
@@ -215,6 +224,7 @@ export async function startCollector(
     const before = new Map(figures.all().map(({ stats }) => [stats, stats.undelivered]));
     // Whoever waits for a list waits no longer, so that no part below does.
     lists.stop();
+    schemas?.stop();
     await ending.part('command intake', () => control.stopIntake(), timeout_ms * (1 - INTAKE_SHARE));
     const marked = control.stop();
     await ending.part('streams', () => orchestrator.stop(), kept);

@@ -109,6 +109,10 @@ const registry = z.strictObject({
   ca_file: setting(optionalText, 'PEM file of a private certificate authority.', {
     env: ['SCHEMA_REGISTRY_CA_FILE'],
   }),
+  check_ms: setting(
+    positiveMs.default(60_000),
+    'How often it is looked, beside the data, whether the registry still knows our schemas by their ids, in ms.',
+  ),
   register: setting(
     z.boolean().default(true),
     'Register schemas that are missing; false only looks them up.',

@@ -130,6 +130,7 @@ export function observed(overrides: Partial<Observed> = {}): Observed {
     store: { available: true },
     budget: new ByteBudget(1000),
     lists: { state: () => ({ error: null, refreshedAt: 0, listed: 3 }) },
+    schemas: () => ({ wrong: [], away: null }),
     process: new ProcessFigures(clock),
     breakers: () => [
       {

@@ -1,5 +1,7 @@
 import type { RunningStream } from '../../application/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
+import type { SchemaState } from '../avro/registry-watch.ts';
+import { inWords } from '../avro/verify.ts';
 import type { Observed } from './observed.ts';
 import { waitingReasons } from './unacknowledged.ts';
 
@@ -32,7 +34,25 @@ export function dependencyReasons(observed: Omit<Watched, 'orchestrator' | 'outb
 }
 
 /** What makes nothing unready and is not as it should be: streams that are not live, and codes that are silent or refused. */
-export function warnings({ orchestrator }: Pick<Watched, 'orchestrator'>): Reason[] {
+export function warnings({
+  orchestrator,
+  schemas,
+}: Pick<Observed, 'orchestrator'> & Partial<Pick<Observed, 'schemas'>>): Reason[] {
+  return [...schemaWarnings(schemas?.() ?? null), ...streamWarnings({ orchestrator })];
+}
+
+/** The data path needs no registry; who reads does. */
+function schemaWarnings(state: SchemaState | null): Reason[] {
+  const what = 'schema registry';
+  if (state === null) return [];
+  const { wrong, away } = state;
+  return [
+    ...(wrong.length > 0 ? [{ what, why: `readers cannot decode what is written: ${inWords(wrong)}` }] : []),
+    ...(away === null ? [] : [{ what, why: `cannot be asked: ${away}` }]),
+  ];
+}
+
+function streamWarnings({ orchestrator }: Pick<Watched, 'orchestrator'>): Reason[] {
   return orchestrator.streams().flatMap((stream) => {
     const { exchange, request_type } = stream.target;
     const codes = stream.snapshots().flatMap((connection) => connection.codes);

@@ -130,6 +130,8 @@ export const METRICS = {
   kcs_commands_repeated_total: counter('Records that came again and were given the same reply.'),
   kcs_commands_waiting: gauge('1 while commands wait for the state store.'),
   kcs_errors_total: counter('Errors of the error table, before they are folded.', 'code'),
+  kcs_schema_registry_up: gauge('1 while the schema registry answers; asked beside the data.'),
+  kcs_schemas_wrong: gauge('Schemas that the registry does not give back under the id that messages bear.'),
   kcs_log_lines_dropped_total: counter('Log lines that were dropped because nobody read them in time.'),
   kcs_event_loop_lag_seconds: histogram('How late a timer of the event loop was.'),
   kcs_process_start_time_seconds: gauge('When the process started.'),

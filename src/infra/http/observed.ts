@@ -9,6 +9,7 @@ import type { WatchedOutbox } from '../../application/watched-outbox.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { HostBreaker } from '../../core/connection/host-breaker.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';
+import type { SchemaState } from '../avro/registry-watch.ts';
 import type { Messaging } from '../messaging.ts';
 import type { ProcessFigures } from './process-figures.ts';
 
@@ -46,6 +47,8 @@ export interface Observed {
   readonly store: { readonly available: boolean };
   readonly budget: ByteBudget;
   readonly lists: Pick<MarketLists, 'state'>;
+  /** What the schema registry knows of the ids in our messages; null where they bear none. */
+  readonly schemas: () => SchemaState | null;
   readonly process: ProcessFigures;
   /** Circuit breakers of the exchanges' hosts as far as this collector has heard of them. */
   readonly breakers: () => readonly HostBreaker[];

@@ -173,6 +173,11 @@ function addProcess(out: Out, observed: Observed): void {
   out.add('kcs_commands_waiting', commands.waiting ? 1 : 0);
   const counted = errors();
   for (const code of Object.keys(ERRORS)) out.add('kcs_errors_total', counted.get(code) ?? 0, { code });
+  const schemas = observed.schemas();
+  if (schemas) {
+    out.add('kcs_schema_registry_up', schemas.away === null ? 1 : 0);
+    out.add('kcs_schemas_wrong', schemas.wrong.length);
+  }
   out.add('kcs_log_lines_dropped_total', own.droppedLogLines());
   out.addHistogram('kcs_event_loop_lag_seconds', own.lag, LAGS);
   out.add('kcs_process_start_time_seconds', own.startedAt);

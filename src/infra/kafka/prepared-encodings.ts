@@ -3,14 +3,21 @@ import type { Clock } from '../../common/clock.ts';
 import type { Fault } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { preflight } from '../avro/preflight.ts';
-import { registryClient } from '../avro/registry.ts';
+import { type Registered, type Registry, registryClient } from '../avro/registry.ts';
 import type { RegistryOptions } from '../avro/registry-http.ts';
 import type { BreakerListener } from './breaker.ts';
 import { type Encodings, encodings } from './encodings.ts';
+import type { TopicFamily } from './topics.ts';
 
 export interface RegistrySettings extends RegistryOptions {
   /** `schema_registry.register`: false looks up only. */
   readonly register: boolean;
+}
+
+/** The registry, and what messages say of it. */
+export interface UsedSchemas {
+  readonly registry: Registry;
+  readonly registered: ReadonlyMap<TopicFamily, Registered>;
 }
 
 /** What opening any driver needs. */
@@ -23,6 +30,8 @@ export interface MessagingDeps {
   readonly onLoss?: (loss: LostRows) => void;
   /** Told of what else belongs on `ws.error`. */
   readonly onFault?: (fault: Fault) => void;
+  /** Told of the schemas whose ids messages will bear. */
+  readonly onSchemas?: (used: UsedSchemas) => void;
 }
 
 /**
@@ -32,9 +41,12 @@ export interface MessagingDeps {
 export async function preparedEncodings(
   registry: RegistrySettings | null,
   startupTimeoutMs: number,
-  { clock, log }: MessagingDeps,
+  { clock, log, onSchemas }: MessagingDeps,
 ): Promise<Encodings> {
   if (registry === null) return encodings(null);
   const options = { register: registry.register, startupTimeoutMs };
-  return encodings(await preflight(registryClient(registry), options, clock, log));
+  const client = registryClient(registry);
+  const registered = await preflight(client, options, clock, log);
+  onSchemas?.({ registry: client, registered });
+  return encodings(registered);
 }
