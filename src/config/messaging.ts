@@ -9,7 +9,8 @@ import type { Drivers } from './drivers.ts';
 import { readPem } from './pem.ts';
 import type { Settings } from './settings.ts';
 
-export interface MessagingParts extends Pick<MessagingDeps, 'clock' | 'log' | 'onLoss' | 'onFault' | 'onSchemas'> {
+export interface MessagingParts
+  extends Pick<MessagingDeps, 'clock' | 'log' | 'onLoss' | 'onFault' | 'onSchemas'> {
   readonly regions: readonly Region[];
 }
 
