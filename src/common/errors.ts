@@ -203,22 +203,6 @@ export const ERRORS = {
     null,
     'State was changed by another collector in between and is read again, or another process runs under the same COLLECTOR_ID.',
   ),
-  orchestrator_error: rule(
-    'orchestrator',
-    'info',
-    'log',
-    false,
-    null,
-    'A stream was stopped or changed on request.',
-  ),
-  already_connected: rule(
-    'orchestrator',
-    'info',
-    'log',
-    false,
-    null,
-    'A command asked for what is already so.',
-  ),
   dlq_publish_failed: rule(
     'connection',
     'critical',
