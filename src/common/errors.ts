@@ -195,6 +195,14 @@ export const ERRORS = {
     'The schema registry no longer gives our schemas back under the ids that messages bear: readers cannot decode them.',
   ),
   redis_unavailable: rule('cache', 'critical', 'error', true, EXIT.unavailable, 'Redis does not answer.'),
+  lease_lost: rule(
+    'cache',
+    'warning',
+    'error',
+    false,
+    null,
+    'Rows that were still waiting when the lease of their shard had ended; a gap says when they were received.',
+  ),
   cache_conflict: rule(
     'cache',
     'warning',
