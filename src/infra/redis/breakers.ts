@@ -7,6 +7,7 @@ import {
   type HostBreaker,
   stepBreaker,
 } from '../../core/connection/host-breaker.ts';
+import { BREAKER, stored } from './answers.ts';
 import type { RunCommand } from './connection.ts';
 
 const TTL_MS = 3_600_000;
@@ -30,10 +31,10 @@ export function redisBreakers(run: RunCommand, prefix: string): BreakerStore {
     nowMs: number,
   ): Promise<BreakerAnswer> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const stored = await run('GET', keyOf(host));
-      const before = breakerOf(host, stored);
+      const was = await run('GET', keyOf(host));
+      const before = breakerOf(host, was);
       const next = stepBreaker(before, event, figures, nowMs);
-      if (next.breaker === before || (await swap(host, stored, next.breaker))) {
+      if (next.breaker === before || (await swap(host, was, next.breaker))) {
         return { ...next, changed: next.breaker.state !== before.state };
       }
     }
@@ -45,8 +46,8 @@ export function redisBreakers(run: RunCommand, prefix: string): BreakerStore {
     );
   }
 
-  async function swap(host: string, stored: unknown, next: HostBreaker): Promise<boolean> {
-    const was = typeof stored === 'string' ? stored : '';
+  async function swap(host: string, known: unknown, next: HostBreaker): Promise<boolean> {
+    const was = typeof known === 'string' ? known : '';
     const ttl = next.forced ? 0 : TTL_MS;
     return (await run('EVAL', SWAP, 1, keyOf(host), was, JSON.stringify(next), ttl)) === 1;
   }
@@ -56,12 +57,12 @@ export function redisBreakers(run: RunCommand, prefix: string): BreakerStore {
     report: (host, good, figures, nowMs) => step(host, { kind: 'report', good }, figures, nowMs),
     force: (host, state, nowMs) => step(host, { kind: 'force', state }, null, nowMs),
     async read(hosts) {
-      const stored = await Promise.all(hosts.map((host) => run('GET', keyOf(host))));
-      return hosts.map((host, at) => breakerOf(host, stored[at]));
+      const values = await Promise.all(hosts.map((host) => run('GET', keyOf(host))));
+      return hosts.map((host, at) => breakerOf(host, values[at]));
     },
   };
 }
 
-function breakerOf(host: string, stored: unknown): HostBreaker {
-  return typeof stored === 'string' ? (JSON.parse(stored) as HostBreaker) : closedBreaker(host);
+function breakerOf(host: string, value: unknown): HostBreaker {
+  return stored(BREAKER, value) ?? closedBreaker(host);
 }

@@ -8,6 +8,7 @@ import {
   shardKey,
 } from '../../application/state-store.ts';
 import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
+import { COLLECTOR, COVERED, stored, whole } from './answers.ts';
 import type { RunCommand } from './connection.ts';
 
 /**
@@ -83,9 +84,9 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
           const args = [collector, ttlMs, shard.shard, version, above, ...heirOf];
           const taken = await run('EVAL', ACQUIRE, keys.length, ...keys, ...args);
           if (taken === null || taken === 'outdated') return taken;
-          const [token, covered] = taken as [string, string | null];
-          const lease = { shard, collector, fence: Number(token) };
-          return { lease, before: covered ? JSON.parse(covered) : null };
+          const [token, covered] = Array.isArray(taken) ? (taken as unknown[]) : [taken];
+          const lease = { shard, collector, fence: whole(fenceKey, token) };
+          return { lease, before: stored(COVERED, covered) };
         }),
       ),
     async renew(held, ttlMs) {
@@ -108,7 +109,7 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
       return held.map((value) => {
         if (value === null) return null;
         const at = value.lastIndexOf('|');
-        return { collector: value.slice(0, at), fence: Number(value.slice(at + 1)) };
+        return { collector: value.slice(0, at), fence: whole('lease', value.slice(at + 1)) };
       });
     },
     async forget(stream) {
@@ -138,8 +139,8 @@ export function redisCollectors(run: RunCommand, prefix: string): Collectors {
       const gone = ids.filter((_, at) => infos[at] === null);
       if (gone.length > 0) await run('SREM', all, ...gone);
       return ids.flatMap((id, at) => {
-        const info = infos[at];
-        return info ? [{ id, info: JSON.parse(info) as CollectorInfo }] : [];
+        const info = stored(COLLECTOR, infos[at]);
+        return info ? [{ id, info: { process: null, ...info } as CollectorInfo }] : [];
       });
     },
     async leave(ids) {

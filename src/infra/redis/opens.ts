@@ -1,4 +1,5 @@
-import type { OpenTimes, ShutOut } from '../../application/state-store.ts';
+import type { OpenTimes } from '../../application/state-store.ts';
+import { SHUT_OUT, stored, whole } from './answers.ts';
 import type { RunCommand } from './connection.ts';
 
 /** KEYS: opens, a set sorted by time; ARGV: now, id, then count and length of every window. */
@@ -23,7 +24,7 @@ export function redisOpens(run: RunCommand, prefix: string): OpenTimes {
   return {
     async take(key, id, windows, nowMs) {
       const args = windows.flatMap(({ count, perMs }) => [count, perMs]);
-      return Number(await run('EVAL', TAKE, 1, keyOf(key), nowMs, id, ...args));
+      return whole(keyOf(key), await run('EVAL', TAKE, 1, keyOf(key), nowMs, id, ...args));
     },
     async giveBack(key, id) {
       await run('ZREM', keyOf(key), id);
@@ -32,8 +33,7 @@ export function redisOpens(run: RunCommand, prefix: string): OpenTimes {
       await run('SET', shutOutOf(key), JSON.stringify(shutOut), 'PX', Math.ceil(forMs));
     },
     async lastShutOut(key) {
-      const stored = await run('GET', shutOutOf(key));
-      return typeof stored === 'string' ? (JSON.parse(stored) as ShutOut) : null;
+      return stored(SHUT_OUT, await run('GET', shutOutOf(key)));
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { MarketCache, StateStore } from '../../application/state-store.ts';
 import type { Clock } from '../../common/clock.ts';
-import type { Listing } from '../../core/exchange.ts';
 import { redisActual } from './actual.ts';
+import { LISTINGS, stored } from './answers.ts';
 import { redisBreakers } from './breakers.ts';
 import type { RedisAddress } from './client.ts';
 import { RedisConnection, type RunCommand } from './connection.ts';
@@ -46,9 +46,7 @@ export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore
 function redisMarkets(run: RunCommand, prefix: string): MarketCache {
   return {
     async read(exchange) {
-      const stored = await run('GET', `${prefix}markets:${exchange}`);
-      if (typeof stored !== 'string') return null;
-      return JSON.parse(stored) as { at: number; listings: Listing[] };
+      return stored(LISTINGS, await run('GET', `${prefix}markets:${exchange}`));
     },
     async write(exchange, at, listings) {
       await run('SET', `${prefix}markets:${exchange}`, JSON.stringify({ at, listings }));
