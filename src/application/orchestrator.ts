@@ -82,6 +82,16 @@ export class Orchestrator implements ShardHost {
     );
   }
 
+  /** Streams that are wanted and run neither here nor, as far as is known, elsewhere; with their symbols. */
+  idle(): { readonly exchange: string; readonly request_type: string; readonly symbols: string[] }[] {
+    return [...this.#wanted.values()].flatMap((desired) => {
+      if (!isRunning(desired) || this.#running.has(streamKey(desired))) return [];
+      if (this.elsewhere(desired).some(({ collector }) => collector !== null)) return [];
+      const { exchange, request_type, shards } = desired;
+      return [{ exchange, request_type, symbols: shards.flat() }];
+    });
+  }
+
   /** What was seen of the leases; null where they are off. */
   leases(): LeaseView | null {
     return this.#deps.leases?.view() ?? null;

@@ -36,6 +36,25 @@ const SCENES: Readonly<Record<string, Scene>> = {
     series: { [state('live')]: '1 1 0 0 0 1 1 1 1 1 0x30', [state('backoff')]: '0 0 1 1 1 0 0 0 0 0 1x30' },
     fires: { 4: [], 9: [], 14: [], 18: ['KcsStreamNotLive'] },
   },
+  'a stream that is away for three of every ten minutes: told': {
+    series: { [state('live')]: `${'1 1 1 1 1 1 1 0 0 0 '.repeat(10)}1x60` },
+    fires: { 9: [], 45: ['KcsStreamFlaps'], 90: ['KcsStreamFlaps'], 159: [] },
+  },
+  'a store and with it the collector that is away for a minute in six: told; once: nothing': {
+    series: {
+      [`kcs_dependency_up{${AT},dependency="redis"}`]: `1x10 ${'0 1 1 1 1 1 '.repeat(10)}`,
+      [`kcs_ready{${AT}}`]: `1x10 ${'0 1 1 1 1 1 '.repeat(10)}`,
+    },
+    fires: { 14: [], 50: ['KcsDependencyFlaps', 'KcsReadinessFlaps'] },
+  },
+  'codes that are never answered for: told': {
+    series: {
+      [codes('subscribed')]: '20x40',
+      [codes('unconfirmed')]: '0x3 2x37',
+      [codes('refused')]: '0x40',
+    },
+    fires: { 8: [], 20: ['KcsCodesRefused'] },
+  },
   'connections cut every minute: told': {
     series: { [`kcs_gaps_total{${TRADES},cause="cut"}`]: '0 0 0+1x40' },
     fires: { 5: [], 20: ['KcsGaps'] },

@@ -186,7 +186,6 @@ export interface Rig {
   readonly served: string[];
   /** When answers were dropped. */
   readonly unanswered: number[];
-  readonly announced: string[];
   readonly gaps: Gap[];
   readonly silent: string[];
   readonly failed: { end: LinkEnd; next: Verdict; attempts: number }[];
@@ -221,7 +220,6 @@ export function rig(options: RigOptions = {}): Rig {
     refused: [],
     served: [],
     unanswered: [],
-    announced: [],
     gaps: [],
     silent: [],
     failed: [],
@@ -273,7 +271,6 @@ export function rig(options: RigOptions = {}): Rig {
         made.refused.push({ symbols: markets.map(({ symbol }) => symbol), kind, reason }),
       served: ({ symbol }) => made.served.push(symbol),
       unanswered: () => made.unanswered.push(clock.now()),
-      announced: (reason) => made.announced.push(reason),
       gap: (gap) => made.gaps.push(gap),
       silent: ({ symbol }, reason) => made.silent.push(`${reason === null ? '+' : '-'}${symbol}`),
       failed: (end, next, attempts) => made.failed.push({ end, next, attempts }),

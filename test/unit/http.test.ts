@@ -6,7 +6,7 @@ import { EXIT, type Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';
 import { openHttp } from '../../src/config/http.ts';
 import { loadSettings } from '../../src/config/load.ts';
-import { events } from '../../src/infra/http/events.ts';
+import { events, snapshot } from '../../src/infra/http/events.ts';
 import { readiness, warnings } from '../../src/infra/http/health.ts';
 import type { Observed } from '../../src/infra/http/observed.ts';
 import { routes } from '../../src/infra/http/routes.ts';
@@ -343,6 +343,20 @@ describe('warnings', () => {
     expect(of(withCodes(many, 'live'))[0]?.why).toBe(
       'no data: KRW-C0, KRW-C1, KRW-C2, KRW-C3, KRW-C4, … (50 of 50)',
     );
+  });
+
+  test('name codes that a live stream does not receive, and streams that nobody runs', () => {
+    expect(of(withCodes([{ missing: true }, { missing: true, stale: true }], 'live'))).toEqual([
+      { what: 'upbit trade', why: 'no data: KRW-BTC (1 of 2)' },
+      { what: 'upbit trade', why: 'not received: KRW-BTC (1 of 2)' },
+    ]);
+    const idle = () => [{ exchange: 'okx', request_type: 'ticker', symbols: ['BTC-USDT', 'ETH-USDT'] }];
+    const seen = observed({ orchestrator: { ...observed().orchestrator, streams: () => [], idle } });
+    expect(warnings(seen)).toEqual([
+      { what: 'okx ticker', why: 'wanted, and no collector runs it: BTC-USDT, ETH-USDT (2 of 2)' },
+    ]);
+    expect(readiness(seen).ready).toBe(true);
+    expect(snapshot(seen, false)).toMatchObject({ ready: true, warnings: [{ what: 'okx ticker' }] });
   });
 
   test('stand in the answer of /readyz, which is 200 all the same', async () => {

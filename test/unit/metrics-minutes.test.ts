@@ -287,6 +287,7 @@ test('counters of a stream never fall, when it stops and when it runs again', as
         figures: rig.figures,
         orchestrator: {
           streams: () => [],
+          idle: () => [],
           unacknowledged: () => [],
           elsewhere: () => [],
           leases: () => null,

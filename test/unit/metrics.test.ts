@@ -308,5 +308,9 @@ describe('what the page looks at', () => {
     expect(counts.of(UPBIT_TRADES, 'stale')).toEqual({ gaps: 0, codeSeconds: 0 });
     expect(counts.latest(UPBIT_TRADES)).toHaveLength(1);
     expect(counts.latest({ ...UPBIT_TRADES, exchange: 'bithumb' })).toEqual([]);
+    for (let i = 0; i < 5000; i++)
+      counts.take({ kind: 'gap', target: UPBIT_TRADES, gap: { ...gap, to: NOON + 10_000_000 } });
+    expect(counts.recent(UPBIT_TRADES, NOON + 600_000_000)).toBe(5001);
+    expect(counts.recent(UPBIT_TRADES, NOON + 1_200_000_000)).toBe(0);
   });
 });

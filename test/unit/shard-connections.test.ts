@@ -55,7 +55,6 @@ function shardOf(room: (nth: number) => number) {
         },
         served() {},
         unanswered() {},
-        announced() {},
         gap() {},
         silent() {},
         failed() {},

@@ -1,4 +1,5 @@
 import type { Gap, GapCause, StreamEvent, TargetName } from '../../core/events.ts';
+import type { Micros } from '../../core/market/market.ts';
 
 /** A gap that is over, and the stream it was in. */
 export interface PastGap {
@@ -16,12 +17,17 @@ export interface GapCount {
 const NONE: GapCount = { gaps: 0, codeSeconds: 0 };
 
 const KEPT = 200;
+const MINUTE = 60_000_000;
+/** How far back `recent` counts. */
+const RECENT_MINUTES = 15;
 
 /** Counts the gaps that were told, each once, when it is over, and keeps the latest. */
 export class GapCounts {
   readonly #counts = new Map<string, GapCount>();
   /** Oldest first. */
   readonly #latest: PastGap[] = [];
+  /** Of each stream by the minute in which they ended. */
+  readonly #minutes = new Map<string, Map<number, number>>();
 
   readonly take = ({ kind, target, gap }: StreamEvent): void => {
     if (kind !== 'gap' || !target || !gap || gap.to === null) return;
@@ -29,9 +35,19 @@ export class GapCounts {
     const { gaps, codeSeconds } = this.#counts.get(key) ?? NONE;
     const seconds = Math.max(0, gap.to - gap.from) / 1e6;
     this.#counts.set(key, { gaps: gaps + 1, codeSeconds: codeSeconds + seconds * gap.codes.length });
+    this.#countMinute(`${target.exchange}|${target.request_type}`, Math.floor(gap.to / MINUTE));
     this.#latest.push({ target, gap: { ...gap, to: gap.to } });
     if (this.#latest.length > KEPT) this.#latest.shift();
   };
+
+  /** How many gaps of a stream ended in the last 15 minutes, by whole minutes. */
+  recent({ exchange, request_type }: Pick<TargetName, 'exchange' | 'request_type'>, now: Micros): number {
+    const first = Math.floor(now / MINUTE) - RECENT_MINUTES;
+    let recent = 0;
+    for (const [minute, count] of this.#minutes.get(`${exchange}|${request_type}`) ?? [])
+      if (minute >= first) recent += count;
+    return recent;
+  }
 
   /** Zeros where there was none. */
   of({ exchange, request_type }: Pick<TargetName, 'exchange' | 'request_type'>, cause: GapCause): GapCount {
@@ -44,5 +60,12 @@ export class GapCounts {
       ({ target, gap }) =>
         target.exchange === exchange && target.request_type === request_type && gap.to >= since,
     );
+  }
+
+  #countMinute(stream: string, minute: number): void {
+    const minutes = this.#minutes.get(stream) ?? new Map<number, number>();
+    this.#minutes.set(stream, minutes);
+    minutes.set(minute, (minutes.get(minute) ?? 0) + 1);
+    for (const old of minutes.keys()) if (old < minute - RECENT_MINUTES) minutes.delete(old);
   }
 }

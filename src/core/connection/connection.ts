@@ -228,7 +228,6 @@ export class Connection implements LinkOwner {
   }
 
   restart(link: Link, reason: string): void {
-    if (link.doomed === null) this.#events.announced(reason);
     link.doomed = reason;
     if (link !== this.#primary) return;
     this.#rotation.ask(reason);

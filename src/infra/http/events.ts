@@ -2,7 +2,7 @@ import { HISTORY_POINTS } from '../../application/metrics/live.ts';
 import type { RunningStream } from '../../application/stream.ts';
 import type { Cancel } from '../../common/clock.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
-import { readiness } from './health.ts';
+import { readiness, warnings } from './health.ts';
 import type { Observed } from './observed.ts';
 import { codeCounts } from './prometheus.ts';
 
@@ -82,6 +82,7 @@ export function snapshot(observed: Observed, withHistory: boolean): Record<strin
     up: Math.round(Date.now() / 1000 - observed.process.startedAt),
     ready,
     reasons,
+    warnings: warnings(observed),
     messaging: drivers.messaging,
     bootstrap: messaging.bootstrap,
     breaker: breaker?.state ?? null,
@@ -126,6 +127,7 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
     last: lastData(stream, connections) / 1000,
     net: percentiles(network),
     ack: percentiles(delivery),
+    gapCount: observed.gaps.recent(target, observed.clock.micros()),
     gaps: gaps.map(({ gap }) => [gap.from / 1000, gap.to / 1000, gap.cause, gap.codes.length]).slice(-20),
     ...(withHistory ? { history } : {}),
   };

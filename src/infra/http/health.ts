@@ -33,12 +33,19 @@ export function dependencyReasons(observed: Omit<Watched, 'orchestrator' | 'outb
   return [...kafkaReasons(observed), ...storeReasons(observed)];
 }
 
-/** What makes nothing unready and is not as it should be: streams that are not live, and codes that are silent or refused. */
+/**
+ * What makes nothing unready and is not as it should be: schemas, streams that are wanted and do not run, or are not
+ * live, and codes that are silent, refused or otherwise not received.
+ */
 export function warnings({
   orchestrator,
   schemas,
 }: Pick<Observed, 'orchestrator'> & Partial<Pick<Observed, 'schemas'>>): Reason[] {
-  return [...schemaWarnings(schemas?.() ?? null), ...streamWarnings({ orchestrator })];
+  return [
+    ...schemaWarnings(schemas?.() ?? null),
+    ...idle(orchestrator),
+    ...orchestrator.streams().flatMap(streamWarnings),
+  ];
 }
 
 /** The data path needs no registry; who reads does. */
@@ -52,24 +59,37 @@ function schemaWarnings(state: SchemaState | null): Reason[] {
   ];
 }
 
-function streamWarnings({ orchestrator }: Pick<Watched, 'orchestrator'>): Reason[] {
-  return orchestrator.streams().flatMap((stream) => {
-    const { exchange, request_type } = stream.target;
-    const codes = stream.snapshots().flatMap((connection) => connection.codes);
-    const silent = codes.filter(({ stale }) => stale);
-    const refused = codes.filter((code) => code.refused !== null);
-    const unconfirmed = codes.filter((code) => code.unconfirmed !== null);
-    const texts: string[] = [];
-    if (stream.state !== 'live' || stream.paused) texts.push(statement(stream));
-    if (silent.length > 0) texts.push(`no data: ${named(silent, codes.length)}`);
-    if (refused.length > 0) texts.push(`refused by the exchange: ${named(refused, codes.length)}`);
-    if (unconfirmed.length > 0) texts.push(`never answered for: ${named(unconfirmed, codes.length)}`);
-    return texts.map((why) => ({ what: `${exchange} ${request_type}`, why }));
+function idle(orchestrator: Watched['orchestrator']): Reason[] {
+  return orchestrator.idle().map(({ exchange, request_type, symbols }) => {
+    const codes = symbols.map((code) => ({ code }));
+    return {
+      what: `${exchange} ${request_type}`,
+      why: `wanted, and no collector runs it: ${named(codes, codes.length)}`,
+    };
   });
 }
 
+function streamWarnings(stream: RunningStream): Reason[] {
+  const { exchange, request_type } = stream.target;
+  const live = stream.state === 'live' && !stream.paused;
+  const codes = stream.snapshots().flatMap((connection) => connection.codes);
+  const silent = codes.filter(({ stale }) => stale);
+  const refused = codes.filter((code) => code.refused !== null);
+  const unconfirmed = codes.filter((code) => code.unconfirmed !== null);
+  const known = new Set([...silent, ...refused, ...unconfirmed]);
+  // Of a stream that is not live that goes without saying.
+  const missing = live ? codes.filter((code) => code.missing && !known.has(code)) : [];
+  const texts: string[] = [];
+  if (!live) texts.push(statement(stream));
+  if (silent.length > 0) texts.push(`no data: ${named(silent, codes.length)}`);
+  if (refused.length > 0) texts.push(`refused by the exchange: ${named(refused, codes.length)}`);
+  if (unconfirmed.length > 0) texts.push(`never answered for: ${named(unconfirmed, codes.length)}`);
+  if (missing.length > 0) texts.push(`not received: ${named(missing, codes.length)}`);
+  return texts.map((why) => ({ what: `${exchange} ${request_type}`, why }));
+}
+
 /** `KRW-BTC, KRW-ETH (2 of 30)` */
-function named(some: readonly CodeSnapshot[], all: number): string {
+function named(some: readonly Pick<CodeSnapshot, 'code'>[], all: number): string {
   const shown = some.slice(0, NAMED).map(({ code }) => code);
   return `${shown.join(', ')}${some.length > NAMED ? ', …' : ''} (${some.length} of ${all})`;
 }

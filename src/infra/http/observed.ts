@@ -37,7 +37,7 @@ export interface Observed {
   readonly collectorId: string;
   readonly drivers: DriverInfo;
   readonly clock: Clock;
-  readonly orchestrator: Pick<Orchestrator, 'streams' | 'unacknowledged' | 'elsewhere' | 'leases'>;
+  readonly orchestrator: Pick<Orchestrator, 'idle' | 'streams' | 'unacknowledged' | 'elsewhere' | 'leases'>;
   readonly figures: StreamFigures;
   readonly live: Live;
   readonly gaps: GapCounts;

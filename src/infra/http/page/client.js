@@ -121,9 +121,15 @@ function showStream(stream, { now, points }) {
   put(line, 'fresh', ago(silence), stream.state === 'stale' ? 'bad' : '');
   put(line, 'net', stream.net ? span(stream.net[1]) : '–');
   put(line, 'ack', stream.ack ? span(stream.ack[1]) : '–', stream.ack && stream.ack[1] > 2000 ? 'warn' : '');
-  put(line, 'gaps', count(stream.gaps.length), stream.gaps.length > 0 ? 'warn' : '');
-  const { subscribed, stale, refused, confirmed } = stream.codes;
-  const off = stale + refused;
+  const { subscribed, stale, refused, unconfirmed, confirmed, in_gap: open } = stream.codes;
+  const past = count(stream.gapCount);
+  put(
+    line,
+    'gaps',
+    open > 0 ? `${past} + ${words.openOf(count(open))}` : past,
+    open > 0 ? 'bad' : stream.gapCount > 0 ? 'warn' : '',
+  );
+  const off = stale + refused + unconfirmed;
   put(
     line,
     'codes',
@@ -162,21 +168,16 @@ function showCard(card, { streams: all }) {
     `${words.rateOf(count(rate))} · ${words.socketsOf(count(sockets))}`;
 }
 
-function showHead({ ready, reasons, id, version, commit, streams: all }) {
+function showHead({ ready, reasons, warnings, id, version, commit, streams: all }) {
   const pill = find('ready');
-  pill.dataset.state = ready ? 'live' : 'blocked';
-  const word = ready ? words.ready : words.notReady;
+  const well = warnings.length === 0;
+  pill.dataset.state = ready ? (well ? 'live' : 'backoff') : 'blocked';
+  const word = ready ? (well ? words.ready : words.warned) : words.notReady;
   if (pill.firstElementChild.textContent !== word) pill.firstElementChild.textContent = word;
   find('who').textContent = `${id} · ${version} (${commit.slice(0, 7)})`;
   document.title = `${ready ? '' : '⚠ '}kor-coin-stream`;
-  const texts = reasons.map(({ what, why }) => `${what}: ${said(why)}`);
-  const alerts = find('alerts');
-  if (alerts.dataset.shown !== texts.join('\n')) {
-    alerts.dataset.shown = texts.join('\n');
-    alerts.replaceChildren(
-      ...texts.map((text) => Object.assign(document.createElement('p'), { textContent: text })),
-    );
-  }
+  showAlerts(find('alerts'), reasons);
+  showAlerts(find('warnings'), warnings);
   find('nothing').hidden = all.length > 0;
   document.querySelector('.hero').hidden = all.length === 0;
 }
@@ -188,6 +189,16 @@ function underWay(all) {
   return waited > 0 ? `${rows} · ${words.oldestOf(span(waited))}` : rows;
 }
 
+/** One sentence each, made anew only where they have changed: a screen reader reads them again. */
+function showAlerts(section, reasons) {
+  const texts = reasons.map(({ what, why }) => `${what}: ${said(why)}`);
+  if (section.dataset.shown === texts.join('\n')) return;
+  section.dataset.shown = texts.join('\n');
+  section.replaceChildren(
+    ...texts.map((text) => Object.assign(document.createElement('p'), { textContent: text })),
+  );
+}
+
 function showTotals(message) {
   const { streams: all, points } = message;
   const sum = (of) => all.reduce((total, stream) => total + of(stream), 0);
@@ -197,7 +208,8 @@ function showTotals(message) {
   facts(find('totals'), [
     [words.acknowledged, count(sum(({ total }) => total))],
     [words.pending, underWay(all)],
-    [words.gaps, count(sum(({ gaps }) => gaps.length))],
+    [words.gaps, count(sum(({ gapCount }) => gapCount))],
+    [words.openGaps, count(sum(({ codes }) => codes.in_gap))],
     [words.budget, `${((used / limit) * 100).toFixed(1)} %`],
     [words.memory, bytes(message.rss)],
     [`${words.broker} (${message.messaging})`, kafka],

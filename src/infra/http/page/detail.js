@@ -119,7 +119,7 @@ class Detail {
     }
     const [, state, last, fresh, received, acknowledged, missing] = row.cells;
     setPill(state.firstElementChild, stateOfCode(code));
-    state.title = code.refused ?? '';
+    state.title = code.refused ?? code.unconfirmed ?? '';
     last.textContent = price(code.last_price);
     fresh.textContent = ago(code.fresh_s === null ? null : code.fresh_s * 1000);
     received.textContent = count(code.received);
