@@ -1,5 +1,6 @@
+import type { ErrorCode } from '../common/errors.ts';
 import { type Command, type FieldError, REASONS, type Reason } from '../core/commands/command.ts';
-import type { Malformed } from '../core/commands/parse.ts';
+import { type Malformed, REQUIRED } from '../core/commands/parse.ts';
 import type { Answer } from '../core/desired/answer.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { DeadLetter } from './reporter.ts';
@@ -113,6 +114,7 @@ export function refusedLetter(
       truncated: value !== null && value.length > MAX_RAW_BYTES,
     },
     detail: {
+      error_code: refusalCode(reply),
       validation_error: reply.reason,
       reply_id: reply.replyId,
       errors: reply.errors,
@@ -120,6 +122,19 @@ export function refusedLetter(
     },
   };
 }
+
+/** What a refusal is by the error table. */
+export function refusalCode({ reason, errors }: Pick<CommandReply, 'reason' | 'errors'>): ErrorCode {
+  if (errors.some(({ message }) => message === REQUIRED)) return 'missing_field';
+  return MALFORMED.has(reason ?? '') ? 'invalid_schema' : 'command_refused';
+}
+
+const MALFORMED = new Set<string>([
+  'tombstone',
+  'not_utf8',
+  'not_json',
+  'invalid_command',
+] satisfies Reason[]);
 
 /** The command as it was sent, so that nobody has to decode it to read it; nothing where it is none, or is long. */
 function fieldsOf(value: Uint8Array | null): Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.ts';
 import { Fault, messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import { guardOf } from '../core/address.ts';
-import type { Command } from '../core/commands/command.ts';
+import { type Command, REASONS, type Reason } from '../core/commands/command.ts';
 import { parseCommand } from '../core/commands/parse.ts';
 import { type Answer, answer } from '../core/desired/answer.ts';
 import { apply } from '../core/desired/apply.ts';
@@ -15,6 +15,7 @@ import {
   type CommandRecord,
   commandReply,
   malformedReply,
+  refusalCode,
   refusedLetter,
   replyEvent,
   replyIdOf,
@@ -33,7 +34,7 @@ export interface IntakeDeps {
   /** How long a command waits for a market list that is not there yet, in ms. */
   readonly marketTimeoutMs: number;
   readonly breakers: HostBreakers;
-  readonly reporter: Pick<Reporter, 'event' | 'deadLetter'>;
+  readonly reporter: Pick<Reporter, 'event' | 'deadLetter' | 'error'>;
   readonly clock: Clock;
   readonly log: Log;
   /** What runs of a stream here, for `status`; null where nothing does. */
@@ -249,8 +250,13 @@ export class CommandIntake {
     const { reporter, onDesiredChanged } = this.#deps;
     this.#counts[reply.outcome]++;
     const published = [reporter.event(replyEvent(reply))];
-    if (reply.outcome === 'refused')
+    if (reply.outcome === 'refused') {
       published.push(reporter.deadLetter(refusedLetter(record, reply, target)));
+      const what = REASONS[reply.reason as Reason] ?? String(reply.reason);
+      const remedy = 'The reply on ws.event and the letter on ws.dlq name every offending field.';
+      const fault = new Fault(refusalCode(reply), 'ws.command', what, remedy);
+      reporter.error(fault, { target: null, correlationId: reply.correlationId, buried: true });
+    }
     if (changed) onDesiredChanged(changed);
     const durable = Promise.all(published.map((done) => this.#delivered(done))).then(nothing);
     // Whoever called handle hears of a failure; until then it has no listener.

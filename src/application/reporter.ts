@@ -1,5 +1,5 @@
 import type { Clock } from '../common/clock.ts';
-import { ERRORS, Fault } from '../common/errors.ts';
+import { ERRORS, Fault, messageOf } from '../common/errors.ts';
 import { Fold } from '../common/fold.ts';
 import { isoMicros } from '../common/iso-time.ts';
 import type { Log } from '../common/log.ts';
@@ -18,6 +18,8 @@ export interface ErrorScope {
   readonly code?: string;
   /** Facts for whoever looks into it: url, attempt, backoff, … */
   readonly context?: Readonly<Record<string, unknown>>;
+  /** Whoever tells of it has a dead letter of its own that says more. */
+  readonly buried?: boolean;
 }
 
 /** Something for `ws.dlq`. */
@@ -208,7 +210,7 @@ export class Reporter {
       fault.message,
     );
     if (rule.toError) this.#publish(this.#errorMessage(fault, scope, repeated));
-    if (!rule.toDlq) return;
+    if (!rule.toDlq || scope.buried) return;
     this.bury({
       reason: `${rule.domain} failure: ${fault.code}`,
       target: target === null ? null : { ...target },
@@ -270,6 +272,10 @@ export class Reporter {
   #lost(family: string, error: unknown): void {
     // What gives way while Kafka takes nothing is counted there and told when it takes something again.
     if (error instanceof Fault && error.code === 'message_dropped') return;
+    if (family === 'ws.dlq') {
+      const remedy = 'Look after the topic and the permissions on it.';
+      this.error(new Fault('dlq_publish_failed', family, messageOf(error), remedy), { target: null });
+    }
     this.#log.error(
       { phase: 'stop', topic: family, err: error },
       'A message was not delivered before the stop',

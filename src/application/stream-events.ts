@@ -45,6 +45,12 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
     },
     unanswered: onUnanswered,
     served: (market) => notices.served(shard, market),
+    announced: (reason) =>
+      reporter.error(new Fault('exchange_notice', url, reason, 'Nothing: a new socket takes over.'), {
+        target,
+        correlationId: correlationId(),
+        context: { url, shard },
+      }),
     gap: (gap) => {
       onGap(gap);
       reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });

@@ -97,6 +97,7 @@ async function recordFrames(
       refused: (markets, { kind, reason }) =>
         console.error(`${kind}: ${markets.map(({ symbol }) => symbol).join(', ')}: ${reason}`),
       unanswered() {},
+      announced: (reason) => console.error(`announced: ${reason}`),
       served: ({ symbol }) => console.error(`served: ${symbol}`),
       gap() {},
       silent() {},

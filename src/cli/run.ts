@@ -9,7 +9,7 @@ import { serviceManager } from '../infra/process/notify.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
 import { tellFailure } from './failure.ts';
-import { LiveView } from './live-view.ts';
+import { LiveView } from './live/view.ts';
 import { streamGroups } from './run-flags.ts';
 import { tellReady } from './service-manager.ts';
 import { doubtsOf, SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
@@ -26,7 +26,7 @@ Runs the collector until SIGTERM, SIGINT or SIGHUP; a second signal ends it at o
 --exchange ID …    a stream that needs no command; each --exchange opens a group. --symbols "*" is every market
 ${SETTINGS_USAGE}`,
   async run(args) {
-    const view = new LiveView(standardError, process.stderr.isTTY === true);
+    const view = new LiveView(standardError, process.stderr, process.stdin);
     let pretty = view.interactive;
     try {
       const read = readArgs('run', args, {

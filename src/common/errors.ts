@@ -195,6 +195,14 @@ export const ERRORS = {
     'The schema registry no longer gives our schemas back under the ids that messages bear: readers cannot decode them.',
   ),
   redis_unavailable: rule('cache', 'critical', 'error', true, EXIT.unavailable, 'Redis does not answer.'),
+  lease_lost: rule(
+    'cache',
+    'warning',
+    'error',
+    false,
+    null,
+    'Rows that were still waiting when the lease of their shard had ended; a gap says when they were received.',
+  ),
   cache_conflict: rule(
     'cache',
     'warning',
@@ -202,22 +210,6 @@ export const ERRORS = {
     true,
     null,
     'State was changed by another collector in between and is read again, or another process runs under the same COLLECTOR_ID.',
-  ),
-  orchestrator_error: rule(
-    'orchestrator',
-    'info',
-    'log',
-    false,
-    null,
-    'A stream was stopped or changed on request.',
-  ),
-  already_connected: rule(
-    'orchestrator',
-    'info',
-    'log',
-    false,
-    null,
-    'A command asked for what is already so.',
   ),
   dlq_publish_failed: rule(
     'connection',

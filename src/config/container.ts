@@ -110,6 +110,7 @@ export async function startCollector(
     log,
     regions,
     onLoss: (loss) => reporter.lost(loss),
+    standingOf: (fence) => fences.standing(fence),
     onFault: (fault) => reporter.error(fault, { target: null }),
     onSchemas: (schemas) => {
       used = schemas;

@@ -10,7 +10,7 @@ import { readPem } from './pem.ts';
 import type { Settings } from './settings.ts';
 
 export interface MessagingParts
-  extends Pick<MessagingDeps, 'clock' | 'log' | 'onLoss' | 'onFault' | 'onSchemas'> {
+  extends Pick<MessagingDeps, 'clock' | 'log' | 'onLoss' | 'onFault' | 'onSchemas' | 'standingOf'> {
   readonly regions: readonly Region[];
 }
 

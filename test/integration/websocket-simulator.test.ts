@@ -104,6 +104,7 @@ async function collect(exchange: Exchange, rowsPerS: number): Promise<Collected>
       confirmed: ({ symbol }, socketId) => collected.confirmed.push(`${symbol}@${socketId}`),
       served: () => {},
       unanswered: () => {},
+      announced: () => {},
       refused: (list, { reason }) =>
         collected.refused.push(`${list.map(({ symbol }) => symbol).join(' ')}: ${reason}`),
       gap: (gap) => collected.gaps.push(gap),

@@ -186,6 +186,7 @@ export interface Rig {
   readonly served: string[];
   /** When answers were dropped. */
   readonly unanswered: number[];
+  readonly announced: string[];
   readonly gaps: Gap[];
   readonly silent: string[];
   readonly failed: { end: LinkEnd; next: Verdict; attempts: number }[];
@@ -220,6 +221,7 @@ export function rig(options: RigOptions = {}): Rig {
     refused: [],
     served: [],
     unanswered: [],
+    announced: [],
     gaps: [],
     silent: [],
     failed: [],
@@ -271,6 +273,7 @@ export function rig(options: RigOptions = {}): Rig {
         made.refused.push({ symbols: markets.map(({ symbol }) => symbol), kind, reason }),
       served: ({ symbol }) => made.served.push(symbol),
       unanswered: () => made.unanswered.push(clock.now()),
+      announced: (reason) => made.announced.push(reason),
       gap: (gap) => made.gaps.push(gap),
       silent: ({ symbol }, reason) => made.silent.push(`${reason === null ? '+' : '-'}${symbol}`),
       failed: (end, next, attempts) => made.failed.push({ end, next, attempts }),

@@ -54,6 +54,8 @@ describe('announced by the exchange', () => {
     socketOf(made, 1).frame({ restart: 'service upgrade' });
     await clock.advance(100);
     expect(made.sockets).toHaveLength(2);
+    socketOf(made, 1).frame({ restart: 'service upgrade, again' });
+    expect(made.announced).toEqual(['service upgrade']);
     socketOf(made, 1).row('A');
     socketOf(made, 2).frame({ ack: ['A'] });
     socketOf(made, 2).row('A');

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
+import { Fences } from '../../src/application/leases/fences.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import { KEY, streamOf, TTL_MS, World } from './lease-rig.ts';
+import { ManualClock } from './manual-clock.ts';
 import { randomOf } from './random.ts';
 
 async function worldOf(codes: number, ttlMs = TTL_MS): Promise<World> {
@@ -92,5 +94,136 @@ describe('fences', () => {
     await world.clock.advance(3 * TTL_MS);
     expectWhole(world, 4);
     expect(dark(world, ['C0', 'C1', 'C2', 'C3'])).toEqual([]);
+  });
+
+  test('a collector that stood still for longer than its leases live hands nothing over under its old fences', async () => {
+    const world = await worldOf(6);
+    const a = await world.join('a');
+    const b = await world.join('b');
+    await world.clock.advance(4 * TTL_MS);
+    const since = world.clock.micros() - 10_000_000;
+    const mine = a.held();
+    a.freeze();
+    await world.clock.advance(2 * TTL_MS);
+    expect(b.held()).toHaveLength(6);
+    const before = world.delivered.length;
+    a.thaw();
+    await world.clock.advance(1000);
+    const late = world.delivered.slice(before).filter(({ by }) => by === 'a');
+    expect(late).toEqual([]);
+    expect(a.superseded).toBeGreaterThan(mine.length * 100);
+    expect(a.carries()).toEqual([]);
+    expect(a.leases.view().lost).toBe(mine.length);
+    await world.clock.advance(4 * TTL_MS);
+    expectWhole(world, 6);
+    expect(world.dropped()).toEqual([]);
+    expect(world.verdict(since)).toEqual({ twice: [], silent: [] });
+  });
+
+  test('one that stood still, and whose leases nobody took, goes on at once with what it has', async () => {
+    const world = await worldOf(3);
+    const a = await world.join('a');
+    await world.clock.advance(20_000);
+    const since = world.clock.micros() - 10_000_000;
+    a.freeze();
+    await world.clock.advance(3 * TTL_MS);
+    a.thaw();
+    await world.clock.advance(2000);
+    expect(a.superseded).toBe(0);
+    expect(world.verdict(since)).toEqual({ twice: [], silent: [] });
+  });
+
+  test('one that stood still while the store is away waits for it a moment, then goes on', async () => {
+    const world = await worldOf(3);
+    const a = await world.join('a');
+    await world.clock.advance(20_000);
+    a.away = true;
+    await world.clock.advance(60_000);
+    expect(dark(world, ['C0', 'C1', 'C2'])).toEqual([]);
+    a.freeze();
+    await world.clock.advance(2 * TTL_MS);
+    a.thaw();
+    const before = world.delivered.length;
+    await world.clock.advance(2000);
+    expect(world.delivered.length).toBe(before);
+    await world.clock.advance(3000);
+    expect(dark(world, ['C0', 'C1', 'C2'])).toEqual([]);
+    expect(a.superseded).toBe(0);
+  });
+});
+
+describe('the standing of a fence', () => {
+  function made() {
+    const clock = new ManualClock();
+    let asked = 0;
+    const fences = new Fences(clock, 10_000);
+    fences.onUnsure(() => asked++);
+    fences.add(7);
+    fences.sure(fences.moment());
+    return { clock, fences, asked: () => asked };
+  }
+
+  test('held for a life after it was asked for, unsure then, until the store says who has it', () => {
+    const { clock, fences, asked } = made();
+    expect(fences.standing(8)).toBe('ended');
+    clock.jump(9400);
+    expect(fences.standing(7)).toBe('held');
+    clock.jump(200);
+    expect(fences.standing(7)).toBe('unsure');
+    expect(asked()).toBe(1);
+    fences.sure(fences.moment());
+    expect(fences.standing(7)).toBe('held');
+    clock.jump(9600);
+    fences.end([7]);
+    expect(fences.standing(7)).toBe('ended');
+  });
+
+  test('an answer that was asked for before the process stood still says nothing about now', () => {
+    const { clock, fences } = made();
+    const asked = fences.moment();
+    clock.jump(60_000);
+    fences.sure(asked);
+    expect(fences.standing(7)).toBe('unsure');
+  });
+
+  test('held as long as the store is found away in time; not by an attempt that failed after the process stood still', () => {
+    const { clock, fences } = made();
+    for (let n = 0; n < 20; n++) {
+      clock.jump(8000);
+      fences.away();
+      expect(fences.standing(7)).toBe('held');
+    }
+    clock.jump(60_000);
+    fences.away();
+    expect(fences.standing(7)).toBe('unsure');
+  });
+
+  test('a store that does not answer is waited for 3 s; standing still once more is no waiting', () => {
+    const { clock, fences, asked } = made();
+    clock.jump(60_000);
+    const waited = () => {
+      for (let ms = 0; ms <= 10_000; ms += 100) {
+        if (fences.standing(7) === 'held') return ms;
+        clock.jump(100);
+      }
+      return Number.POSITIVE_INFINITY;
+    };
+    fences.standing(7);
+    clock.jump(60_000);
+    const ms = waited();
+    expect(ms).toBeGreaterThan(2500);
+    expect(ms).toBeLessThan(4500);
+    expect(asked()).toBeGreaterThan(5);
+  });
+
+  test('a wall clock that leaps shows a machine that was suspended', () => {
+    const { clock, fences } = made();
+    clock.step(3_600_000_000);
+    expect(fences.standing(7)).toBe('unsure');
+    fences.sure(fences.moment());
+    clock.step(-7_200_000_000);
+    expect(fences.standing(7)).toBe('held');
+    clock.jump(9600);
+    expect(fences.standing(7)).toBe('unsure');
   });
 });

@@ -25,6 +25,7 @@ let clock: ManualClock;
 let store: StateStore;
 let markets: Markets;
 let events: StreamEvent[];
+let faults: string[];
 let letters: DeadLetter[];
 let changed: DesiredStream[];
 /** What the broker does with what is published. */
@@ -58,6 +59,7 @@ function make(over: { store?: StateStore; offers?: ExchangeOffer[] } = {}): Comm
         letters.push(letter);
         return broker();
       },
+      error: ({ code }) => faults.push(code),
     },
     clock,
     log: createLog('silent', false),
@@ -73,6 +75,7 @@ beforeEach(() => {
   markets.replace(LISTED.map((symbol) => ({ symbol, base: symbol.slice(4), quote: symbol.slice(0, 3) })));
   events = [];
   letters = [];
+  faults = [];
   changed = [];
   broker = async () => {};
   ensured = 0;
@@ -158,6 +161,14 @@ describe('outcomes', () => {
     expect(events.map(({ reason }) => reason)).toEqual(['unsupported_exchange', 'unsupported_request_type']);
     expect(letters[0]?.target).toEqual(target);
     expect(events[0]?.target).toEqual(target);
+  });
+
+  test('a refusal is an error of the table, by what is wrong with it', async () => {
+    await intake.handle({ ...record(null), value: new TextEncoder().encode('{') });
+    await intake.handle(record({ type: 'command', action: 'status' }));
+    await intake.handle(command('connect_and_subscribe', ['KRW-NOPE']));
+    expect(faults).toEqual(['invalid_schema', 'missing_field', 'command_refused']);
+    expect(letters.map(({ detail }) => detail.error_code)).toEqual(faults);
   });
 
   test('a foreign type is counted and gets no reply', async () => {

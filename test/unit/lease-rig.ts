@@ -173,7 +173,11 @@ export class Member {
   away = false;
   /** Kafka takes nothing. */
   undelivered = false;
+  /** Rows that were not handed over, because their lease had ended. */
+  superseded = 0;
   #gone = false;
+  /** What waits while the process stands still. */
+  #frozen: (() => void)[] | null = null;
   #dead: (process: ProcessIdentity) => boolean = () => false;
   readonly #world: World;
   readonly #open = new Map<FakeSocket, Set<string>>();
@@ -273,7 +277,24 @@ export class Member {
 
   trade(symbol: string, id: string, at: Micros): void {
     for (const [socket, symbols] of this.#open)
-      if (symbols.has(symbol)) socket.frame({ row: symbol, id, at });
+      if (symbols.has(symbol)) this.#awake(() => socket.frame({ row: symbol, id, at }));
+  }
+
+  /** SIGSTOP: timers, frames and nudges wait. */
+  freeze(): void {
+    this.#frozen = [];
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    const waited = this.#frozen ?? [];
+    this.#frozen = null;
+    for (const run of waited) run();
+  }
+
+  #awake(run: () => void): void {
+    if (this.#frozen) this.#frozen.push(run);
+    else run();
   }
 
   /** SIGKILL: no timer runs any more, nothing is said, its sockets end. */
@@ -311,11 +332,32 @@ export class Member {
 
   async #write(batch: Batch): Promise<{ at: Micros; bytes: number }> {
     const { clock, delivered } = this.#world;
-    while (this.undelivered) await new Promise<void>((resolve) => clock.after(50, resolve));
+    const { fence } = batch;
+    const standing = () => (fence === null ? 'held' : this.fences.standing(fence));
+    while (this.undelivered || standing() === 'unsure')
+      await new Promise<void>((resolve) => clock.after(50, () => this.#awake(resolve)));
+    if (standing() === 'ended') {
+      this.#superseded(batch);
+      throw new Error('the lease was lost');
+    }
     await new Promise<void>((resolve) => clock.after(DELIVERY_MS, resolve));
     if (this.#gone) return new Promise(() => {});
     delivered.push({ by: this.id, batch });
     return { at: clock.micros(), bytes: 1 };
+  }
+
+  /** As the writer of Kafka does it. */
+  #superseded({ market, rows }: Batch): void {
+    const times = rows.flatMap(({ timestamp, received_at }) => [timestamp, received_at]);
+    this.#world.gaps.push({
+      from: Math.min(...times),
+      to: Math.max(...times),
+      cause: 'cut',
+      codes: [market.code],
+      first_missing_id: null,
+      last_missing_id: null,
+    });
+    this.superseded += rows.length;
   }
 
   #clock(): Clock {
@@ -324,7 +366,7 @@ export class Member {
       micros: () => clock.micros(),
       now: () => clock.now(),
       random: () => clock.random(),
-      after: (ms, fn): Cancel => clock.after(ms, () => !this.#gone && fn()),
+      after: (ms, fn): Cancel => clock.after(ms, () => !this.#gone && this.#awake(fn)),
     };
   }
 
@@ -337,6 +379,10 @@ export class Member {
           if (this.away && name !== 'onNudge')
             return Promise.reject(new Fault('redis_unavailable', 'store', 'It is away.', 'Wait.'));
           const target = this.#world.store[part];
+          if (name === 'onNudge') {
+            const [listener] = args as [(stream: string) => void];
+            return this.#world.store.desired.onNudge((stream) => this.#awake(() => listener(stream)));
+          }
           return Reflect.get(target as object, name).apply(target, args);
         };
       },

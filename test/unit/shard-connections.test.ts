@@ -55,6 +55,7 @@ function shardOf(room: (nth: number) => number) {
         },
         served() {},
         unanswered() {},
+        announced() {},
         gap() {},
         silent() {},
         failed() {},

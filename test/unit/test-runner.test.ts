@@ -43,3 +43,7 @@ test('the closing line sums up', () => {
 test('the files that are begun first exist', () => {
   for (const name of LONGEST_FIRST) expect(existsSync(`test/integration/${name}.test.ts`)).toBe(true);
 });
+
+test('a plain run has the same limit, which is longer than what Bun gives without one', async () => {
+  await Bun.sleep(5_500);
+});

@@ -6,6 +6,9 @@ import type { Clock } from '../../common/clock.ts';
  */
 export type FenceStanding = 'held' | 'unsure' | 'ended';
 
+/** Asked with the fence of each message before it is handed over. */
+export type StandingOf = (fence: number) => FenceStanding;
+
 /** A moment by both clocks: the monotonic one may stand still while a machine is suspended, the other may be set. */
 export interface Moment {
   /** `Clock.now()`. */

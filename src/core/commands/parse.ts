@@ -21,6 +21,8 @@ export interface Malformed {
 /** More than any exchange has markets; bounds the work that a hostile record can ask for. */
 const MAX_ELEMENTS = 5000;
 const MAX_ERRORS = 1000;
+/** What is said of a field that is not there. */
+export const REQUIRED = 'is required';
 const MAX_TEXT = 200;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -122,7 +124,7 @@ function fieldErrors(issues: readonly Issue[]): FieldError[] {
 
 function wording({ code, message }: Issue): string {
   if (code === 'unrecognized_keys') return 'is not a field of a command';
-  return message.endsWith('received undefined') ? 'is required' : clip(message);
+  return message.endsWith('received undefined') ? REQUIRED : clip(message);
 }
 
 function rejected(record: Readonly<Record<string, unknown>>, errors: readonly FieldError[]): Malformed {

@@ -52,6 +52,8 @@ export interface ConnectionEvents {
   served(market: Market): void;
   /** An answer was not sent, as the exchange asked for more of them than its limits allow. */
   unanswered(): void;
+  /** The exchange said that it will end a socket; told once for each. */
+  announced(reason: string): void;
   gap(gap: Gap): void;
   /** A code has turned silent, or was silent from the start, for this reason; null: it has come back. */
   silent(market: Market, reason: string | null): void;

@@ -228,6 +228,7 @@ export class Connection implements LinkOwner {
   }
 
   restart(link: Link, reason: string): void {
+    if (link.doomed === null) this.#events.announced(reason);
     link.doomed = reason;
     if (link !== this.#primary) return;
     this.#rotation.ask(reason);

@@ -1,3 +1,4 @@
+import type { StandingOf } from '../../application/leases/fences.ts';
 import { type Cancel, type Clock, sleep } from '../../common/clock.ts';
 import { messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
@@ -24,6 +25,8 @@ export interface LinkParts {
   readonly breaker: BreakerOptions;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether the lease of a fence is still held here; left out: all are. */
+  readonly standingOf?: StandingOf;
   /** Told of every change of the breaker. */
   readonly onBreaker?: BreakerListener;
   /** Makes topics that are missing, one after the other, until `stopped` says true. */
@@ -100,6 +103,7 @@ export class BrokerLink {
       this.breaker,
       clock,
       (verdict, code, topic, words) => this.#cameBack(verdict, code, topic, words),
+      parts.standingOf,
     );
     this.#producer = this.#newProducer();
     const { repairTopics } = parts;

@@ -9,9 +9,13 @@ export interface Outgoing {
   readonly headers: readonly Header[];
   /** Rows in it; 0 for a message about the data. */
   readonly rows: number;
+  /** Fence of the lease that it stands under; null or left out where there is none. */
+  readonly fence?: number | null;
   delivered(): void;
   /** The broker will never take it, whatever anybody does. @param code librdkafka's */
   refused(code: number): void;
+  /** Its lease was lost, or given back, before it could be handed over. */
+  superseded?(): void;
   /** The program ends before the acknowledgement. */
   undelivered(): void;
   /** It is too large, alone: smaller messages that stand for it, in order, or null, then `refused` follows. */

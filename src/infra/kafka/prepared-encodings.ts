@@ -1,3 +1,4 @@
+import type { StandingOf } from '../../application/leases/fences.ts';
 import type { LostRows } from '../../application/reporter.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Fault } from '../../common/errors.ts';
@@ -28,6 +29,8 @@ export interface MessagingDeps {
   readonly onBreaker?: BreakerListener;
   /** Told of rows that are given up. */
   readonly onLoss?: (loss: LostRows) => void;
+  /** Whether the lease of a fence is still held here; left out: all are. */
+  readonly standingOf?: StandingOf;
   /** Told of what else belongs on `ws.error`. */
   readonly onFault?: (fault: Fault) => void;
   /** Told of the schemas whose ids messages will bear. */

@@ -1,3 +1,4 @@
+import type { StandingOf } from '../../application/leases/fences.ts';
 import type { Cancel, Clock } from '../../common/clock.ts';
 import type { Breaker } from './breaker.ts';
 import { type Verdict, verdictOf } from './delivery-errors.ts';
@@ -41,6 +42,7 @@ export class SendQueue {
   readonly #breaker: Breaker;
   readonly #clock: Clock;
   readonly #onTrouble: Trouble;
+  readonly #standingOf: StandingOf;
   readonly #lines = new Map<string, TopicLine>();
   /** The line of every message under way, in the order of their sending. */
   readonly #underWay = new Map<number, TopicLine>();
@@ -59,7 +61,15 @@ export class SendQueue {
   /** Monotonic milliseconds of the latest acknowledgement. */
   acknowledgedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(produce: Produce, breaker: Breaker, clock: Clock, onTrouble: Trouble) {
+  /** @param standingOf whether a fence's lease is still held, asked before each message that has one is handed over */
+  constructor(
+    produce: Produce,
+    breaker: Breaker,
+    clock: Clock,
+    onTrouble: Trouble,
+    standingOf: StandingOf = () => 'held',
+  ) {
+    this.#standingOf = standingOf;
     this.#produce = produce;
     this.#breaker = breaker;
     this.#clock = clock;
@@ -257,6 +267,17 @@ export class SendQueue {
 
   /** The one place where a message passes to the producer. Returns false where nothing more can be sent for now. */
   #hand(line: TopicLine, entry: Entry): boolean {
+    const { fence } = entry.message;
+    const standing = fence === undefined || fence === null ? 'held' : this.#standingOf(fence);
+    if (standing === 'ended') {
+      entry.message.superseded?.();
+      return true;
+    }
+    if (standing === 'unsure') {
+      line.waiting.insert(entry);
+      this.#lookAgain(this.#clock.now() + AGAIN_MS);
+      return false;
+    }
     const id = this.#nextId;
     this.#nextId = id === LAST_ID ? 0 : id + 1;
     const code = this.#produce(entry.message, id);

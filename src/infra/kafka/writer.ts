@@ -111,6 +111,7 @@ class BatchMessage implements Outgoing {
   readonly key: string;
   readonly value: Buffer;
   readonly headers: readonly Header[];
+  readonly fence: number | null;
   readonly #parts: WriterParts;
   readonly #batch: Batch;
   readonly #rows: readonly Row[];
@@ -129,6 +130,7 @@ class BatchMessage implements Outgoing {
     this.headers = encoding.headers(batch.correlationId, batch.fence);
     this.key = `${batch.exchange}|${batch.market.code}`;
     this.topic = topic;
+    this.fence = batch.fence;
     this.#parts = parts;
     this.#batch = batch;
     this.#rows = rows;
@@ -148,8 +150,15 @@ class BatchMessage implements Outgoing {
     giveUp(this.#parts, this.#batch, this.#rows, this.topic, this.value, reason, this.#waiter);
   }
 
+  superseded(): void {
+    this.#lost(superseded(this.topic));
+  }
+
   undelivered(): void {
-    const fault = undelivered(this.topic);
+    this.#lost(undelivered(this.topic));
+  }
+
+  #lost(fault: Fault): void {
     this.#parts.losses.add(this.#batch, this.#rows, fault);
     this.#waiter.failed(fault);
   }
@@ -167,6 +176,16 @@ export function rejected(topic: string, reason: string): Fault {
     topic,
     `The message was refused for good: ${reason}.`,
     'See ws.dlq; check the size limits of the broker and the topic (max.message.bytes).',
+  );
+}
+
+/** What a message fails with whose shard is another collector's by now. */
+export function superseded(topic: string): Fault {
+  return new Fault(
+    'lease_lost',
+    topic,
+    'The lease of the shard was lost, or given back, before its last rows could be handed over; they are not written.',
+    'Whoever has the shard now has them too, or a gap. See kcs_leases_lost_total.',
   );
 }
 

@@ -1,38 +1,37 @@
-import type { RunningStream } from '../application/stream.ts';
-import type { Cancel } from '../common/clock.ts';
-import type { LineOutput } from '../common/line-output.ts';
-import { escapeControls } from '../common/log-text.ts';
-import type { Collector } from '../config/container.ts';
-import { programName } from './program-name.ts';
-import { table } from './table.ts';
+import type { Cancel } from '../../common/clock.ts';
+import type { LineOutput } from '../../common/line-output.ts';
+import type { Collector } from '../../config/container.ts';
+import { programName } from '../program-name.ts';
+import { type Figures, FiguresOf, sum } from './figures.ts';
+import { TerminalTable } from './terminal.ts';
 
 const TABLE_EVERY_MS = 1000;
-const LINES_EVERY_MS = 10_000;
+const LINE_EVERY_MS = 60_000;
 /** The first line comes early, so that it is seen that rows arrive. */
-const FIRST_LINES_MS = 2000;
+const FIRST_LINE_MS = 2000;
 /** By then a connection had several tries. */
 const DOUBT_AFTER_MS = 5000;
-const ERASE_BELOW = '\u001b[0J';
 
 /**
- * What a person sees of a running collector: on a terminal a table that renews itself below the log lines, else a log
- * line per stream now and then.
+ * What a person sees of a running collector: on a terminal a table that renews itself below the log lines, else one log
+ * line a minute about all streams.
  */
 export class LiveView {
   readonly interactive: boolean;
   readonly #out: LineOutput;
-  readonly #acked = new Map<string, number>();
-  #drawn: string[] = [];
+  readonly #table: TerminalTable;
+  #figures = new FiguresOf(0);
   #cancel: Cancel = () => {};
-  #lastMs = 0;
   #invited = false;
   #startedMs = 0;
   /** Whether the question has been settled. */
   #settled = false;
 
-  constructor(out: LineOutput, interactive: boolean) {
+  /** @param terminal what `out` writes to, for its size */
+  constructor(out: LineOutput, terminal: NodeJS.WriteStream, input: NodeJS.ReadStream) {
     this.#out = out;
-    this.interactive = interactive;
+    this.interactive = terminal.isTTY === true;
+    this.#table = new TerminalTable(out, terminal, input, () => process.kill(process.pid, 'SIGINT'));
   }
 
   get full(): boolean {
@@ -49,24 +48,22 @@ export class LiveView {
 
   /** A log line: it goes above the table. */
   write(line: string): void {
-    this.#erase();
-    this.#out.write(line);
-    this.#draw();
+    this.#table.write(line);
   }
 
   start(collector: Collector): void {
     const { messaging, clock } = collector;
-    this.#lastMs = clock.now();
-    this.#startedMs = this.#lastMs;
+    this.#startedMs = clock.now();
+    this.#figures = new FiguresOf(this.#startedMs);
     if (messaging.bootstrap !== null && messaging.driver === 'embedded')
       this.#hint(collector, messaging.bootstrap);
-    this.#next(collector, this.interactive ? TABLE_EVERY_MS : FIRST_LINES_MS);
+    if (this.interactive) this.#table.start();
+    this.#next(collector, this.interactive ? TABLE_EVERY_MS : FIRST_LINE_MS);
   }
 
   stop(): void {
     this.#cancel();
-    this.#erase();
-    this.#drawn = [];
+    if (this.interactive) this.#table.stop();
   }
 
   #hint({ log }: Collector, bootstrap: string): void {
@@ -108,57 +105,39 @@ export class LiveView {
   #next(collector: Collector, ms: number): void {
     this.#cancel = collector.clock.after(ms, () => {
       this.#show(collector);
-      this.#next(collector, this.interactive ? TABLE_EVERY_MS : LINES_EVERY_MS);
+      const soon = !this.interactive && !this.#settled ? DOUBT_AFTER_MS : LINE_EVERY_MS;
+      this.#next(collector, this.interactive ? TABLE_EVERY_MS : soon);
     });
   }
 
   #show(collector: Collector): void {
     const { clock, orchestrator, log } = collector;
     const nowMs = clock.now();
-    const rows = orchestrator
-      .streams()
-      .map((stream) => this.#row(stream, clock.micros(), (nowMs - this.#lastMs) / 1000));
-    this.#lastMs = nowMs;
-    if (rows.length === 0) this.#invite(collector);
+    const streams = this.#figures.take(orchestrator.streams(), clock.micros(), nowMs);
+    if (streams.length === 0) this.#invite(collector);
     this.#doubt(collector, nowMs);
-    if (this.interactive) {
-      this.#erase();
-      this.#drawn = table(rows).map(escapeControls);
-      this.#draw();
-      return;
-    }
-    for (const row of rows) log.info({ phase: 'metrics', ...row }, Object.values(row).join('  '));
+    if (this.interactive) this.#table.show(streams);
+    else if (streams.length > 0) log.info({ phase: 'metrics', ...summary(streams) }, words(streams));
   }
+}
 
-  #row(stream: RunningStream, now: number, seconds: number): Record<string, string> {
-    const { exchange, request_type } = stream.target;
-    const name = `${exchange} ${request_type}`;
-    const { acked, ackedBytes } = stream.stats;
-    const rate = (acked - (this.#acked.get(name) ?? 0)) / seconds;
-    this.#acked.set(name, acked);
-    const newest = [...stream.lanes].reduce<{ at: number; text: string }>(
-      (best, lane) =>
-        lane.lastReceivedAt > best.at
-          ? { at: lane.lastReceivedAt, text: `${lane.market.code} ${lane.lastPrice}` }
-          : best,
-      { at: 0, text: '-' },
-    );
-    return {
-      stream: name,
-      state: stream.state,
-      'rows/s': rate.toFixed(1),
-      last: newest.text,
-      fresh: newest.at === 0 ? '-' : `${((now - newest.at) / 1e6).toFixed(1)} s`,
-      acknowledged: String(acked),
-      bytes: String(ackedBytes),
-    };
-  }
+/** Of all streams, under keys that stay the same: numbers for who counts, names of those that are not live. */
+function summary(streams: readonly Figures[]): Record<string, unknown> {
+  const live = streams.filter(({ state }) => state === 'live');
+  return {
+    streams: streams.length,
+    live: live.length,
+    codes: sum(streams, 'codes'),
+    rows_per_s: Number(sum(streams, 'rowsPerS').toFixed(1)),
+    acknowledged: sum(streams, 'acknowledged'),
+    oldest_s: Math.max(0, ...streams.map(({ waitS }) => waitS)),
+    not_live: streams
+      .filter(({ state }) => state !== 'live')
+      .map(({ exchange, type, state }) => `${exchange} ${type} ${state}`),
+  };
+}
 
-  #erase(): void {
-    if (this.#drawn.length > 0) this.#out.write(`\u001b[${this.#drawn.length}A\r${ERASE_BELOW}`);
-  }
-
-  #draw(): void {
-    if (this.#drawn.length > 0 && !this.#out.full) this.#out.write(`${this.#drawn.join('\n')}\n`);
-  }
+function words(streams: readonly Figures[]): string {
+  const live = streams.filter(({ state }) => state === 'live').length;
+  return `${live} of ${streams.length} streams live, ${sum(streams, 'rowsPerS').toFixed(1)} rows/s, ${sum(streams, 'acknowledged')} acknowledged`;
 }
