@@ -56,6 +56,9 @@ export const kraken: Exchange = {
   session: (type, markets) => session(type, markets),
 };
 
+/** States in which orders are taken that can trade, now or at the opening; `cancel_only` takes none. */
+const TRADING: ReadonlySet<unknown> = new Set(['online', 'limit_only', 'reduce_only', 'post_only']);
+
 /**
  * {"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","base":"XXBT","quote":"ZUSD","status":"online",…}}}
  * Only wsname, in the spelling of API v1, has clean codes; keys that end in `.d` are dark pools.
@@ -66,7 +69,7 @@ function parse(bodies: readonly unknown[]): Listing[] {
   if (body.error.length > 0) throw new Error(`AssetPairs: ${words(body.error[0])}`);
   if (!isObject(body.result)) throw new Error('AssetPairs has no result');
   return Object.entries(body.result).flatMap(([key, row]) => {
-    if (key.endsWith('.d') || !isObject(row) || row.status !== 'online') return [];
+    if (key.endsWith('.d') || !isObject(row) || !TRADING.has(row.status)) return [];
     const parts = typeof row.wsname === 'string' ? cut(row.wsname, '/') : null;
     if (!parts) return [];
     const base = renamed(parts[0]);

@@ -9,7 +9,14 @@ import { apply } from '../core/desired/apply.ts';
 import { type DesiredStream, emptyStream, type StreamKey } from '../core/desired/stream.ts';
 import type { RequestType } from '../core/market/market.ts';
 import { Markets } from '../core/market/markets.ts';
-import { DesiredWriter, desiredSummary, type ExchangeOffer, streamRules } from './desired-writer.ts';
+import { DesiredMemory } from './desired-memory.ts';
+import {
+  type AskPinner,
+  DesiredWriter,
+  desiredSummary,
+  type ExchangeOffer,
+  streamRules,
+} from './desired-writer.ts';
 import type { HostBreakers } from './host-breakers.ts';
 import {
   type CommandRecord,
@@ -26,6 +33,10 @@ import type { CommandReply, RecordPlace, StateStore } from './state-store.ts';
 
 export interface IntakeDeps {
   readonly store: StateStore;
+  /** Desired state as it was last seen; left out: nothing was seen yet. */
+  readonly memory?: DesiredMemory;
+  /** How the collectors stand to each other's pins; left out: this one alone pins. */
+  readonly pinner?: AskPinner;
   /** Consumer group; part of the reply ids. */
   readonly group: string;
   /** Every exchange of this build by id, those that the settings switch off included. */
@@ -78,10 +89,13 @@ export class CommandIntake {
   readonly #stopped = Promise.withResolvers<void>();
   #stopping = false;
   #waiting = 0;
+  /** What the store was last waited for, told once until it takes something again. */
+  #told: string | null = null;
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps;
-    this.#writer = new DesiredWriter(deps.store.desired, () => this.#nowMs());
+    const memory = deps.memory ?? new DesiredMemory(deps.store.desired, deps.clock);
+    this.#writer = new DesiredWriter(deps.store.desired, memory, () => this.#nowMs(), deps.pinner ?? null);
   }
 
   get counts(): IntakeCounts {
@@ -136,6 +150,7 @@ export class CommandIntake {
       if (this.#stopping) throw stopped(record);
       try {
         const decision = await this.#once(place, replyId, command);
+        this.#told = null;
         if (decision) return decision;
       } catch (error) {
         if (error instanceof Fault && error.code === 'redis_unavailable') {
@@ -230,7 +245,10 @@ export class CommandIntake {
 
   async #storeIsBack(fault: Fault): Promise<void> {
     const { store, clock, log } = this.#deps;
-    log.warn({ phase: 'command', error_code: fault.code }, `commands wait: ${fault.message}`);
+    const words = store.reason ?? fault.message;
+    if (this.#told !== words)
+      log.warn({ phase: 'command', error_code: fault.code }, `commands wait: ${words}`);
+    this.#told = words;
     this.#waiting++;
     try {
       const { promise: pause, resolve } = Promise.withResolvers<void>();

@@ -3,6 +3,7 @@ import { Fault, messageOf } from '../common/errors.ts';
 import type { Exchange, Listing } from '../core/exchange.ts';
 import type { ExchangeId, Market } from '../core/market/market.ts';
 import { Markets } from '../core/market/markets.ts';
+import { MarketDoubt } from './market-doubt.ts';
 
 export interface MarketListDeps {
   readonly clock: Clock;
@@ -38,6 +39,8 @@ export class MarketLists {
       this.#lists.set(exchange.id, {
         exchange,
         markets: new Markets(exchange.markets.split),
+        doubt: new MarketDoubt(),
+        listings: null,
         loading: null,
         cancel: null,
         error: null,
@@ -69,6 +72,14 @@ export class MarketLists {
     return entry.markets.known;
   }
 
+  /** Writes the lists into a cache that has lost them. */
+  async saveAll(): Promise<void> {
+    const read = [...this.#lists.values()].flatMap(({ exchange, listings }) =>
+      listings === null ? [] : [this.#deps.saveCached(exchange.id, listings).catch(() => {})],
+    );
+    await Promise.all(read);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#stopping.resolve();
@@ -82,10 +93,10 @@ export class MarketLists {
   }
 
   async #load(entry: Entry): Promise<void> {
-    await this.#refresh(entry);
-    if (entry.markets.known) return;
     const cached = await this.#deps.loadCached(entry.exchange.id).catch(() => null);
-    if (cached) this.#take(entry, cached);
+    if (cached) entry.doubt.remember(cached);
+    await this.#refresh(entry);
+    if (!entry.markets.known && cached && cached.length > 0) this.#take(entry, cached);
   }
 
   async #refresh(entry: Entry): Promise<void> {
@@ -95,13 +106,16 @@ export class MarketLists {
     try {
       const bodies: unknown[] = [];
       for (const url of exchange.markets.urls) bodies.push(await this.#deps.fetchJson(exchange, url));
-      const listings = exchange.markets.parse(bodies);
-      if (listings.length === 0) throw new Error('the list is empty');
+      const fresh = exchange.markets.parse(bodies);
+      if (fresh.length === 0) throw new Error('the list is empty');
+      const { listings, doubt } = entry.doubt.judge(fresh, clock.now());
+      entry.listings = listings;
       this.#take(entry, listings);
-      entry.error = null;
       entry.refreshedAt = clock.now();
       this.#deps.onRead(exchange);
       await this.#deps.saveCached(exchange.id, listings).catch(() => {});
+      if (doubt !== null) throw new Error(doubt);
+      entry.error = null;
     } catch (error) {
       entry.error = messageOf(error);
       this.#deps.onFailure(exchange, listFault(exchange, error));
@@ -124,6 +138,9 @@ export class MarketLists {
 interface Entry {
   readonly exchange: Exchange;
   readonly markets: Markets;
+  readonly doubt: MarketDoubt;
+  /** As it was taken last; null before. */
+  listings: readonly Listing[] | null;
   loading: Promise<void> | null;
   cancel: Cancel | null;
   error: string | null;
@@ -134,8 +151,8 @@ function listFault(exchange: Exchange, error: unknown): Fault {
   return new Fault(
     'market_list_failed',
     exchange.id,
-    `The market list could not be read: ${messageOf(error)}.`,
-    'It is tried again; until then the last list or the fallback serves.',
+    `The market list could not be read, or not believed: ${messageOf(error)}.`,
+    'It is tried again; until then the last list or the fallback serves, and nothing is unsubscribed.',
     error,
   );
 }

@@ -1,14 +1,23 @@
 import { type Cancel, sleep } from '../common/clock.ts';
-import { messageOf } from '../common/errors.ts';
+import { Fault, messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
+import { sameStream } from '../core/desired/recall.ts';
 import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../core/desired/stream.ts';
 import type { Target } from '../core/events.ts';
 import { RememberedIds } from '../core/pipeline/remembered-ids.ts';
+import { DesiredMemory } from './desired-memory.ts';
 import type { WantedShard } from './leases/held.ts';
 import type { LeaseView, Left, ShardHost } from './leases/lease-parts.ts';
 import type { ShardLeases } from './leases/shard-leases.ts';
 import type { Covered, DesiredStore, ShardKey } from './state-store.ts';
-import { DRAIN_MS, type ExchangeDeps, type HeldShards, RunningStream, type StreamDeps } from './stream.ts';
+import {
+  DRAIN_MS,
+  type ExchangeDeps,
+  type HeldShard,
+  type HeldShards,
+  RunningStream,
+  type StreamDeps,
+} from './stream.ts';
 
 export interface OrchestratorDeps extends StreamDeps {
   readonly log: Log;
@@ -38,18 +47,23 @@ export class Orchestrator implements ShardHost {
   readonly #busy = new Map<string, Promise<void>>();
   /** Streams that are being stopped, until the last of their rows is acknowledged. */
   readonly #draining = new Map<Promise<void>, RunningStream>();
+  /** Desired state as it was last seen. */
+  readonly memory: DesiredMemory;
   #cancelPoll: Cancel = () => {};
   #cancelNudge: Cancel = () => {};
+  #cancelLoss: Cancel = () => {};
   #stopping = false;
 
   constructor(deps: OrchestratorDeps) {
     this.#deps = deps;
+    this.memory = new DesiredMemory(deps.desired, deps.clock, (streams) => this.#lost(streams));
   }
 
   /** Takes up what is desired from the store, and from then on what changes there. */
   async start(): Promise<void> {
     const { desired, leases } = this.#deps;
     this.#cancelNudge = desired.onNudge((key) => void this.#reread(key).then(() => leases?.look()));
+    this.#cancelLoss = desired.onLoss(() => void this.#read());
     await this.#poll();
     await leases?.start(this);
   }
@@ -105,8 +119,10 @@ export class Orchestrator implements ShardHost {
   /** A stream shall be as `desired` says. Resolves when its connections were told. */
   async want(desired: DesiredStream): Promise<void> {
     const key = streamKey(desired);
-    if (this.#stopping || (this.#wanted.get(key)?.version ?? -1) >= desired.version)
-      return this.#settled(key);
+    const before = this.#wanted.get(key);
+    const known = before && (before.version > desired.version || sameStream(before, desired));
+    if (this.#stopping || known) return this.#settled(key);
+    this.memory.remember(desired);
     this.#wanted.set(key, desired);
     await this.#queue(key);
     if (!this.#deps.leases) return;
@@ -151,6 +167,7 @@ export class Orchestrator implements ShardHost {
     this.#stopping = true;
     this.#cancelPoll();
     this.#cancelNudge();
+    this.#cancelLoss();
     const left = this.#deps.leases?.leaveAll();
     await Promise.all(this.#busy.values());
     await Promise.all([...this.#running.values()].map((stream) => this.#end(stream)));
@@ -205,10 +222,14 @@ export class Orchestrator implements ShardHost {
       this.#running.delete(key);
       if (running) await this.#end(running);
       if (!isRunning(desired)) await this.#deps.leases?.forget(desired);
-    } else if (running) {
+    } else if (running && running.desired.origin === desired.origin) {
       running.apply(desired, this.#held(desired));
     } else {
-      await this.#begin(key, desired);
+      // At another address it is another run; from the end of the old sockets on its codes are missing.
+      const since = new Map(desired.shards.map((_, shard) => [shard, running?.covered(shard) ?? null]));
+      this.#running.delete(key);
+      if (running) await this.#end(running);
+      await this.#begin(key, desired, since);
     }
   }
 
@@ -224,43 +245,50 @@ export class Orchestrator implements ShardHost {
     return leases?.mine(desired) ?? new Map(desired.shards.map((_, shard) => [shard, EVERYWHERE]));
   }
 
-  async #begin(key: string, desired: DesiredStream): Promise<void> {
+  async #begin(
+    key: string,
+    desired: DesiredStream,
+    since: ReadonlyMap<number, readonly Covered[] | null>,
+  ): Promise<void> {
     const of = await this.#deps.exchange(desired.exchange);
     if (this.#stopping) return;
     const stream = new RunningStream(desired, of, this.#deps, this.#remembered(desired));
     this.#running.set(key, stream);
-    stream.apply(desired, this.#held(desired));
+    const held = Array.from(this.#held(desired), ([shard, own]): [number, HeldShard] => {
+      const left = since.get(shard);
+      return [shard, left ? { ...own, missed: { cause: 'cut', since: left } } : own];
+    });
+    stream.apply(desired, new Map(held));
   }
 
   async #reread(key: string): Promise<void> {
     const known = this.#deps.keys.find((candidate) => streamKey(candidate) === key);
     if (!known) return;
     // The poll makes good what a store that is away withholds now.
-    const desired = await this.#deps.desired.read(known).catch(() => null);
-    if (desired) await this.#take(desired);
+    const desired = await this.memory.read(known).catch(() => null);
+    if (desired) await this.want(desired);
   }
 
-  /**
-   * What the store has. An older version than the one known here was either overtaken on its way, which a second look
-   * shows, or the store was emptied and counts anew: then it holds.
-   */
-  async #take(stored: DesiredStream): Promise<void> {
-    const key = streamKey(stored);
-    const known = this.#wanted.get(key)?.version ?? 0;
-    if (stored.version >= known) return this.want(stored);
-    const again = await this.#deps.desired.read(stored).catch(() => null);
-    if (!again || again.version >= known || this.#wanted.get(key)?.version !== known) return;
-    this.#wanted.delete(key);
-    await this.want(again);
+  /** Streams go on as they are while the store is away; it says so itself. */
+  async #read(): Promise<void> {
+    const streams = await this.memory.readAll(this.#deps.keys).catch(() => []);
+    for (const stream of streams) void this.want(stream);
   }
 
   async #poll(): Promise<void> {
-    const { desired, keys, clock, pollMs } = this.#deps;
-    try {
-      for (const stream of await desired.readAll(keys)) void this.#take(stream);
-    } catch {
-      // Streams go on as they are; the store says itself that it is away.
-    }
+    const { clock, pollMs } = this.#deps;
+    await this.#read();
     if (!this.#stopping) this.#cancelPoll = clock.after(pollMs, () => void this.#poll());
+  }
+
+  #lost(streams: readonly DesiredStream[]): void {
+    const names = streams.map(streamKey);
+    const fault = new Fault(
+      'state_lost',
+      'state store',
+      `The state store had lost what shall run of ${names.join(', ')}; it was written back.`,
+      'Give Redis persistence (appendonly yes) and maxmemory-policy noeviction, and let nobody flush it.',
+    );
+    this.#deps.reporter.error(fault, { target: null });
   }
 }

@@ -11,15 +11,20 @@ import type { Micros } from '../core/market/market.ts';
  * calls decides whether to wait (commands), to go on with what is known (streams), or to let it be (actual state).
  */
 export interface StateStore {
-  /** Tries to reach the store. @throws Fault redis_unavailable after `timeoutMs` without an answer */
+  /**
+   * Tries to reach the store; one that answers and takes no writes is reached.
+   * @throws Fault redis_unavailable after `timeoutMs` without an answer
+   */
   start(timeoutMs: number): Promise<void>;
   /** Ends the connection; running calls fail. */
   stop(): Promise<void>;
-  /** False while the store cannot be reached. */
+  /** Whether the store took a write lately. */
   readonly available: boolean;
+  /** Why it cannot be used, in its own words; null where it can. */
+  readonly reason: string | null;
   /** Calls back with every change of `available`. */
   onAvailability(listener: (available: boolean) => void): Cancel;
-  /** Resolves when the store can be reached, at once where it can; never fails. */
+  /** Resolves when the store can be used, at once where it can; never fails. */
   whenAvailable(): Promise<void>;
 
   readonly desired: DesiredStore;
@@ -38,7 +43,25 @@ export interface StateStore {
  */
 export type Written = 'written' | 'outdated' | 'answered';
 
-/** Desired state. Writes are versioned: a writer that read an older version is told so and reads again. */
+/** One life of the store's memory. A store that was emptied begins another. */
+export interface Epoch {
+  readonly id: string;
+  /** How long ago it began, in ms. */
+  readonly ageMs: number;
+}
+
+/** What else has to be as it was for a write to be made. */
+export interface WriteGuard {
+  /** Id of the epoch. */
+  readonly epoch?: string;
+  /** Streams with the versions that were read, 0 where there was none. */
+  readonly others?: readonly { readonly key: StreamKey; readonly version: number }[];
+}
+
+/**
+ * Desired state. Writes are versioned: a writer that read an older version is told so and reads again. A stream that
+ * was written once is never without a record, a stopped one included: a record that is missing was lost.
+ */
 export interface DesiredStore {
   read(key: StreamKey): Promise<DesiredStream | null>;
   /** Those of `keys` that exist, in one round trip. */
@@ -47,9 +70,20 @@ export interface DesiredStore {
    * Writes `after`, and with it in one step `outcome` where a command led to it, and nudges every collector.
    * @param expected the version that was read; 0 where there was none
    */
-  write(expected: number, after: DesiredStream, outcome?: StoredOutcome): Promise<Written>;
+  write(
+    expected: number,
+    after: DesiredStream,
+    outcome?: StoredOutcome,
+    guard?: WriteGuard,
+  ): Promise<Written>;
+  /** The epoch, asked for now. */
+  epoch(): Promise<Epoch>;
+  /** The last version of a stream that was written, also where its record was lost; 0 for none. */
+  lastVersion(key: StreamKey): Promise<number>;
   /** Calls back with the key of a stream (`upbit|ticker`) that somebody wrote; may miss some, so also poll. */
   onNudge(listener: (key: string) => void): Cancel;
+  /** Calls back when the store turns out to be in another epoch than before. */
+  onLoss(listener: () => void): Cancel;
 }
 
 /** Where a command came from. */

@@ -194,7 +194,14 @@ export const ERRORS = {
     null,
     'The schema registry no longer gives our schemas back under the ids that messages bear: readers cannot decode them.',
   ),
-  redis_unavailable: rule('cache', 'critical', 'error', true, EXIT.unavailable, 'Redis does not answer.'),
+  redis_unavailable: rule(
+    'cache',
+    'critical',
+    'error',
+    true,
+    EXIT.unavailable,
+    'Redis does not answer, or takes no writes.',
+  ),
   lease_lost: rule(
     'cache',
     'warning',
@@ -210,6 +217,14 @@ export const ERRORS = {
     true,
     null,
     'State was changed by another collector in between and is read again, or another process runs under the same COLLECTOR_ID.',
+  ),
+  state_lost: rule(
+    'cache',
+    'critical',
+    'error',
+    true,
+    null,
+    'The state store had lost what shall run; a living collector wrote it back.',
   ),
   dlq_publish_failed: rule(
     'connection',

@@ -162,6 +162,8 @@ export async function startCollector(
     exchange: exchangeParts(exchanges, settings, lists, clock, breakers, store.opens),
   });
   const control = openControl({
+    id,
+    place: settings.collector_id ?? hostName(),
     settings,
     exchanges: EXCHANGES,
     store,
@@ -195,6 +197,7 @@ export async function startCollector(
     budget,
     lists,
     schemas: () => schemas?.state ?? null,
+    notices: () => control.notices(),
     breakers: () => breakers.known(),
     commands: control.intake,
     errors: () => reporter.errors,

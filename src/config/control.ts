@@ -1,25 +1,31 @@
 import { ActualState } from '../application/actual-state.ts';
-import { DesiredWriter, type ExchangeOffer } from '../application/desired-writer.ts';
+import { type AskPinner, DesiredWriter, type ExchangeOffer } from '../application/desired-writer.ts';
 import type { HostBreakers } from '../application/host-breakers.ts';
 import { CommandIntake } from '../application/intake.ts';
+import type { Sight } from '../application/listing-watch.ts';
 import type { MarketLists } from '../application/market-lists.ts';
 import type { Orchestrator } from '../application/orchestrator.ts';
 import type { Reporter } from '../application/reporter.ts';
-import { StandingOrders } from '../application/standing-orders.ts';
+import { type Notice, StandingOrders } from '../application/standing-orders.ts';
 import type { ActualStream, StateStore } from '../application/state-store.ts';
 import type { RunningStream } from '../application/stream.ts';
 import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
-import type { StreamKey } from '../core/desired/stream.ts';
+import { isRunning, type StreamKey } from '../core/desired/stream.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { openConsumer, type RecordConsumer } from '../infra/kafka/consumer.ts';
 import { topicName } from '../infra/kafka/topics.ts';
+import { hasEnded } from '../infra/process/identity.ts';
 import { enabledExchanges } from './exchange-parts.ts';
 import { CLIENT_ID, librdkafkaOptions } from './messaging.ts';
 import { exchangeSettings, type Settings } from './settings.ts';
 
 export interface ControlParts {
+  /** Id of this collector. */
+  readonly id: string;
+  /** Where its configuration lies, by a name that is the same after a restart. */
+  readonly place: string;
   readonly settings: Settings;
   /** Every exchange of this build. */
   readonly exchanges: readonly Exchange[];
@@ -41,6 +47,8 @@ export interface Control {
   start(): Promise<void>;
   /** To be called with every change of a market list. */
   marketsChanged(id: string): void;
+  /** What does not run as it was ordered. */
+  notices(): Notice[];
   /** Takes no more commands; those under way that are not durable come again after the next start. */
   stopIntake(): Promise<void>;
   /** Marks what ran as disconnected. */
@@ -53,7 +61,10 @@ const CONCURRENCY = 32;
 export function openControl(parts: ControlParts): Control {
   const { settings, store, lists, orchestrator, breakers, reporter, clock, log } = parts;
   const offers = exchangeOffers(parts.exchanges, settings);
-  const writer = new DesiredWriter(store.desired, () => Math.floor(clock.micros() / 1000));
+  const pinner = askPinner(parts);
+  const { memory } = orchestrator;
+  const nowMs = (): number => Math.floor(clock.micros() / 1000);
+  const writer = new DesiredWriter(store.desired, memory, nowMs, pinner);
   const actual = new ActualState({
     store: store.actual,
     clock,
@@ -65,11 +76,15 @@ export function openControl(parts: ControlParts): Control {
     offers,
     lists,
     reporter,
+    clock,
     log,
     want: (stream) => void orchestrator.want(stream),
+    sight: (key, symbol) => sightOf(orchestrator, key, symbol),
   });
   const intake = new CommandIntake({
     store,
+    memory,
+    pinner,
     group: settings.kafka.group_id,
     offers,
     lists,
@@ -82,28 +97,37 @@ export function openControl(parts: ControlParts): Control {
     onDesiredChanged: (stream) => void orchestrator.want(stream),
   });
   let consumer: RecordConsumer | null = null;
-  let started = false;
 
   reporter.listen((event) => {
     if (event.kind === 'state') actual.changed();
   });
   store.onAvailability((available) => {
-    if (available) {
-      log.info({ phase: 'state' }, 'Redis is back');
-      void orders.storeIsBack();
-    } else {
-      const remedy = 'It is tried again; streams go on, commands wait in Kafka.';
-      reporter.error(new Fault('redis_unavailable', 'state store', 'Redis is away.', remedy), {
-        target: null,
-      });
-    }
+    if (!available) return away();
+    log.info({ phase: 'state' }, 'Redis is back');
+    void orders.storeIsBack();
   });
+  store.desired.onLoss(() => void lists.saveAll());
+
+  function away(): void {
+    const remedy = 'It is tried again; streams go on, commands wait in Kafka.';
+    const words = `Redis cannot be used: ${store.reason}.`;
+    reporter.error(new Fault('redis_unavailable', 'state store', words, remedy), { target: null });
+  }
+
+  function nothingRuns(): boolean {
+    return parts.exchanges.every(({ id: exchange, types }) =>
+      types.every((request_type) => {
+        const desired = orchestrator.desired({ exchange, request_type });
+        return desired === undefined || !isRunning(desired);
+      }),
+    );
+  }
 
   return {
     intake,
     async start() {
-      await orders.pin(settings.streams);
-      started = true;
+      if (!store.available) away();
+      await orders.pin(settings.streams, nothingRuns);
       actual.start();
       actual.changed();
       if (parts.bootstrap === null) return;
@@ -122,14 +146,54 @@ export function openControl(parts: ControlParts): Control {
       );
     },
     marketsChanged(id) {
-      if (started) void orders.marketsChanged(id);
+      void orders.marketsChanged(id);
     },
+    notices: () => orders.notices(),
     async stopIntake() {
+      orders.stop();
       intake.stop();
       await consumer?.close();
     },
     stop: () => actual.stop(),
   };
+}
+
+/** For so long after the start, in ms, the pins of a collector that ended at the same place are this one's to take back. */
+const YOUNG_MS = 60_000;
+
+/** How this collector stands to the pins of the others. */
+function askPinner({ id, place, store, clock }: ControlParts): AskPinner {
+  const startedMs = clock.now();
+  return async () => {
+    const alive = (await store.collectors.alive()).filter(
+      ({ info }) => info.process === null || !hasEnded(info.process),
+    );
+    const living = new Set([id, ...alive.map((one) => one.id)]);
+    const young = clock.now() - startedMs < YOUNG_MS;
+    return {
+      collector: id,
+      place,
+      isLiving: (collector) => living.has(collector),
+      // Without anybody else, this configuration is the only one there is.
+      succeeds: (pin) => young && !living.has(pin.collector) && (pin.place === place || living.size === 1),
+    };
+  };
+}
+
+/** What is seen here of a code: by its connection, where that is this collector's. */
+function sightOf(orchestrator: Orchestrator, key: StreamKey, symbol: string): Sight {
+  const shard = orchestrator.desired(key)?.shards.findIndex((symbols) => symbols.includes(symbol)) ?? -1;
+  const other = orchestrator.elsewhere(key).find((one) => one.shard === shard);
+  if (other) return { where: other.collector === null ? 'away' : 'elsewhere' };
+  const stream = orchestrator.stream(key);
+  const held = stream?.shards().find((one) => one.shard === shard);
+  if (!held || (held.connection.state !== 'live' && held.connection.state !== 'stale'))
+    return { where: 'away' };
+  const code = held.connection.codes.find((one) => one.symbol === symbol);
+  const lane = Array.from(stream?.lanes ?? []).find(({ market }) => market.symbol === symbol);
+  const pace = stream && lane?.received ? (lane.lastReceivedAt - stream.startedAt) / lane.received : null;
+  const refused = (code?.refused ?? null) !== null;
+  return { where: 'here', lastDataAt: code?.lastDataAt ?? null, pace, refused };
 }
 
 /** What the producer alone understands is left out. */

@@ -88,8 +88,10 @@ describe('keys in Redis', () => {
       'collectors',
       'covered:upbit|ticker',
       'desired:upbit|ticker',
+      'epoch',
       'fence',
       'lease:upbit|ticker|3',
+      'versions',
       'ws:connection:upbit:korea:ticker',
       'ws:connection:upbit:korea:ticker:symbols',
     ]);

@@ -54,6 +54,8 @@ test(`${SEQUENCES} random command sequences mean what an independent fold says (
       expect(next.codes).toHaveLength(model.named.size);
       expect(next.selector).toBe(model.all ? '*' : null);
       expect(new Set(next.exceptions)).toEqual(model.out);
+      expect(new Set(next.configured)).toEqual(new Set([...model.own, ...(model.ownAll ? ['*'] : [])]));
+      expect(new Set(next.pinned)).toEqual(model.fixedAll ? new Set(['*']) : model.fixed);
       expect(next.version).toBe(desired.version + (next === desired ? 0 : 1));
       expect(next === desired).toBe(expected !== 'accepted' || command.action === 'status');
       checkShards(desired, next);

@@ -43,6 +43,9 @@ export interface Model {
   named: Set<string>;
   fixed: Set<string>;
   fixedAll: boolean;
+  /** What runs for the configuration alone. */
+  own: Set<string>;
+  ownAll: boolean;
 }
 
 /** What a command does to the model. @returns the outcome */
@@ -61,6 +64,8 @@ export function fold(model: Model, command: Command, listed: ReadonlySet<string>
     model.all = false;
     model.out.clear();
     model.named.clear();
+    model.own.clear();
+    model.ownAll = false;
     return 'accepted';
   }
   if (symbols.length === 0 && action !== 'pin') return 'refused';
@@ -68,13 +73,16 @@ export function fold(model: Model, command: Command, listed: ReadonlySet<string>
   for (const asked of star ? [] : symbols) {
     const base = asked.toUpperCase().replace(/^KRW-/, '');
     const symbol = `KRW-${base}`;
-    if (!listed.has(symbol) && !(action === 'unsubscribe' && model.named.has(asked))) return 'refused';
-    meant.add(symbol);
+    const known = listed.has(symbol) || (action !== 'connect_and_subscribe' && model.named.has(asked));
+    if (known) meant.add(symbol);
+    // A pin runs as far as it can.
+    else if (action !== 'pin') return 'refused';
   }
   if (action === 'unsubscribe') {
     if ([...meant].some((symbol) => model.fixedAll || model.fixed.has(symbol))) return 'refused';
     let changed = false;
     for (const symbol of meant) {
+      model.own.delete(symbol);
       changed = model.named.delete(symbol) || changed;
       if (model.all && !model.out.has(symbol)) {
         model.out.add(symbol);
@@ -83,27 +91,57 @@ export function fold(model: Model, command: Command, listed: ReadonlySet<string>
     }
     return changed ? 'accepted' : 'noop';
   }
-  const next = new Set(
-    star ? [...listed, ...(action === 'pin' ? [] : model.fixed)] : [...model.named, ...meant],
-  );
+  if (action === 'pin') return foldPin(model, meant, star, listed);
+  const next = new Set(star ? [...listed, ...model.fixed] : [...model.named, ...meant]);
   const nextOut = star ? new Set<string>() : new Set([...model.out].filter((symbol) => !meant.has(symbol)));
-  const pins = action === 'pin' ? { fixed: star ? new Set<string>() : meant, fixedAll: star } : model;
-  const same =
-    next.size === model.named.size &&
-    [...next].every((symbol) => model.named.has(symbol)) &&
-    nextOut.size === model.out.size &&
-    (star || model.all) === model.all &&
-    pins.fixedAll === model.fixedAll &&
-    pins.fixed.size === model.fixed.size &&
-    [...pins.fixed].every((symbol) => model.fixed.has(symbol));
-  if (same) return 'noop';
+  if (equal(next, model.named) && equal(nextOut, model.out) && (star || model.all) === model.all)
+    return 'noop';
   if (next.size > PER_SOCKET * SOCKETS && next.size > model.named.size) return 'refused';
   model.named = next;
   model.out = nextOut;
   model.all ||= star;
-  model.fixed = pins.fixed;
-  model.fixedAll = pins.fixedAll;
+  if (star) {
+    model.own.clear();
+    model.ownAll = false;
+  } else for (const symbol of meant) model.own.delete(symbol);
   return 'accepted';
+}
+
+/** The configuration's word: what it alone kept running and names no more ends, what it names begins as far as there is room. */
+function foldPin(model: Model, meant: Set<string>, star: boolean, listed: ReadonlySet<string>): string {
+  const all = model.all && (star || !model.ownAll);
+  const ends = [...model.own].filter((symbol) => !meant.has(symbol) && !all);
+  const left = new Set([...model.named].filter((symbol) => !ends.includes(symbol)));
+  const begin = [...(star ? (all ? [] : listed) : meant)].filter((symbol) => !left.has(symbol));
+  const room = Math.max(0, PER_SOCKET * SOCKETS - left.size);
+  const begun = begin.slice(0, room);
+  const named = new Set([...left, ...begun]);
+  const keepsAll = model.ownAll && all;
+  const after: Model = {
+    all: all || star,
+    out: star || !all ? new Set() : new Set([...model.out].filter((symbol) => !meant.has(symbol))),
+    named,
+    fixed: star ? new Set() : new Set([...meant].filter((symbol) => named.has(symbol))),
+    fixedAll: star,
+    own: new Set(
+      [...model.own].filter((symbol) => left.has(symbol) && (keepsAll || meant.has(symbol))).concat(begun),
+    ),
+    ownAll: (model.ownAll && star) || (star && !all),
+  };
+  const same =
+    equal(after.named, model.named) &&
+    equal(after.out, model.out) &&
+    equal(after.fixed, model.fixed) &&
+    equal(after.own, model.own) &&
+    after.all === model.all &&
+    after.fixedAll === model.fixedAll &&
+    after.ownAll === model.ownAll;
+  Object.assign(model, after);
+  return same ? 'noop' : 'accepted';
+}
+
+function equal(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((symbol) => b.has(symbol));
 }
 
 /** A fresh list: under the selector everything listed but the exceptions, as far as there is room. */
@@ -113,11 +151,23 @@ export function refresh(model: Model, listed: ReadonlySet<string>): void {
   for (const symbol of model.fixed) target.add(symbol);
   const kept = [...model.named].filter((symbol) => target.has(symbol));
   const joining = [...target].filter((symbol) => !model.named.has(symbol));
-  model.named = new Set([...kept, ...joining.slice(0, Math.max(0, PER_SOCKET * SOCKETS - kept.length))]);
+  const joined = joining.slice(0, Math.max(0, PER_SOCKET * SOCKETS - kept.length));
+  model.named = new Set([...kept, ...joined]);
+  model.own = new Set(
+    [...model.own].filter((symbol) => model.named.has(symbol)).concat(model.ownAll ? joined : []),
+  );
 }
 
 export function emptyModel(): Model {
-  return { all: false, out: new Set(), named: new Set(), fixed: new Set(), fixedAll: false };
+  return {
+    all: false,
+    out: new Set(),
+    named: new Set(),
+    fixed: new Set(),
+    fixedAll: false,
+    own: new Set(),
+    ownAll: false,
+  };
 }
 
 /** Commands, now and then the last one again, and lists of markets. */

@@ -89,7 +89,7 @@ describe('fences', () => {
     world.emptied();
     await world.clock.advance(2 * TTL_MS);
     expect(world.dropped()).toEqual([]);
-    await world.desire(streamOf(4));
+    expect(await world.store.desired.read(KEY)).toEqual(streamOf(4));
     world.members[0]?.crash();
     await world.clock.advance(3 * TTL_MS);
     expectWhole(world, 4);

@@ -257,8 +257,10 @@ describe('readiness', () => {
     const refused = { troubles: ['trade-data.korea is refused: Broker: Topic authorization failed (29)'] };
     const [kafka] = readiness(observed({ messaging: { bootstrap: null, state: state(refused) } })).reasons;
     expect(kafka).toEqual({ what: 'kafka', why: refused.troubles[0] as string });
-    const redis = readiness(observed({ store: { available: false } }));
-    expect(redis.reasons).toEqual([{ what: 'redis', why: 'the state store does not answer' }]);
+    const redis = readiness(observed({ store: { available: false, reason: 'OOM command not allowed' } }));
+    expect(redis.reasons).toEqual([
+      { what: 'redis', why: 'the state store cannot be used: OOM command not allowed' },
+    ]);
   });
 
   test('is over when a row or a message has been waiting for more than 15 s, and names the stream', () => {

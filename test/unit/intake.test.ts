@@ -396,7 +396,7 @@ describe('while something is away', () => {
     intake = make({
       store: {
         ...store,
-        desired: { ...store.desired, read: async () => Promise.reject(new TypeError('bug')) },
+        desired: { ...store.desired, readAll: async () => Promise.reject(new TypeError('bug')) },
       },
     });
     await intake.handle(command('connect_and_subscribe', ['KRW-BTC']));

@@ -23,9 +23,15 @@ async function started() {
       ...store.desired,
       read: async () => stored.current,
       readAll: async () => (stored.current ? [stored.current] : []),
+      write: async (expected: number, after: DesiredStream) => {
+        if ((stored.current?.version ?? 0) !== expected) return 'outdated';
+        stored.current = after;
+        return 'written';
+      },
       onNudge: () => () => {},
     },
     leases: null,
+    reporter: { error: () => {} },
     pollMs: 5000,
     keys: [KEY],
     exchange: () => new Promise(() => {}),
@@ -35,14 +41,14 @@ async function started() {
   return { orchestrator, clock, stored };
 }
 
-test('a store that was emptied counts anew, and what it says then holds', async () => {
+test('a store that comes back empty, or with an older record, is not believed: what runs is written back', async () => {
   const { orchestrator, clock, stored } = await started();
-  stored.current = null;
-  await clock.advance(5000);
-  expect(orchestrator.desired(KEY)?.version).toBe(5);
-  stored.current = version(1, 'KRW-ETH');
-  await clock.advance(5000);
-  expect(orchestrator.desired(KEY)).toMatchObject({ version: 1, codes: ['KRW-ETH'] });
+  for (const lost of [null, version(1, 'KRW-ETH')]) {
+    stored.current = lost;
+    await clock.advance(5000);
+    expect(orchestrator.desired(KEY)).toMatchObject({ version: 5, codes: ['KRW-BTC'] });
+    expect(stored.current).toMatchObject({ version: 5, codes: ['KRW-BTC'] });
+  }
 });
 
 test('an older version that was only overtaken on its way changes nothing', async () => {

@@ -64,6 +64,8 @@ export function storeSuite(
         selector: '*',
         exceptions: ['KRW-XRP'],
         pinned: ['KRW-BTC'],
+        pins: [{ collector: 'one', place: 'here', symbols: ['KRW-BTC'] }],
+        configured: ['KRW-BTC', '*'],
         shards: [['KRW-BTC'], [], ['KRW-ETH']],
         origin: 'wss://api.upbit.com:8443',
       };
@@ -89,6 +91,50 @@ export function storeSuite(
         const kept = await outcomes.read(outcome(at).place);
         expect(kept).toEqual(at === won[0] ? outcome(at).reply : null);
       }
+    });
+
+    test('the last version of a stream is known beside it, and the store has one epoch', async () => {
+      const { desired } = await open();
+      expect(await desired.lastVersion(KEY)).toBe(0);
+      await desired.write(0, stream(7, ['KRW-BTC']));
+      expect(await desired.lastVersion(KEY)).toBe(7);
+      expect(await desired.lastVersion(OTHER)).toBe(0);
+      const first = await desired.epoch();
+      expect(first.ageMs).toBeGreaterThanOrEqual(0);
+      expect((await desired.epoch()).id).toBe(first.id);
+    });
+
+    test('a write is made only in the epoch, and beside the streams, that it was reckoned with', async () => {
+      const { desired, outcomes } = await open();
+      const epoch = (await desired.epoch()).id;
+      const other: DesiredStream = { ...emptyStream(OTHER), version: 3 };
+      await desired.write(0, other);
+      const one = stream(1, ['KRW-BTC']);
+      expect(await desired.write(0, one, outcome(1), { epoch: 'another' })).toBe('outdated');
+      expect(await desired.write(0, one, outcome(1), { epoch: epoch.slice(0, -1) })).toBe('outdated');
+      for (const version of [0, 2, 4])
+        expect(await desired.write(0, one, outcome(1), { others: [{ key: OTHER, version }] })).toBe(
+          'outdated',
+        );
+      expect(await desired.read(KEY)).toBeNull();
+      expect(await outcomes.read(outcome(1).place)).toBeNull();
+      const guard = { epoch, others: [{ key: OTHER, version: 3 }] };
+      expect(await desired.write(0, one, outcome(1), guard)).toBe('written');
+      expect(await outcomes.read(outcome(1).place)).toEqual(outcome(1).reply);
+      const missing = { others: [{ key: { ...OTHER, exchange: 'okx' }, version: 0 }] };
+      expect(await desired.write(1, stream(2, []), undefined, missing)).toBe('written');
+    });
+
+    test('answers stay bounded where records of another kind lie between them', async () => {
+      const { outcomes } = await open();
+      // Only every third record of the topic is a command.
+      const offsets = Array.from({ length: 4200 }, (_, at) => at * 3);
+      for (let at = 0; at < offsets.length; at += 100)
+        await Promise.all(offsets.slice(at, at + 100).map((offset) => outcomes.write(outcome(offset))));
+      const last = offsets.at(-1) ?? 0;
+      expect(await outcomes.read(outcome(last).place)).toEqual(outcome(last).reply);
+      expect(await outcomes.read(outcome(0).place)).toBeNull();
+      expect(await outcomes.read(outcome(3 * 100).place)).toBeNull();
     });
 
     test('an outcome comes back whole; old ones go', async () => {

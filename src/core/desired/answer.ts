@@ -3,7 +3,7 @@ import type { Outcome, Resolved } from '../events.ts';
 import type { Market } from '../market/market.ts';
 import type { Markets } from '../market/markets.ts';
 import type { StreamRules } from './rules.ts';
-import type { DesiredStream } from './stream.ts';
+import type { DesiredStream, Pin } from './stream.ts';
 
 /** What a command came to. */
 export interface Answer {
@@ -28,6 +28,16 @@ export interface Checked {
   readonly markets: Markets;
   /** Address that the command names; undefined where it names none. */
   readonly origin: string | null | undefined;
+  readonly pinner: Pinner;
+}
+
+/** The collector whose configuration pins, and what it knows of the others. */
+export interface Pinner {
+  readonly collector: string;
+  readonly place: string;
+  isLiving(collector: string): boolean;
+  /** Whether a pin of another is void from now on: that one has ended, and this one stands in its place. */
+  succeeds(pin: Pin): boolean;
 }
 
 /** An accepted command, or one that finds everything as it asks. */

@@ -1,8 +1,9 @@
 import type { Command, FieldError, Reason } from '../commands/command.ts';
 import type { Markets } from '../market/markets.ts';
-import { type Applied, answer, type Checked, refuse } from './answer.ts';
-import { connect, pin } from './connect.ts';
+import { type Applied, answer, type Checked, type Pinner, refuse } from './answer.ts';
+import { connect } from './connect.ts';
 import { disconnect, unsubscribe } from './disconnect.ts';
+import { pin, withLiving } from './pin.ts';
 import { type AddressRules, originOf, type StreamRules } from './rules.ts';
 import type { DesiredStream } from './stream.ts';
 
@@ -15,7 +16,11 @@ export interface ApplyContext {
   readonly markets: Markets;
   /** Epoch ms. */
   readonly nowMs: number;
+  /** Left out: every collector lives, and the one whose configuration pins has no name. */
+  readonly pinner?: Pinner;
 }
+
+const ALONE: Pinner = { collector: '', place: '', isLiving: () => true, succeeds: () => false };
 
 /**
  * The one place where a command gets its meaning: desired state in, desired state and reply out. Pure and total.
@@ -43,12 +48,26 @@ export function apply(desired: DesiredStream, command: Command, context: ApplyCo
     return refuse(desired, 'stale', [{ path: 'ttl_ms', message }], { age_ms: age, ttl_ms: command.ttlMs });
   }
   return withNote(
-    carryOut(desired, { command, rules, markets, origin: origin?.allowed ? origin.origin : undefined }),
+    carryOut(desired, {
+      command,
+      rules,
+      markets,
+      origin: origin?.allowed ? origin.origin : undefined,
+      pinner: context.pinner ?? ALONE,
+    }),
     command,
+    rules,
   );
 }
 
-function carryOut(desired: DesiredStream, checked: Checked): Applied {
+function carryOut(stored: DesiredStream, checked: Checked): Applied {
+  const desired = withLiving(stored, checked.pinner);
+  const applied = change(desired, checked);
+  // Who lives is no change of its own.
+  return applied.desired === desired ? { ...applied, desired: stored } : applied;
+}
+
+function change(desired: DesiredStream, checked: Checked): Applied {
   switch (checked.command.action) {
     case 'connect_and_subscribe':
       return connect(desired, checked);
@@ -70,9 +89,10 @@ interface Flaw extends FieldError {
 }
 
 /** Everything that is wrong with where a command points to, the weightiest first. */
-function flaws({ action, target }: Command, rules: StreamRules, foreignUrl: boolean): Flaw[] {
+function flaws({ action, target, symbols }: Command, rules: StreamRules, foreignUrl: boolean): Flaw[] {
   const found: Flaw[] = [];
-  const starts = action === 'connect_and_subscribe' || action === 'pin';
+  // A pin that names nothing only takes back.
+  const starts = action === 'connect_and_subscribe' || (action === 'pin' && symbols.length > 0);
   if (target.region !== rules.region) {
     const message = `${rules.exchange} belongs to ${rules.region}`;
     found.push({ reason: 'region_mismatch', path: 'target.region', message });
@@ -96,11 +116,18 @@ function hostsOf({ hosts, allowed }: AddressRules): string {
   return [...hosts, ...allowed].join(', ');
 }
 
-function withNote(applied: Applied, command: Command): Applied {
-  if (!command.socketParams) return applied;
-  const detail = {
-    ...applied.reply.detail,
-    socket_params: 'accepted, not used: subscriptions follow symbols',
+function withNote(applied: Applied, { socketParams, url }: Command, { addresses }: StreamRules): Applied {
+  const notes = {
+    ...(socketParams ? { socket_params: 'accepted, not used: subscriptions follow symbols' } : {}),
+    ...(url !== null && addresses.replaced !== null && applied.desired.origin === null
+      ? {
+          url: `sockets go to ${addresses.replaced}, which the settings put in place of the exchange's addresses`,
+        }
+      : {}),
   };
-  return { desired: applied.desired, reply: { ...applied.reply, detail } };
+  if (Object.keys(notes).length === 0 || applied.reply.outcome === 'refused') return applied;
+  return {
+    desired: applied.desired,
+    reply: { ...applied.reply, detail: { ...applied.reply.detail, ...notes } },
+  };
 }

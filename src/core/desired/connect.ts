@@ -20,29 +20,18 @@ export function connect(desired: DesiredStream, checked: Checked): Applied {
     ]);
   }
   const next = added(desired, named.resolved, named.all, markets);
+  const asked = new Set(named.resolved.map(({ symbol }) => symbol));
   return settle(
     desired,
     {
       ...next,
+      configured: named.all ? [] : desired.configured.filter((symbol) => !asked.has(symbol)),
       origin: origin === undefined ? desired.origin : origin,
       correlation_id: command.correlationId,
     },
     checked,
     named.resolved,
   );
-}
-
-/**
- * The configuration's word: what it names runs and is out of reach of commands. What it no longer names goes on as
- * an ordinary subscription until a command ends it. `*` is taken without a market list, which then fills it.
- */
-export function pin(desired: DesiredStream, checked: Checked): Applied {
-  const { command, markets } = checked;
-  const named = resolveAll(command.symbols, checked);
-  if ('refusal' in named) return refuse(desired, named.refusal, named.errors);
-  const pinned = named.all ? ['*'] : [...new Set(named.resolved.map(({ symbol }) => symbol))];
-  const next = added({ ...desired, pinned }, named.resolved, named.all, markets);
-  return settle(desired, next, checked, named.resolved);
 }
 
 /** Refusal of a command that names nothing where it must. */
@@ -83,7 +72,7 @@ function added(
 ): DesiredStream {
   if (all) {
     const listed = markets.known ? markets.all().map(({ symbol }) => symbol) : desired.codes;
-    return { ...desired, selector: '*', exceptions: [], codes: inOrder(desired, listed, desired.pinned) };
+    return { ...desired, selector: '*', exceptions: [], codes: inOrder(desired, listed) };
   }
   const symbols = resolved.map(({ symbol }) => symbol);
   const wanted = new Set(symbols);
@@ -94,13 +83,10 @@ function added(
   };
 }
 
-/** The symbols of `wanted` and `pinned`: first those that are subscribed, in their order, then the others. */
-function inOrder(
-  { codes }: DesiredStream,
-  wanted: readonly string[],
-  pinned: readonly string[],
-): readonly string[] {
-  const all = new Set([...wanted, ...pinned.filter((symbol) => symbol !== '*')]);
+/** What is wanted and what is pinned: first those that are subscribed, in their order, then the others. */
+function inOrder({ codes, pins, pinned }: DesiredStream, wanted: readonly string[]): readonly string[] {
+  const all = new Set([...wanted, ...pinned, ...pins.flatMap(({ symbols }) => symbols)]);
+  all.delete('*');
   const kept = codes.filter((symbol) => all.delete(symbol));
   return [...kept, ...all];
 }
@@ -139,7 +125,6 @@ function sameWish(a: DesiredStream, b: DesiredStream): boolean {
     a.selector === b.selector &&
     a.origin === b.origin &&
     sameSet(a.exceptions, b.exceptions) &&
-    sameSet(a.codes, b.codes) &&
-    sameSet(a.pinned, b.pinned)
+    sameSet(a.codes, b.codes)
   );
 }

@@ -35,6 +35,7 @@ export function unsubscribe(desired: DesiredStream, checked: Checked): Applied {
     version: desired.version + 1,
     exceptions: [...desired.exceptions, ...newly],
     codes,
+    configured: desired.configured.filter((symbol) => !gone.has(symbol)),
     shards: assignShards(desired.shards, codes, rules.codesPerSocket),
     correlation_id: command.correlationId,
   };
@@ -63,6 +64,8 @@ function stop(desired: DesiredStream, { command }: Checked, path: string): Appli
       selector: null,
       exceptions: [],
       codes: [],
+      pins: [],
+      configured: [],
       shards: [],
       origin: null,
       correlation_id: command.correlationId,

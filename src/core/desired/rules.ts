@@ -36,7 +36,8 @@ export type OriginAnswer =
 /**
  * What a command's `connection.url` comes to: scheme, host and port to use in place of the plug-in's, null where
  * they are the ones that are used anyway. An address that the settings put in place of the exchange's stands for
- * all of its hosts, so that a command cannot lead past a proxy.
+ * all of its hosts, so that a command cannot lead past a proxy. At a host that the settings allow, a path before the
+ * plug-in's own counts too.
  */
 export function originOf(url: string, { endpoint, hosts, allowed, replaced }: AddressRules): OriginAnswer {
   const asked = parse(url);
@@ -44,12 +45,19 @@ export function originOf(url: string, { endpoint, hosts, allowed, replaced }: Ad
   if (asked.username !== '' || asked.password !== '') return { allowed: false };
   const origin = `${asked.protocol}//${asked.host}`;
   if (allowed.some((host) => host === asked.hostname || host === asked.host))
-    return { allowed: true, origin };
+    return { allowed: true, origin: origin + prefixOf(asked, endpoint) };
   if (replaced !== null && parse(replaced)?.host === asked.host) return { allowed: true, origin: null };
   const own = parse(endpoint);
   const named = own?.hostname === asked.hostname || hosts.includes(asked.hostname);
   if (!named || asked.protocol !== 'wss:') return { allowed: false };
   return { allowed: true, origin: replaced !== null || own?.host === asked.host ? null : origin };
+}
+
+/** The path before the plug-in's own, as an address of the settings may have one too. */
+function prefixOf({ pathname }: URL, endpoint: string): string {
+  const own = parse(endpoint)?.pathname ?? '/';
+  const prefix = own !== '/' && pathname.endsWith(own) ? pathname.slice(0, -own.length) : pathname;
+  return prefix.replace(/\/+$/, '');
 }
 
 function parse(url: string): URL | null {

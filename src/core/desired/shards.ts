@@ -1,6 +1,7 @@
 /**
  * Spreads symbols over shards of at most `perShard`. Whoever has a place keeps it, whoever is not wanted leaves it,
- * and newcomers take the first free places, then new shards: so a change moves nobody but those that join or leave.
+ * and newcomers take the first free places, then empty shards, then new ones: so a change moves nobody but those that
+ * join or leave, and nothing is opened while an open socket has room.
  */
 export function assignShards(
   before: readonly (readonly string[])[],
@@ -15,12 +16,17 @@ export function assignShards(
     }
     return kept;
   });
+  const open = shards.filter((shard) => shard.length > 0);
+  const rooms = [...open, ...shards.filter((shard) => shard.length === 0)];
   let at = 0;
   for (const symbol of homeless) {
-    while ((shards[at]?.length ?? 0) >= perShard) at++;
-    const shard = shards[at];
-    if (shard) shard.push(symbol);
-    else shards.push([symbol]);
+    while ((rooms[at]?.length ?? 0) >= perShard) at++;
+    const room = rooms[at] ?? [];
+    if (at === rooms.length) {
+      rooms.push(room);
+      shards.push(room);
+    }
+    room.push(symbol);
   }
   while (shards.length > 0 && shards[shards.length - 1]?.length === 0) shards.pop();
   return shards;

@@ -35,14 +35,16 @@ export function dependencyReasons(observed: Omit<Watched, 'orchestrator' | 'outb
 
 /**
  * What makes nothing unready and is not as it should be: schemas, streams that are wanted and do not run, or are not
- * live, and codes that are silent, refused or otherwise not received.
+ * live, codes that are silent, refused or otherwise not received, and orders that cannot be carried out.
  */
 export function warnings({
   orchestrator,
   schemas,
-}: Pick<Observed, 'orchestrator'> & Partial<Pick<Observed, 'schemas'>>): Reason[] {
+  notices,
+}: Pick<Observed, 'orchestrator'> & Partial<Pick<Observed, 'schemas' | 'notices'>>): Reason[] {
   return [
     ...schemaWarnings(schemas?.() ?? null),
+    ...(notices?.() ?? []),
     ...idle(orchestrator),
     ...orchestrator.streams().flatMap(streamWarnings),
   ];
@@ -99,7 +101,8 @@ function kafkaReasons({ messaging, drivers }: Pick<Watched, 'messaging' | 'drive
 }
 
 function storeReasons({ store, drivers }: Pick<Watched, 'store' | 'drivers'>): Reason[] {
-  return store.available ? [] : [{ what: drivers.state, why: 'the state store does not answer' }];
+  if (store.available) return [];
+  return [{ what: drivers.state, why: `the state store cannot be used: ${store.reason ?? 'no answer'}` }];
 }
 
 /** Exchanges of which no connection of any stream is live. A single code that is silent does not count. */

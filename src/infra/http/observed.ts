@@ -44,12 +44,14 @@ export interface Observed {
   readonly offsets: ClockOffsets;
   readonly messaging: Pick<Messaging, 'state' | 'bootstrap'>;
   readonly outbox: Pick<WatchedOutbox, 'waitedMs'>;
-  readonly store: { readonly available: boolean };
+  readonly store: { readonly available: boolean; readonly reason: string | null };
   readonly budget: ByteBudget;
   readonly lists: Pick<MarketLists, 'state'>;
   /** What the schema registry knows of the ids in our messages; null where they bear none. */
   readonly schemas: () => SchemaState | null;
   readonly process: ProcessFigures;
+  /** What was ordered and does not run: streams of the configuration, codes that no list has. */
+  readonly notices: () => readonly { readonly what: string; readonly why: string }[];
   /** Circuit breakers of the exchanges' hosts as far as this collector has heard of them. */
   readonly breakers: () => readonly HostBreaker[];
   /** What became of the commands so far. */

@@ -29,7 +29,7 @@ export function status(observed: Observed): Record<string, unknown> {
     oldest_unacknowledged_s: oldest(observed),
     messaging: { bootstrap: messaging.bootstrap, ...messaging.state() },
     schemas: observed.schemas(),
-    store: { driver: drivers.state, available: store.available },
+    store: { driver: drivers.state, available: store.available, reason: store.reason },
     leases: orchestrator.leases(),
     budget: { used_bytes: budget.used, total_bytes: budget.total, stream_share_bytes: budget.share },
     breakers: observed.breakers(),

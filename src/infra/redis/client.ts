@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
+import type { Clock } from '../../common/clock.ts';
 
 /** Where Redis is and how to get in; the settings `redis.*`. */
 export interface RedisAddress {
@@ -23,13 +24,14 @@ export interface RedisAddress {
 export type RedisClient = Redis | Cluster;
 
 const MAX_RETRY_MS = 2000;
+const RECONNECT_MS = 5000;
 const SENTINEL_PORT = 26_379;
 
 /**
  * A client that is not connected yet. It connects again by itself for ever; a command that meets no connection fails
  * at once and is never sent a second time, for whoever asked decides that.
  */
-export function createClient(address: RedisAddress): RedisClient {
+export function createClient(address: RedisAddress, clock: Clock): RedisClient {
   const { url, host, port, db, sentinels, sentinelName, timeoutMs } = address;
   const nodes = url?.split(',').map((part) => part.trim()) ?? [];
   const first = nodes[0];
@@ -40,11 +42,14 @@ export function createClient(address: RedisAddress): RedisClient {
       enableOfflineQueue: false,
       clusterRetryStrategy: retryDelay,
       slotsRefreshTimeout: timeoutMs,
-      redisOptions: { ...commonOptions(address), ...(first === undefined ? {} : loginOf(first, address.ca)) },
+      redisOptions: {
+        ...commonOptions(address, clock),
+        ...(first === undefined ? {} : loginOf(first, address.ca)),
+      },
     });
   }
   const options = {
-    ...commonOptions(address),
+    ...commonOptions(address, clock),
     lazyConnect: true,
     enableOfflineQueue: false,
     retryStrategy: retryDelay,
@@ -70,7 +75,7 @@ export function addressText({ url, host, port, sentinels }: RedisAddress): strin
     .join(',');
 }
 
-function commonOptions({ url, username, password, ssl, ca, timeoutMs }: RedisAddress) {
+function commonOptions({ url, username, password, ssl, ca, timeoutMs }: RedisAddress, clock: Clock) {
   const secure = ssl || (url?.startsWith('rediss:') ?? false);
   return {
     autoResendUnfulfilledCommands: false,
@@ -78,11 +83,21 @@ function commonOptions({ url, username, password, ssl, ca, timeoutMs }: RedisAdd
     maxRetriesPerRequest: 0,
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
-    // A master that became a replica: ask again who the master is.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: demoted(clock),
     ...(secure ? { tls: ca === null ? {} : { ca } } : {}),
     ...(username === null ? {} : { username }),
     ...(password === null ? {} : { password }),
+  };
+}
+
+/** A master that became a replica: ask again who the master is, but leave time to read from one that stays it. */
+function demoted(clock: Clock): (error: Error) => boolean {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    const nowMs = clock.now();
+    if (!error.message.startsWith('READONLY') || nowMs - lastMs < RECONNECT_MS) return false;
+    lastMs = nowMs;
+    return true;
   };
 }
 

@@ -21,13 +21,16 @@ export interface RedisStoreOptions {
 export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore {
   const { prefix } = options;
   const channel = `${prefix}nudge`;
-  const connection = new RedisConnection(options.address, channel, clock);
+  const connection = new RedisConnection(options.address, prefix, clock);
   const { run } = connection;
   return {
     start: (timeoutMs) => connection.start(timeoutMs),
     stop: async () => connection.stop(),
     get available() {
       return connection.available;
+    },
+    get reason() {
+      return connection.reason;
     },
     onAvailability: (listener) => connection.onAvailability(listener),
     whenAvailable: () => connection.whenAvailable(),

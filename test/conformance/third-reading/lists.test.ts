@@ -150,9 +150,9 @@ const LISTS: Readonly<Record<string, List>> = {
     body: [
       ...[coinbase('1INCH-USD'), coinbase('OLD-USD', { status: 'delisted' })],
       ...[coinbase('OFF-USD', { trading_disabled: true }), coinbase('BTC-USDC', { status: 'delisted' })],
-      coinbase('POST-EUR', { post_only: true }),
+      ...[coinbase('POST-EUR', { post_only: true }), coinbase('LIM-EUR', { limit_only: true })],
     ],
-    tradable: ['1INCH-USD USD-1INCH', 'POST-EUR EUR-POST'],
+    tradable: ['1INCH-USD USD-1INCH', 'POST-EUR EUR-POST', 'LIM-EUR EUR-LIM'],
   },
   kraken: {
     url: 'https://api.kraken.com/0/public/AssetPairs',
@@ -170,11 +170,23 @@ const LISTS: Readonly<Record<string, List>> = {
           status: 'online',
         },
         OLDUSD: { altname: 'OLDUSD', wsname: 'OLD/USD', status: 'cancel_only' },
+        LIMUSD: { altname: 'LIMUSD', wsname: 'LIM/USD', status: 'limit_only' },
+        REDUSD: { altname: 'REDUSD', wsname: 'RED/USD', status: 'reduce_only' },
+        POSUSD: { altname: 'POSUSD', wsname: 'POS/USD', status: 'post_only' },
         NONAME: { altname: 'NONAME', base: 'NO', quote: 'NAME', status: 'online' },
         XETHXXBT: { altname: 'ETHXBT', wsname: 'ETH/XBT', base: 'XETH', quote: 'XXBT', status: 'online' },
       },
     },
-    tradable: ['BTC/USD USD-BTC', 'DOGE/EUR EUR-DOGE', 'AAPLx/USD USD-AAPLX', 'ETH/BTC BTC-ETH'],
+    tradable: [
+      ...[
+        'BTC/USD USD-BTC',
+        'DOGE/EUR EUR-DOGE',
+        'AAPLx/USD USD-AAPLX',
+        'LIM/USD USD-LIM',
+        'RED/USD USD-RED',
+      ],
+      ...['POS/USD USD-POS', 'ETH/BTC BTC-ETH'],
+    ],
   },
   bitfinex: {
     url: 'https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange',
