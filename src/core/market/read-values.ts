@@ -179,12 +179,17 @@ export function exactDigits(text: string, key: string, parsed: unknown, cursor?:
     if (digits === '' || Number(digits) !== parsed) continue;
     if (cursor) {
       cursor.at = to;
-      return digits;
+      return ownCopy(digits);
     }
     if (found !== '' && found !== digits) return '';
     found = digits;
   }
-  return found;
+  return ownCopy(found);
+}
+
+/** The same ASCII text in memory of its own: a string cut out of a frame keeps the whole frame for as long as it lives. */
+function ownCopy(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 /** Where in a text to look from; moved behind what was found. */
