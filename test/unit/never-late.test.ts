@@ -105,6 +105,7 @@ function stage() {
       const { done, value } = await reader.read();
       if (done) return;
       taken.push(...value);
+      for (const { lane } of value) lane.underWay--;
     }
   })();
   return {

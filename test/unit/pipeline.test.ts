@@ -123,6 +123,27 @@ describe('the way of the data', () => {
     expect(budget.used).toBe(0);
   });
 
+  test('a code of which nothing is acknowledged gathers its rows, and goes on as soon as something is', async () => {
+    const { pipeline, socket, clock, batches, budget, hold } = rig('trade');
+    const release = hold();
+    const sink = pipeline.attach(socket());
+    for (let id = 1; id <= 100; id++) {
+      sink.push(tradeFrame('KRW-BTC', id), id);
+      await clock.advance(100);
+    }
+    expect(batches.length).toBeLessThan(20);
+    sink.push(tradeFrame('KRW-ETH', 1), 1);
+    await clock.advance(150);
+    expect(batches.at(-1)?.market.code).toBe('KRW-ETH');
+    expect(pipeline.waitedMs()).toBeGreaterThan(10_000);
+    release();
+    await clock.advance(100);
+    expect(ids(batches.filter(({ market }) => market.code === 'KRW-BTC'))).toEqual(
+      Array.from({ length: 100 }, (_, n) => String(n + 1)),
+    );
+    expect([budget.used, pipeline.waitedMs()]).toEqual([0, 0]);
+  });
+
   test('draining delivers what waits and holes still in their grace', async () => {
     const { pipeline, socket, batches, missing, budget } = rig('trade', { tradeIds: 'consecutive' });
     const sink = pipeline.attach(socket());

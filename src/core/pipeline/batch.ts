@@ -1,5 +1,5 @@
 import type { Row } from '../market/rows.ts';
-import { costOf, ROW_COST } from './budget.ts';
+import { costOf, MESSAGE_COST } from './budget.ts';
 import type { LaneChunk } from './chunks.ts';
 import type { Grid } from './grid.ts';
 import type { Lane } from './lane.ts';
@@ -9,7 +9,7 @@ export interface BatchLimits {
   /** A code's rows wait at most this long, in milliseconds. */
   readonly windowMs: number;
   readonly maxRows: number;
-  /** Budget bytes of one code's rows. */
+  /** Bytes of one code's rows as JSON, roughly. */
   readonly maxBytes: number;
 }
 
@@ -23,6 +23,10 @@ export interface LaneBatch {
   readonly arrival: Arrival;
 }
 
+/** What a row takes in a message, at most about. */
+const WIRE_BYTES = { ticker: 320, trade: 200 } as const;
+/** Messages of one code that may be under way before its rows gather to full batches. */
+const MOST_UNDER_WAY = 16;
 /** Ticks of the grid to a window. */
 const TICKS = 2;
 
@@ -34,7 +38,7 @@ export function gridMs({ windowMs }: BatchLimits): number {
 /**
  * Rows → batches of one code each, full or due. At every tick of the grid those codes are due whose oldest row would
  * wait longer than the window until the next. What falls due while the next stage is full waits for a later tick, as
- * `enqueue` alone would not.
+ * `enqueue` alone would not; so do codes of which nothing is acknowledged, as a message costs far more than a row.
  * @param moved told of each chunk once its rows wait here, and of each batch when it goes on
  */
 export function batch(
@@ -49,7 +53,8 @@ export function batch(
 
   function take(lane: Lane): LaneBatch {
     const { waiting: rows, arrival } = lane;
-    const one = { lane, rows, cost: costOf(rows), arrival };
+    const one = { lane, rows, cost: costOf(rows) + MESSAGE_COST, arrival };
+    lane.underWay++;
     moved.batched(one);
     lane.waiting = [];
     lane.arrival = NEVER;
@@ -59,7 +64,9 @@ export function batch(
 
   function flushDue(nowMs: number): void {
     if (open.size === 0 || (controller.desiredSize ?? 0) <= 0) return;
-    const due = Array.from(open).filter(({ arrival }) => nowMs - arrival.ms > waits);
+    const due = Array.from(open).filter(
+      ({ arrival, underWay }) => nowMs - arrival.ms > waits && underWay < MOST_UNDER_WAY,
+    );
     if (due.length > 0) controller.enqueue(due.map(take));
   }
 
@@ -76,7 +83,7 @@ export function batch(
         for (let i = 0; i < rows.length; i++) {
           const row = rows[i] as Row;
           const lane = lanes[i] as Lane;
-          const weight = ROW_COST[row.kind];
+          const weight = WIRE_BYTES[row.kind];
           lane.waiting.push(row);
           const waiting = lane.waiting.length;
           if (waiting === 1) open.add(lane);

@@ -1,7 +1,12 @@
 import type { Row } from '../market/rows.ts';
 
-/** What a row weighs in the budget until Kafka acknowledged it: the object, then its encoded form, roughly. */
-export const ROW_COST = { ticker: 320, trade: 200 } as const;
+/**
+ * What a row weighs in the budget until Kafka acknowledged it, in bytes: the object with its strings, and its encoded
+ * form; what is measured of rows that wait, with room for JSON.
+ */
+export const ROW_COST = { ticker: 700, trade: 500 } as const;
+/** What a message weighs beside its rows: itself, its key and headers, its promise, its place in the queues. */
+export const MESSAGE_COST = 1500;
 
 /** What rows of one kind weigh. */
 export function costOf(rows: readonly Row[]): number {

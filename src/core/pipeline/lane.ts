@@ -13,6 +13,8 @@ export class Lane {
   readonly market: Market;
   /** Rows that wait for the next flush. */
   waiting: Row[] = [];
+  /** Messages of it that are not settled. */
+  underWay = 0;
   /** Of the oldest row that waits. */
   arrival = NEVER;
   readonly seen: SeenIds | null;

@@ -5,7 +5,7 @@ import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
 import { type BatchLimits, batch, type LaneBatch } from './batch.ts';
-import { type Account, costOf, ROW_COST } from './budget.ts';
+import { type Account, costOf, MESSAGE_COST, ROW_COST } from './budget.ts';
 import { type Incoming, type OnRejected, TICK } from './chunks.ts';
 import { decode } from './decode.ts';
 import { frameSource } from './frames.ts';
@@ -95,7 +95,10 @@ export class StreamPipeline {
     });
     const batches = batch(limits, grid, {
       taken: ({ arrival }) => this.#arriving.leave(arrival),
-      batched: (one) => this.#underWay.enter(one, one.arrival),
+      batched: (one) => {
+        this.#underWay.enter(one, one.arrival);
+        account.reserve(MESSAGE_COST);
+      },
     });
     const sink = write(writer, (one) => this.#envelope(one), stats, account, this.#underWay);
     this.#merged = stage.writable.getWriter();

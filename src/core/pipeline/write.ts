@@ -21,6 +21,7 @@ export function write(
 
   function settle(batch: LaneBatch): void {
     account.release(batch.cost);
+    batch.lane.underWay--;
     underWay.leave(batch);
     if (underWay.size === 0) wake?.();
   }
