@@ -51,6 +51,9 @@ try {
     `Steady load, 600 codes: ${share}, ${Math.round(load.kafka_messages_per_s)} messages/s to Kafka`,
   );
   console.log(`  of which receiving and parsing alone: ${(load.floor_share * 100).toFixed(1)} % of a core`);
+  console.log(
+    `  from arrival to acknowledgement: p50 ${Math.round(load.p50_ms)} ms, p99 ${Math.round(load.p99_ms)} ms`,
+  );
   const slope = `${load.rss_slope_mb_per_min.toFixed(2)} MB a minute over ${steadySeconds} s`;
   console.log(`Memory: ${Math.round(load.rss_mb)} MB resident, ${slope}`);
   await endAllServers();
@@ -76,6 +79,8 @@ try {
         rows_per_s: Math.round(load.rows_per_s),
         cpu_share: round(load.cpu_share, 4),
         kafka_messages_per_s: Math.round(load.kafka_messages_per_s),
+        p50_ms: round(load.p50_ms, 1),
+        p99_ms: round(load.p99_ms, 1),
       },
       rss_mb: round(load.rss_mb, 1),
       rss_slope_mb_per_min: round(load.rss_slope_mb_per_min, 2),

@@ -9,6 +9,11 @@ export interface Totals {
   readonly rejected: number;
   /** Messages that Kafka acknowledged. */
   readonly messages: number;
+  /** How long the oldest row that is not acknowledged has been waiting, s. */
+  readonly waited: number;
+  /** Arrival to acknowledgement over the last minutes, ms; of the stream where it is longest. */
+  readonly p50: number;
+  readonly p99: number;
 }
 
 export interface Collector {
@@ -21,7 +26,9 @@ export interface Collector {
 /** The part of /status that is read here. */
 interface Status {
   readonly messaging: { readonly delivered: { readonly messages: number } };
+  readonly oldest_unacknowledged_s: { readonly rows: number };
   readonly streams: readonly {
+    readonly latency_ms: { readonly acknowledged: { readonly p50: number; readonly p99: number } | null };
     readonly totals: { readonly rows: number; readonly acknowledged: number; readonly rejected: number };
   }[];
 }
@@ -56,7 +63,9 @@ export async function startCollector(
 
   async function totals(): Promise<Totals> {
     const response = await fetch(`http://127.0.0.1:${port}/status`);
-    const { messaging, streams: running } = (await response.json()) as Status;
+    const { messaging, oldest_unacknowledged_s, streams: running } = (await response.json()) as Status;
+    const longest = (of: 'p50' | 'p99') =>
+      Math.max(0, ...running.map(({ latency_ms }) => latency_ms.acknowledged?.[of] ?? 0));
     const sum = (of: 'rows' | 'acknowledged' | 'rejected') =>
       running.reduce((all, stream) => all + stream.totals[of], 0);
     return {
@@ -64,6 +73,9 @@ export async function startCollector(
       acked: sum('acknowledged'),
       rejected: sum('rejected'),
       messages: messaging.delivered.messages,
+      waited: oldest_unacknowledged_s.rows,
+      p50: longest('p50'),
+      p99: longest('p99'),
     };
   }
 

@@ -11,6 +11,9 @@ export interface Steady {
   /** What floor clients of the same frames take of one core. */
   readonly floor_share: number;
   readonly kafka_messages_per_s: number;
+  /** From arrival to acknowledgement, ms; of the slower stream. */
+  readonly p50_ms: number;
+  readonly p99_ms: number;
   /** At the end. */
   readonly rss_mb: number;
   readonly rss_slope_mb_per_min: number;
@@ -20,6 +23,8 @@ const FEEDS: readonly Feed[] = [UPBIT_TICKER, BINANCE_TRADE];
 const ROWS_PER_S = 5_000;
 const CODES_PER_EXCHANGE = 300;
 const SAMPLE_MS = 1_000;
+/** A row that waits longer than this, in s, at two looks running was left behind: then no figure counts. */
+const LEFT_BEHIND_S = 1;
 /** Code is compiled after this time. */
 const WARM_UP_MS = 15_000;
 /** Heap, pools and windows of the past have most of their size after this part of the measuring, and this long. */
@@ -29,6 +34,7 @@ const SETTLED = { part: 0.5, minutes: 5 };
  * A busy day: 600 codes of two exchanges, Upbit's tickers and Binance's trades, 5,000 rows a second spread over them
  * by Zipf's law.
  * @param seconds of measuring, after the warm-up
+ * @throws Error where rows were left waiting: the figures of a collector that does not do its work are none
  */
 export async function steady(
   services: Readonly<Record<string, string>>,
@@ -51,8 +57,12 @@ export async function steady(
       const start = await collector.totals();
       const memory: { x: number; y: number }[] = [];
       const passed = () => (performance.now() - startedAt) / 1_000;
+      let late = 0;
       while (passed() < seconds) {
         await Bun.sleep(SAMPLE_MS);
+        const { waited } = await collector.totals();
+        late = waited > LEFT_BEHIND_S ? late + 1 : 0;
+        if (late > 1) throw new Error(`rows were left waiting: the oldest for ${waited} s`);
         memory.push({ x: passed() / 60, y: rssMb(collector.pid) });
       }
       const end = await collector.totals();
@@ -63,6 +73,8 @@ export async function steady(
         cpu_share: used / 1e6 / took,
         floor_share: floorShare,
         kafka_messages_per_s: (end.messages - start.messages) / took,
+        p50_ms: end.p50,
+        p99_ms: end.p99,
         rss_mb: memory.at(-1)?.y ?? Number.NaN,
         rss_slope_mb_per_min: slope(
           memory.filter(({ x }) => x > Math.min(SETTLED.minutes, (SETTLED.part * seconds) / 60)),

@@ -8,6 +8,7 @@ import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
 import { encodings } from '../../src/infra/kafka/encodings.ts';
+import { Losses } from '../../src/infra/kafka/losses.ts';
 import { Rejects } from '../../src/infra/kafka/rejects.ts';
 import { SendQueue } from '../../src/infra/kafka/send-queue.ts';
 import { TOPIC_FAMILIES } from '../../src/infra/kafka/topics.ts';
@@ -41,6 +42,7 @@ const queue = new SendQueue(
   () => true,
 );
 const versions = new Map(TOPIC_FAMILIES.map((family) => [family, { id: 1, version: 1 }] as const));
+const log = createLog('silent', false);
 const outbox = { publish: async () => {} };
 const pipeline = new StreamPipeline({
   exchange: upbit,
@@ -54,7 +56,8 @@ const pipeline = new StreamPipeline({
   writer: kafkaWriter({
     queue,
     encodings: encodings(format === 'avro' ? versions : null),
-    rejects: new Rejects(outbox, clock, createLog('silent', false)),
+    rejects: new Rejects(outbox, clock, log),
+    losses: new Losses(clock, log, () => {}),
     clock,
     errorText: String,
   }),
