@@ -32,14 +32,16 @@ class TerminalSink implements LineSink {
   /** Bytes of the first one that the terminal has. */
   #taken = 0;
   #retrying = false;
+  readonly #listeners: ((error: Error) => void)[] = [];
 
   constructor(fd: number, clock: Clock) {
     this.#fd = fd;
     this.#clock = clock;
   }
 
-  /** Each write is told of its own failure. */
-  on(): void {}
+  on(_event: 'error', listener: (error: Error) => void): void {
+    this.#listeners.push(listener);
+  }
 
   write(text: string, done: (error?: Error | null) => void): void {
     this.#waiting.push({ bytes: Buffer.from(text), done });
@@ -55,6 +57,7 @@ class TerminalSink implements LineSink {
       this.#waiting.shift();
       this.#taken = 0;
       first.done(typeof outcome === 'number' ? null : outcome);
+      if (typeof outcome !== 'number') for (const listener of this.#listeners) listener(outcome);
     }
   }
 
