@@ -81,6 +81,10 @@ export type Command =
     }
   /** The exchange lists the code and refuses to serve it, until `serve`. */
   | { readonly do: 'refuse' | 'serve'; readonly exchange: string; readonly symbol: string }
+  /** The exchange says that it is in maintenance and refuses every code, until `reopened`. */
+  | { readonly do: 'maintenance' | 'reopened'; readonly exchange: string }
+  /** A socket has room for so many codes; more are refused for that reason. */
+  | { readonly do: 'room'; readonly exchange: string; readonly codes: number }
   | {
       readonly do: 'list';
       readonly exchange: string;

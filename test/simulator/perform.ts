@@ -117,6 +117,15 @@ async function performOnExchange(command: OnExchange, exchange: SimExchange, doo
     case 'serve':
       exchange.refused.delete(command.symbol);
       return;
+    case 'maintenance':
+    case 'reopened':
+      exchange.closed = command.do === 'maintenance';
+      for (const socket of exchange.sockets.values())
+        socket.perform(socket.conversation.announceMaintenance?.() ?? []);
+      return;
+    case 'room':
+      exchange.room = command.codes;
+      return;
     case 'list':
       exchange.list(command.base, command.quote, command.usd);
       return;

@@ -131,6 +131,10 @@ export type Reply =
 export interface Venue {
   /** By the spelling of the frames; delisted and refused codes are not found. */
   find(symbol: string): Listing | undefined;
+  /** Whether the exchange says that it is in maintenance; then no code is found. */
+  readonly closed?: boolean;
+  /** Codes that a socket has room for where that is less than its documents say. */
+  readonly room?: number;
   /** Epoch milliseconds. */
   now(): number;
   /** Uniform in [0, 1), from the run's seed. */
@@ -149,6 +153,8 @@ export interface Conversation {
   beat?(): Reply[];
   /** The exchange's announcement that this socket will end soon; absent where it has none. */
   announceEnd?(): Reply[];
+  /** What the exchange says when a maintenance begins or ends; absent where it says nothing. */
+  announceMaintenance?(): Reply[];
 }
 
 export interface Protocol {

@@ -33,6 +33,10 @@ export class SimExchange implements Host {
   readonly muted: { type?: DataType; symbol?: string }[] = [];
   /** Codes the exchange lists and refuses to serve. */
   readonly refused = new Set<string>();
+  /** Refuses every code. */
+  closed = false;
+  /** Codes that a socket has room for, where that is less than the documents say. */
+  room = Number.POSITIVE_INFINITY;
   /** Set when feeds came or went. */
   onFeeds: () => void = () => {};
   readonly #codes = new Map<string, Code>();
@@ -51,8 +55,17 @@ export class SimExchange implements Host {
   ) {
     this.gate = new OpenGate(protocol, ledger, lag, this.sockets);
     for (const { listing, price } of marketList(protocol, symbols, seed)) this.#add(listing, price);
+    const hides = (symbol: string): boolean => this.closed || this.refused.has(symbol);
+    const isClosed = (): boolean => this.closed;
+    const roomNow = (): number => this.room;
     this.#venue = {
-      find: (symbol) => (this.refused.has(symbol) ? undefined : this.#codes.get(symbol)?.walk.listing),
+      find: (symbol) => (hides(symbol) ? undefined : this.#codes.get(symbol)?.walk.listing),
+      get closed() {
+        return isClosed();
+      },
+      get room() {
+        return roomNow();
+      },
       now: () => Date.now(),
       random,
     };

@@ -100,6 +100,8 @@ function connect(venue: Venue): Conversation {
     const key = `${name} ${symbol}`;
     const known = channels.get(key);
     if (known) return refuse(request, 'subscribe: dup', 10301, { chanId: known.id, pair });
+    if (channels.size >= (venue.room ?? CHANNELS_PER_SOCKET) && channels.size < CHANNELS_PER_SOCKET)
+      return refuse(request, 'subscribe: limit', 10305, { pair });
     if (channels.size >= CHANNELS_PER_SOCKET) {
       const detail = `${channels.size + 1} of ${CHANNELS_PER_SOCKET}`;
       return [

@@ -99,13 +99,16 @@ function connect(venue: Venue): Conversation {
     return [answer(), { do: 'subscribe', type, symbol, snapshot: wanted }];
   }
 
+  function status(): Reply[] {
+    const system = venue.closed ? 'maintenance' : 'online';
+    // The id exceeds 2^53.
+    const data = `"data":[{"version":"2.0.10","system":"${system}","api_version":"v2","connection_id":17408390984690501469}]`;
+    return [{ do: 'send', text: `{"channel":"status","type":"update",${data}}` }];
+  }
+
   return {
-    open: () => {
-      // The id exceeds 2^53.
-      const data =
-        '"data":[{"version":"2.0.10","system":"online","api_version":"v2","connection_id":17408390984690501469}]';
-      return [{ do: 'send', text: `{"channel":"status","type":"update",${data}}` }];
-    },
+    open: status,
+    announceMaintenance: status,
     receive(text) {
       const request = asObject(parse(text));
       if (!request) return refuse('Malformed request', {});
