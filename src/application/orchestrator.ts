@@ -7,7 +7,7 @@ import type { Target } from '../core/events.ts';
 import { RememberedIds } from '../core/pipeline/remembered-ids.ts';
 import { DesiredMemory } from './desired-memory.ts';
 import type { WantedShard } from './leases/held.ts';
-import type { LeaseView, Left, ShardHost } from './leases/lease-parts.ts';
+import type { Barred, LeaseView, Left, ShardHost } from './leases/lease-parts.ts';
 import type { ShardLeases } from './leases/shard-leases.ts';
 import type { Covered, DesiredStore, ShardKey } from './state-store.ts';
 import {
@@ -31,6 +31,9 @@ export interface OrchestratorDeps extends StreamDeps {
   exchange(id: string): Promise<ExchangeDeps>;
 }
 
+/** A ban that is over sooner is waited for: a handover has its own gap. */
+const SHORT_BAN_MS = 60_000;
+
 /** A shard where leases are off. */
 const EVERYWHERE = { fence: null, symbols: null, missed: null };
 
@@ -53,6 +56,8 @@ export class Orchestrator implements ShardHost {
   #cancelNudge: Cancel = () => {};
   #cancelLoss: Cancel = () => {};
   #stopping = false;
+  /** By exchange, until when it does not want to see this address; also of streams that were handed on since. */
+  readonly #barredUntil = new Map<string, number>();
 
   constructor(deps: OrchestratorDeps) {
     this.#deps = deps;
@@ -143,6 +148,21 @@ export class Orchestrator implements ShardHost {
           symbols.length > 0 ? [{ exchange, request_type, shard, version, symbols }] : [],
         ),
       );
+  }
+
+  barred(): Barred {
+    const nowMs = this.#deps.clock.now();
+    const barred = this.streams().filter(({ bannedMs }) => bannedMs > SHORT_BAN_MS);
+    for (const { target, bannedMs } of barred) this.#barredUntil.set(target.exchange, nowMs + bannedMs);
+    return {
+      exchanges: [...this.#barredUntil].flatMap(([id, untilMs]) => (untilMs > nowMs ? [id] : [])),
+      shards: barred.flatMap((stream) =>
+        stream.shards().flatMap(({ shard, connection: { state } }) => {
+          const { exchange, request_type } = stream.target;
+          return state === 'blocked' || state === 'backoff' ? [{ exchange, request_type, shard }] : [];
+        }),
+      ),
+    };
   }
 
   changed(stream: string): void {

@@ -242,6 +242,8 @@ export interface ProcessIdentity {
 export interface CollectorInfo {
   /** Exchanges that its settings allow. */
   readonly exchanges: readonly string[];
+  /** Those of them that have shut its address out for now; left out: none. */
+  readonly barred?: readonly string[];
   /** It gives its shards back and takes no more. */
   readonly stopping: boolean;
   /** Null where the system does not say. */

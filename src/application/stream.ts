@@ -178,6 +178,11 @@ export class RunningStream {
     return streamStateOf(this.snapshots().map(({ state }) => state));
   }
 
+  /** For how long the exchange still does not want to see this address, in ms. */
+  get bannedMs(): number {
+    return Math.max(0, ...Array.from(this.#connections.values(), ({ bannedMs }) => bannedMs));
+  }
+
   /** Codes that are carried here. */
   get codes(): number {
     return [...this.#connections.keys()].reduce((sum, shard) => sum + this.#symbols(shard).length, 0);

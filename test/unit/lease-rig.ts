@@ -164,6 +164,7 @@ export class Member {
   readonly orchestrator: Orchestrator;
   readonly leases: ShardLeases;
   readonly fences: Fences;
+  readonly gate: LimitedGate;
   readonly events: StreamEvent[] = [];
   readonly faults: Fault[] = [];
   /** Every code it ever subscribed. */
@@ -220,6 +221,7 @@ export class Member {
       };
     };
     this.fences = new Fences(clock, world.ttlMs);
+    this.gate = new LimitedGate(clock, exchange.limits, null);
     this.leases = new ShardLeases({
       leases: this.#reached('leases'),
       collectors: this.#reached('collectors'),
@@ -254,7 +256,7 @@ export class Member {
       exchange: async () => ({
         exchange: { ...exchange, session },
         markets,
-        gate: new LimitedGate(clock, exchange.limits, null),
+        gate: this.gate,
         socket: { proxy: null, ca: null, localAddress: null },
         url: null,
       }),
@@ -278,6 +280,13 @@ export class Member {
   trade(symbol: string, id: string, at: Micros): void {
     for (const [socket, symbols] of this.#open)
       if (symbols.has(symbol)) this.#awake(() => socket.frame({ row: symbol, id, at }));
+  }
+
+  /** The exchange ends its sockets and lets none from its address in. */
+  ban(forMs: number): void {
+    this.gate.ban('fake.invalid', { forMs, reason: 'HTTP 418 on opening' });
+    for (const socket of [...this.#open.keys()]) if (socket.live) socket.end(1006, '', null);
+    this.#open.clear();
   }
 
   /** SIGSTOP: timers, frames and nudges wait. */

@@ -30,10 +30,18 @@ export interface ShardHost {
   wanted(): WantedShard[];
   /** What is held here of the stream, or a fence of it, has changed. */
   changed(stream: string): void;
+  /** What exchanges keep this collector from by a ban of its address. */
+  barred(): Barred;
   /** How far a shard got that runs here; null where it does not run yet. */
   covered(shard: ShardKey): readonly Covered[] | null;
   /** Stops streaming a shard. Resolves when its rows are delivered, or Kafka does not take them for too long. */
   leave(shard: ShardKey, reason: string): Promise<Left>;
+}
+
+export interface Barred {
+  readonly exchanges: readonly string[];
+  /** Shards that wait here for the end of a ban. */
+  readonly shards: readonly ShardKey[];
 }
 
 /** How a shard was left. */

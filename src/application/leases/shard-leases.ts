@@ -5,8 +5,8 @@ import { type CollectorInfo, type Covered, type ShardKey, shardKey, type Taken }
 import type { HeldShard, HeldShards } from '../stream.ts';
 import type { Held, WantedShard } from './held.ts';
 import { Holdings } from './holdings.ts';
-import type { LeaseDeps, LeaseView, ShardHost } from './lease-parts.ts';
-import { type ShareQuestion, toGive, toTake } from './share.ts';
+import type { Barred, LeaseDeps, LeaseView, ShardHost } from './lease-parts.ts';
+import { type ShareQuestion, toGive, toHandOn, toTake, without } from './share.ts';
 import { type Holder, Sightings } from './sightings.ts';
 
 /** After a look that failed, or that left shards free, the next is no later than this. */
@@ -137,7 +137,14 @@ export class ShardLeases {
     const asked = fences.moment();
     const wanted = host.wanted();
     const before = this.#holdings.all();
-    const info: CollectorInfo = { exchanges, stopping: this.#stopping, process, beat: ++this.#beat };
+    const barred = host.barred();
+    const info: CollectorInfo = {
+      exchanges,
+      barred: barred.exchanges,
+      stopping: this.#stopping,
+      process,
+      beat: ++this.#beat,
+    };
     const [, kept, holders, alive] = await Promise.all([
       collectors.announce(id, info, ttlMs),
       leases.renew(
@@ -161,7 +168,7 @@ export class ShardLeases {
     for (const held of this.#holdings.staying())
       if (!running.has(shardKey(held.shard))) void this.#leave(held, 'the stream was stopped', []);
     await this.#refence(host);
-    await this.#share(host.wanted());
+    await this.#share(host.wanted(), barred);
   }
 
   /**
@@ -234,18 +241,18 @@ export class ShardLeases {
     for (const stream of changed) host.changed(stream);
   }
 
-  async #share(wanted: readonly WantedShard[]): Promise<void> {
+  async #share(wanted: readonly WantedShard[], barred: Barred): Promise<void> {
     const { leases, id, exchanges, ttlMs, clock, log } = this.#deps;
     if (clock.now() < this.#modestUntilMs) return;
     const peers = this.#seen.collectors.filter((peer) => peer.id !== id);
     const dead = this.#dead(peers);
     const others = peers
       .filter((peer) => !peer.info.stopping && !dead.includes(peer.id))
-      .map((peer) => ({ id: peer.id, exchanges: peer.info.exchanges }));
+      .map(({ id: peer, info }) => ({ id: peer, exchanges: without(info.exchanges, info.barred) }));
     // Leases of an earlier life of this collector, or of a process that is no more, need not end first.
     const heirOf = clock.now() - this.#startedMs < ttlMs ? [id, ...dead] : dead;
     const question: ShareQuestion = {
-      me: { id, exchanges },
+      me: { id, exchanges: without(exchanges, barred.exchanges) },
       others,
       shards: wanted.map((shard) => this.#seen.sharable(shard, this.#holderBut(shard, heirOf))),
       patienceMs: ttlMs,
@@ -274,12 +281,14 @@ export class ShardLeases {
     if (leftOver && others.length > 0) this.#nextGiveMs = clock.now() + LEFT_OVER_LIVES * ttlMs;
     if (clock.now() < this.#nextGiveMs || this.#holdings.anyLeaving) return;
     this.#nextGiveMs = clock.now() + ttlMs / 3;
-    for (const shard of toGive(question)) {
+    const banned = toHandOn(barred.shards, others);
+    const reason = banned.length > 0 ? ', for the exchange has shut this address out' : '';
+    for (const shard of banned.length > 0 ? banned : toGive(question)) {
       const held = this.#holdings.get(shardKey(shard));
       if (!held) continue;
       this.#given++;
-      log.info({ phase: 'lease', ...shard }, `lease of ${shardKey(shard)} handed over`);
-      void this.#leave(held, 'the shard is handed over to another collector');
+      log.info({ phase: 'lease', ...shard }, `lease of ${shardKey(shard)} handed over${reason}`);
+      void this.#leave(held, `the shard is handed over to another collector${reason}`);
     }
   }
 

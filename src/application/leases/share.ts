@@ -65,6 +65,22 @@ export function toGive({ me, others, shards }: ShareQuestion): ShardKey[] {
   return spread(best.fit).slice(0, Math.max(0, Math.min(MAX_GIVEN, spare, Math.floor(best.less / 2))));
 }
 
+/**
+ * Shards that wait here for the end of a ban, to be handed to others that the exchange has not shut out: a few at a time,
+ * and only where there is one. Whoever has handed them on takes none of that exchange before its ban is over, so that
+ * they go nowhere twice.
+ */
+export function toHandOn(waiting: readonly ShardKey[], others: readonly Peer[]): ShardKey[] {
+  return waiting
+    .filter(({ exchange }) => others.some(({ exchanges }) => exchanges.includes(exchange)))
+    .slice(0, MAX_GIVEN);
+}
+
+/** Exchanges that a collector may run now. */
+export function without(exchanges: readonly string[], barred: readonly string[] = []): string[] {
+  return exchanges.filter((exchange) => !barred.includes(exchange));
+}
+
 function heldBy({ id }: Peer, shards: readonly Sharable[]): number {
   return shards.filter(({ holder }) => holder === id).length;
 }

@@ -149,6 +149,11 @@ export class Connection implements LinkOwner {
     this.#become('stopped', reason, null);
   }
 
+  /** For how long the exchange still does not want to see this address, in ms; 0 where it does. */
+  get bannedMs(): number {
+    return this.#parts.gate.bannedMs?.(this.#host) ?? 0;
+  }
+
   snapshot(): ConnectionSnapshot {
     const { clock } = this.#parts;
     return {

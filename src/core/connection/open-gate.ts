@@ -30,6 +30,8 @@ export interface OpenGate {
   closed(host: string): void;
   /** The exchange does not want to see this address for a while. */
   ban(host: string, ban: Ban): void;
+  /** For how long it still does not, in ms; 0 where it does. Left out: that is not known. */
+  bannedMs?(host: string): number;
 }
 
 /** A circuit breaker per host; its state may live outside the process. */
@@ -105,6 +107,10 @@ export class LimitedGate implements OpenGate {
   ban(host: string, ban: Ban): void {
     this.#shutOut(host, ban);
     this.#history?.ban(host, ban);
+  }
+
+  bannedMs(host: string): number {
+    return Math.max(0, (this.#bans.get(host)?.until ?? 0) - this.#clock.now());
   }
 
   #shutOut(host: string, { forMs, reason }: Ban): void {

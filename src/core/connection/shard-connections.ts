@@ -85,6 +85,11 @@ export class ShardConnections {
     for (const { connection } of this.#parts.values()) connection.resume();
   }
 
+  /** For how long the exchange still does not want to see this address, in ms; 0 where it does. */
+  get bannedMs(): number {
+    return Math.max(0, ...Array.from(this.#parts.values(), ({ connection }) => connection.bannedMs));
+  }
+
   snapshots(): ConnectionSnapshot[] {
     return Array.from(this.#parts.values(), ({ connection }) => connection.snapshot());
   }
