@@ -96,3 +96,12 @@ test('an answer, or a probe asked for, half-opens it and does not close it; whil
   breaker.tryNow();
   expect(breaker.state).toBe('half_open');
 });
+
+test('failures that acknowledgements come between add up to nothing', () => {
+  const { breaker, fail } = started();
+  for (let i = 0; i < 20; i++) {
+    fail(4);
+    breaker.success();
+  }
+  expect(breaker.state).toBe('closed');
+});

@@ -331,6 +331,22 @@ describe('the watch', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('thawed, it is well with the first acknowledgement where nothing else waited', async () => {
+    const { link, client, send, clock, states } = await connected();
+    send('a');
+    await clock.advance(16_000);
+    expect(states).toEqual(['open']);
+    client().report(0);
+    expect(states).toEqual(['open', 'half_open']);
+    expect(link.troubles()).toEqual([]);
+    await clock.advance(100);
+    send('b');
+    expect(link.troubles()).toEqual([]);
+    client().report(0);
+    expect(states).toEqual(['open', 'half_open', 'closed']);
+    await link.close();
+  });
+
   test('an error of one broker of several opens nothing', async () => {
     const { link, client, states } = await connected();
     for (let i = 0; i < 40; i++) client().emit('event.error', new Error('broker transport failure'));

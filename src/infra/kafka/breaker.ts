@@ -97,7 +97,10 @@ export class Breaker {
 
   /** Something was acknowledged. */
   success(): void {
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed') {
+      if (this.#failures.length > 0) this.#failures = [];
+      return;
+    }
     if (this.#state === 'open') this.#become('half_open', 'the broker answers');
     this.#successes++;
     if (this.#successes < this.#options.successThreshold) return;

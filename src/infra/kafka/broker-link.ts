@@ -133,8 +133,9 @@ export class BrokerLink {
     const words: string[] = [];
     if (this.#renewing !== null) words.push(`the producer is being replaced: ${this.#renewing}`);
     const { state, reason } = this.breaker;
-    // Half open and nothing to prove it by: a broker has answered, and that is all there is to know.
-    if (state === 'open' || (state === 'half_open' && topics.length > 0))
+    // Half open, and nothing left that waited for it: a broker has answered, and that is all there is to know.
+    const waited = topics.some(({ oldestAt }) => oldestAt !== null && oldestAt < this.#changedAt);
+    if (state === 'open' || (state === 'half_open' && waited))
       words.push(`the circuit breaker is ${state.replace('_', ' ')}: ${reason}`);
     const findings = {
       statistics: () => this.#partitions(),
