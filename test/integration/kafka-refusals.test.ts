@@ -1,10 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { systemClock } from '../../src/common/clock.ts';
-import { createLog } from '../../src/common/log.ts';
-import type { Market } from '../../src/core/market/market.ts';
-import { openKafka } from '../../src/infra/kafka/open-kafka.ts';
 import { topicsFor } from '../../src/infra/kafka/topics.ts';
-import type { Messaging } from '../../src/infra/messaging.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import {
@@ -17,14 +12,14 @@ import {
   undeny,
 } from '../services/kafka-wire.ts';
 import { freePort } from '../services/ports.ts';
-import { batch, settings, someMarkets, ticker, trade } from './messaging-parts.ts';
+import { expectAll, TRADES, traffic, troubled, until, well } from './kafka-traffic.ts';
+import { batch, trade } from './messaging-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(120_000);
 
 /** A broker where every right is given, and where a collector may make nothing. */
 const USER = 'User:collector';
-const TRADES = 'trade-data.korea';
 
 let broker: KafkaServer;
 let secured: string;
@@ -57,86 +52,12 @@ function right(operation: Right['operation'], name: string): Right {
   return { principal: USER, operation, on: 'topic', name };
 }
 
-/** Rows of some codes, ten times a second, beside tickers of another topic. */
-async function traffic() {
-  const lost: unknown[] = [];
-  const messaging = await openKafka(
-    settings(secured, {
-      lingerMs: 5,
-      topics: { create: false, partitions: 2, replication: -1 },
-      options: {
-        'security.protocol': 'sasl_plaintext',
-        'sasl.mechanism': 'PLAIN',
-        'sasl.username': 'collector',
-        'sasl.password': 'secret',
-      },
-    }),
-    { clock: systemClock, log: createLog('silent', false), onLoss: (loss) => void lost.push(loss) },
-  );
-  const markets = someMarkets(10);
-  const trades: Promise<unknown>[] = [];
-  const late: number[] = [];
-  let sent = 0;
-  let tickers = 0;
-  const timer = setInterval(() => {
-    for (const of of markets) trades.push(messaging.writer.write(batch(of, [trade(of, sent)])));
-    sent++;
-    const at = Date.now();
-    for (const of of markets)
-      void messaging.writer.write(batch(of, [ticker(of, sent)])).then(() => {
-        tickers++;
-        late.push(Date.now() - at);
-      });
-  }, 100);
-  return {
-    messaging,
-    markets,
-    lost,
-    /** Tickers acknowledged so far, and how long the slowest of them took. */
-    tickers: () => ({ acknowledged: tickers, slowestMs: Math.max(0, ...late) }),
-    async end() {
-      clearInterval(timer);
-      await Promise.all(trades);
-      return sent;
-    },
-  };
-}
-
-type Traffic = Awaited<ReturnType<typeof traffic>>;
-
-async function until(what: string, ms: number, holds: () => boolean): Promise<number> {
-  const began = Date.now();
-  while (!holds()) {
-    if (Date.now() - began > ms) throw new Error(`not within ${ms} ms: ${what}`);
-    await Bun.sleep(50);
-  }
-  return Date.now() - began;
-}
-
-const troubled = (messaging: Messaging, words: RegExp) => () =>
-  messaging.state().troubles.some((trouble) => words.test(trouble));
-const well = (messaging: Messaging) => () => messaging.state().troubles.length === 0;
-
-/** Every row once, and in order. @param from rows before it went with the topic */
-async function expectAll({ markets }: Traffic, sent: number, from = () => 0): Promise<void> {
-  const messages = await readTopic<{ code: string; data: { trade_id: string }[] }>({
-    bootstrap: broker.bootstrap,
-    topic: TRADES,
-  });
-  for (const of of markets) {
-    const ids = messages
-      .filter(({ value }) => value?.code === of.code)
-      .flatMap(({ value }) => value?.data.map((row) => row.trade_id) ?? []);
-    const first = from();
-    expect(ids.slice(ids.indexOf(idOf(of, first)))).toEqual(
-      Array.from({ length: sent - first }, (_, n) => idOf(of, first + n)),
-    );
-  }
-}
-
-function idOf(of: Market, n: number): string {
-  return trade(of, n).trade_id;
-}
+const SECURED = {
+  'security.protocol': 'sasl_plaintext',
+  'sasl.mechanism': 'PLAIN',
+  'sasl.username': 'collector',
+  'sasl.password': 'secret',
+};
 
 describe('what an operator can cure costs no row', () => {
   test.each([
@@ -162,7 +83,7 @@ describe('what an operator can cure costs no row', () => {
         }),
     },
   ])('$name', async ({ words, refuse, cure }) => {
-    const flow = await traffic();
+    const flow = await traffic(secured, SECURED);
     const { messaging } = flow;
     await Bun.sleep(1_000);
     await refuse();
@@ -175,14 +96,14 @@ describe('what an operator can cure costs no row', () => {
     await until('ready again', 15_000, well(messaging));
     await Bun.sleep(500);
     const sent = await flow.end();
-    await expectAll(flow, sent);
+    await expectAll(broker.bootstrap, flow, sent);
     expect(messaging.state().refused).toEqual({ messages: 0, rows: 0 });
     expect(flow.lost).toEqual([]);
     await messaging.close();
   });
 
   test('a topic that somebody deletes and makes again, where the collector may not', async () => {
-    const flow = await traffic();
+    const flow = await traffic(secured, SECURED);
     const { messaging } = flow;
     await Bun.sleep(1_000);
     // What lay in the topic went with it: rows are looked for from the first that is sent after that.
@@ -209,13 +130,13 @@ describe('what an operator can cure costs no row', () => {
     );
     // One second before it, and what was under way at that moment.
     expect(first).toBeLessThan(20);
-    await expectAll(flow, sent, () => Math.floor(first));
+    await expectAll(broker.bootstrap, flow, sent, () => Math.floor(first));
     expect(messaging.state().refused).toEqual({ messages: 0, rows: 0 });
     await messaging.close();
   });
 
   test('rows that are given up at the stop are on record where the rest of the cluster takes records', async () => {
-    const flow = await traffic();
+    const flow = await traffic(secured, SECURED);
     const { messaging } = flow;
     await Bun.sleep(500);
     await flow.end();

@@ -126,6 +126,27 @@ describe('a broker that goes away', () => {
     await server.discard();
   });
 
+  test('frozen at the stop: it ends in its time, and what is left is counted', async () => {
+    const server = await startKafka();
+    const [of] = someMarkets(1);
+    if (!of) throw new Error('no market');
+    const messaging = await openKafka(settings(server.bootstrap), { clock: systemClock, log: SILENT });
+    await messaging.writer.write(batch(of, [trade(of, 0)]));
+    server.pause();
+    const lost = messaging.writer.write(batch(of, [trade(of, 1)]));
+    lost.catch(() => {});
+    await Bun.sleep(500);
+    const began = Date.now();
+    expect(await messaging.flush(2_000)).toEqual({ undelivered: 1, messages: 1 });
+    const flushed = Date.now();
+    expect(flushed - began).toBeLessThan(4_000);
+    await messaging.close();
+    expect(Date.now() - flushed).toBeLessThan(4_000);
+    await expect(lost).rejects.toMatchObject({ code: 'undelivered' });
+    server.resume();
+    await server.discard();
+  });
+
   test('a flush in the lull sends what lingers at once', async () => {
     const server = await startKafka();
     const [of] = someMarkets(1);

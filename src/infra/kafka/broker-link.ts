@@ -44,7 +44,7 @@ const CROWDED =
   'a broker finds requests too large, so they become smaller and slower: set batch.size in kafka.options below its ' +
   'max.message.bytes';
 const REPAIR_END_MS = 500;
-/** The client's end waits for its threads, which a frozen broker holds. */
+/** The client's end waits for its threads. */
 const CLOSE_MS = 1_000;
 /** Lingering messages are pushed out in calls this long, so that none outlasts the stop. */
 const PUSH_MS = 250;
@@ -262,11 +262,9 @@ export class BrokerLink {
     if (this.#closed) return;
     const { clock } = this.#parts;
     const { queue, breaker } = this;
-    const oldest = queue.oldestSentAt;
-    if (oldest !== null) {
-      const since = Math.max(oldest, this.#changedAt, queue.acknowledgedAt);
-      if (clock.now() - since > OVERDUE_MS) breaker.failure('acknowledgements are overdue');
-    }
+    const sentAt = queue.oldestSentAt ?? Number.POSITIVE_INFINITY;
+    const since = Math.max(sentAt, this.#changedAt, queue.acknowledgedAt);
+    if (clock.now() - since > OVERDUE_MS) breaker.failure('acknowledgements are overdue');
     const topics = queue.topics();
     // What is under way is the best probe: its acknowledgement closes the breaker. A question to a broker that stood
     // still is answered with a cluster that has no brokers, which makes the client forget all that it knows.
@@ -275,9 +273,9 @@ export class BrokerLink {
       // The client learns of a right, or of a topic, that is there again by asking for it only.
       else if (breaker.state !== 'closed' || this.#suspect || topics.length > 0) void this.#probe();
     } else if (topics.some(({ refusal }) => refusal !== null)) void this.#probe();
-    const [late] = this.#troubles.late(topics, clock.now());
-    const silentMs = late ? (this.#partitions()?.silentMs ?? Number.POSITIVE_INFINITY) : 0;
-    if (late && silentMs < HEARD_MS && this.#renewing === null) void this.#findings.look(late.topic);
+    const late = this.#troubles.late(topics, clock.now()).map(({ topic }) => topic);
+    if (late.length > 0 && this.#renewing === null && (this.#partitions()?.silentMs ?? HEARD_MS) < HEARD_MS)
+      void this.#findings.look(late);
     this.#timer = clock.after(WATCH_MS, () => this.#watch());
   }
 
@@ -301,8 +299,7 @@ export class BrokerLink {
    */
   #heard(json: string): void {
     this.#statistics = { json, at: this.#parts.clock.now() };
-    const forgotten = this.#partitions()?.addresses === 0;
-    this.#forgotten = forgotten ? this.#forgotten + 1 : 0;
+    this.#forgotten = this.#partitions()?.addresses === 0 ? this.#forgotten + 1 : 0;
     if (this.#forgotten < FORGOTTEN_TIMES) return;
     this.#forgotten = 0;
     void this.#renew('the client has lost the addresses of all brokers', false);

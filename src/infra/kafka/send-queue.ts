@@ -357,11 +357,10 @@ export class SendQueue {
 }
 
 function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number): Entry {
-  const { length } = message.value;
   return {
     seq,
     span,
-    bytes: length,
+    bytes: message.value.length,
     message,
     queuedAt,
     alone: false,
