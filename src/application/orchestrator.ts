@@ -34,6 +34,7 @@ export interface OrchestratorDeps extends StreamDeps {
 /** A ban that is over sooner is waited for: a handover has its own gap. */
 const SHORT_BAN_MS = 60_000;
 
+const NOTHING_LEFT: ReadonlyMap<number, null> = new Map();
 /** A shard where leases are off. */
 const EVERYWHERE = { fence: null, symbols: null, missed: null };
 
@@ -243,7 +244,7 @@ export class Orchestrator implements ShardHost {
       if (running) await this.#end(running);
       if (!isRunning(desired)) await this.#deps.leases?.forget(desired);
     } else if (running && running.desired.origin === desired.origin) {
-      running.apply(desired, this.#held(desired));
+      await this.#apply(running, desired, NOTHING_LEFT);
     } else {
       // At another address it is another run; from the end of the old sockets on its codes are missing.
       const since = new Map(desired.shards.map((_, shard) => [shard, running?.covered(shard) ?? null]));
@@ -274,11 +275,32 @@ export class Orchestrator implements ShardHost {
     if (this.#stopping) return;
     const stream = new RunningStream(desired, of, this.#deps, this.#remembered(desired));
     this.#running.set(key, stream);
+    await this.#apply(stream, desired, since);
+  }
+
+  /**
+   * What is about to be received is on record first: a crash may come before anything else is written.
+   * @param since how far the run before got, by shard
+   */
+  async #apply(
+    stream: RunningStream,
+    desired: DesiredStream,
+    since: ReadonlyMap<number, readonly Covered[] | null>,
+  ): Promise<void> {
+    const { leases } = this.#deps;
+    const held = this.#heldSince(desired, since);
+    if (stream.prepare(desired, held)) await leases?.record(desired);
+    if (this.#stopping) return;
+    const still = this.#heldSince(desired, since);
+    stream.apply(desired, new Map([...still].filter(([shard]) => held.has(shard))));
+  }
+
+  #heldSince(desired: DesiredStream, since: ReadonlyMap<number, readonly Covered[] | null>): HeldShards {
     const held = Array.from(this.#held(desired), ([shard, own]): [number, HeldShard] => {
       const left = since.get(shard);
       return [shard, left ? { ...own, missed: { cause: 'cut', since: left } } : own];
     });
-    stream.apply(desired, new Map(held));
+    return new Map(held);
   }
 
   async #reread(key: string): Promise<void> {

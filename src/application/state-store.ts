@@ -186,6 +186,8 @@ export interface Lease {
 export interface Covered {
   readonly until: Micros;
   readonly symbols: readonly string[];
+  /** They were asked for, and nothing had been received of them by then. */
+  readonly asked?: boolean;
 }
 
 /** A lease that is held, and how far its rows got; null: nothing new to say about that. */

@@ -16,6 +16,7 @@ import type { RememberedIds } from '../core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { OpenSocket, SocketOptions, Writer } from '../core/ports.ts';
+import { Evidence } from './evidence.ts';
 import type { Left } from './leases/lease-parts.ts';
 import type { StreamFigures } from './metrics/figures.ts';
 import { countOf, MissingTrades } from './missing-trades.ts';
@@ -90,6 +91,8 @@ export class RunningStream {
   readonly #fences = new Map<string, number | null>();
   /** How far the shards got whose sockets were closed since their leases were taken. */
   readonly #ends = new Map<number, Map<Micros, string[]>>();
+  /** What is known of the codes of each shard that were not received here yet. */
+  readonly #evidence = new Map<number, Evidence>();
   /** Shards that are being given up. */
   readonly #leaving = new Set<number>();
   readonly #leaveGrid: () => void;
@@ -207,6 +210,24 @@ export class RunningStream {
     );
   }
 
+  /**
+   * Says what `apply` is about to be called with, so that `covered` knows of it.
+   * @returns whether there is something new to write down
+   */
+  prepare(desired: DesiredStream, held: HeldShards): boolean {
+    let news = false;
+    for (const [shard, { missed }] of held) {
+      const symbols = desired.shards[shard] ?? [];
+      if (symbols.length === 0) continue;
+      const begins = !this.#connections.has(shard) && !this.#ends.has(shard);
+      const known = begins ? undefined : this.#evidence.get(shard);
+      const evidence = known ?? new Evidence((begins && missed?.since) || []);
+      this.#evidence.set(shard, evidence);
+      news = evidence.want(symbols) || news;
+    }
+    return news;
+  }
+
   /** Makes the sockets carry what is desired of the shards that are held: codes join and leave, shards come and go. */
   apply(desired: DesiredStream, held: HeldShards): void {
     this.#desired = desired;
@@ -217,12 +238,13 @@ export class RunningStream {
       const symbols = this.#symbols(shard).filter((symbol) => fenced?.has(symbol) ?? true);
       if (symbols.length === 0) continue;
       for (const symbol of symbols) this.#fences.set(symbol, fence);
-      const begins = !this.#connections.has(shard) && !this.#ends.has(shard);
       const connection = this.#connection(shard);
-      connection.update(this.#marketsOf(symbols));
-      for (const { until, symbols: known } of (begins && missed?.since) || []) {
-        const mine = this.#marketsOf(symbols.filter((symbol) => known.includes(symbol)));
-        connection.missedSince(mine, until, missed?.cause ?? 'restart');
+      const markets = this.#marketsOf(symbols);
+      connection.update(markets);
+      const carried = new Set(markets.map(({ symbol }) => symbol));
+      for (const left of this.#evidence.get(shard)?.take((symbol) => carried.has(symbol)) ?? []) {
+        const { until, symbols: mine, asked = false } = left;
+        connection.missedSince(this.#marketsOf(mine), until, missed?.cause ?? 'restart', !asked);
       }
     }
     const first = desired.shards.findIndex((symbols) => symbols.length > 0);
@@ -236,12 +258,23 @@ export class RunningStream {
     for (const connection of this.#connections.values()) connection.askAgain();
   }
 
-  /** How far a shard got: everything of these symbols until then was received and delivered. Null where it never ran. */
+  /**
+   * How far a shard got: everything of these symbols until then was received and delivered; nothing yet of those that
+   * were only asked for. Null where it never ran and is not about to.
+   */
   covered(shard: number): Covered[] | null {
-    const covered = this.#connections.get(shard)?.covered() ?? this.#ends.get(shard);
-    if (!covered) return null;
+    const running = this.#connections.get(shard)?.covered();
+    const covered = running ?? this.#ends.get(shard);
+    const evidence = this.#evidence.get(shard);
+    if (!covered && !evidence) return null;
     const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
-    return Array.from(covered, ([until, symbols]) => ({ until: Math.min(until, delivered), symbols }));
+    const known = Array.from(covered ?? [], ([until, symbols]) => ({
+      until: Math.min(until, delivered),
+      symbols,
+    }));
+    if (!evidence) return known;
+    const ended = covered && !running;
+    return ended ? [...known, ...evidence.left(known)] : evidence.covered(known, this.#deps.clock.micros());
   }
 
   /**
@@ -268,6 +301,7 @@ export class RunningStream {
     const left = { covered: this.covered(shard), delivered: closed && !pending() };
     this.#leaving.delete(shard);
     this.#ends.delete(shard);
+    this.#evidence.delete(shard);
     this.#retain();
     return left;
   }

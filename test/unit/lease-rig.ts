@@ -4,7 +4,7 @@ import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { Orchestrator } from '../../src/application/orchestrator.ts';
 import { Reporter } from '../../src/application/reporter.ts';
 import type { ProcessIdentity, StateStore } from '../../src/application/state-store.ts';
-import type { Cancel, Clock } from '../../src/common/clock.ts';
+import { type Cancel, type Clock, sleep } from '../../src/common/clock.ts';
 import { Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';
 import { LimitedGate } from '../../src/core/connection/open-gate.ts';
@@ -71,6 +71,14 @@ export class World {
     this.members.push(member);
     await member.orchestrator.start();
     await this.clock.advance(200);
+    return member;
+  }
+
+  /** Starts a collector and waits for nothing. */
+  begin(id: string): Member {
+    const member = new Member(this, id, null);
+    this.members.push(member);
+    void member.orchestrator.start();
     return member;
   }
 
@@ -176,6 +184,10 @@ export class Member {
   undelivered = false;
   /** Rows that were not handed over, because their lease had ended. */
   superseded = 0;
+  /** How long the store takes to be asked, in ms. */
+  slowMs = 0;
+  /** Called when it opens a socket. */
+  opening: () => void = () => {};
   #gone = false;
   /** What waits while the process stands still. */
   #frozen: (() => void)[] | null = null;
@@ -324,6 +336,7 @@ export class Member {
     const symbols = new Set<string>();
     const { clock } = this.#world;
     this.#open.set(socket, symbols);
+    this.opening();
     clock.after(10, () => socket.accept());
     socket.onSend = (text) => {
       if (text !== '<ping>') {
@@ -392,7 +405,10 @@ export class Member {
             const [listener] = args as [(stream: string) => void];
             return this.#world.store.desired.onNudge((stream) => this.#awake(() => listener(stream)));
           }
-          return Reflect.get(target as object, name).apply(target, args);
+          const call = () => Reflect.get(target as object, name).apply(target, args);
+          if (this.slowMs === 0) return call();
+          const asked = sleep(this.#world.clock, this.slowMs);
+          return asked.then(() => (this.#gone ? new Promise(() => {}) : call()));
         };
       },
     });

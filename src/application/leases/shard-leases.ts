@@ -83,6 +83,17 @@ export class ShardLeases {
     return this.#queued;
   }
 
+  /**
+   * Writes down how far the shards of a stream got that are held here, and what is about to be received of them. Where the
+   * store is away the next look does it. Never fails.
+   */
+  async record(stream: StreamKey): Promise<void> {
+    const { leases, ttlMs } = this.#deps;
+    const own = this.#holdings.staying().filter(({ shard }) => streamKey(shard) === streamKey(stream));
+    const holdings = own.map(({ lease, shard }) => ({ lease, covered: this.#host?.covered(shard) ?? null }));
+    await leases.renew(holdings, ttlMs).catch(() => {});
+  }
+
   /** A stream was stopped: whoever starts it again begins without a past. */
   async forget(stream: StreamKey): Promise<void> {
     await this.#deps.leases.forget(stream).catch(() => {

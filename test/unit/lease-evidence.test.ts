@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'bun:test';
+import type { Gap } from '../../src/core/events.ts';
+import { streamOf, TTL_MS, World } from './lease-rig.ts';
+
+/** Nothing is renewed by then. */
+const SOON_MS = TTL_MS / 3 - 1000;
+
+/** Every gap is over, or was told again with its end. */
+function expectEnded(gaps: readonly Gap[]): void {
+  const closed = gaps.filter(({ to }) => to !== null);
+  const dangling = gaps.filter(
+    ({ from, to, codes }) =>
+      to === null &&
+      codes.some((code) => !closed.some((other) => other.codes.includes(code) && other.from <= from)),
+  );
+  expect(dangling).toEqual([]);
+}
+
+describe('what a collector that is killed leaves for the next', () => {
+  test.each([10, 30, 300, 1500, SOON_MS])('%p ms after its start, three times in a row', async (ms) => {
+    const world = new World();
+    await world.desire(streamOf(4));
+    for (let kill = 0; kill < 3; kill++) {
+      const member = world.begin('a');
+      await world.clock.advance(ms);
+      member.crash();
+      await world.clock.advance(2000);
+    }
+    await world.join('a');
+    await world.clock.advance(20_000);
+    expect(world.verdict(0).silent).toEqual([]);
+    expectEnded(world.gaps);
+    if (ms >= 300) expect(new Set(world.gaps.map(({ cause }) => cause))).toEqual(new Set(['restart']));
+  });
+
+  test('is on record before its first socket opens', async () => {
+    const world = new World();
+    await world.desire(streamOf(2));
+    const first = world.begin('a');
+    first.slowMs = 50;
+    let openedAt = 0;
+    first.opening = () => {
+      openedAt ||= world.clock.micros();
+      first.crash();
+    };
+    await world.clock.advance(1000);
+    expect(openedAt).toBeGreaterThan(0);
+    await world.join('a');
+    await world.clock.advance(2000);
+    expect(world.gaps.map(({ cause }) => cause)).toEqual(['restart', 'restart']);
+    for (const { from } of world.gaps) expect(from).toBeLessThanOrEqual(openedAt);
+  });
+
+  test('a gap that was open is not forgotten by lives too short to close it', async () => {
+    const world = new World();
+    await world.desire(streamOf(4));
+    const first = await world.join('a');
+    await world.clock.advance(30_000);
+    first.crash();
+    const from = world.clock.micros();
+    for (let kill = 0; kill < 5; kill++) {
+      await world.clock.advance(1000);
+      const member = world.begin('a');
+      await world.clock.advance(5 + 3 * kill);
+      member.crash();
+    }
+    await world.clock.advance(1000);
+    await world.join('a');
+    await world.clock.advance(20_000);
+    expect(world.verdict(0).silent).toEqual([]);
+    for (const code of ['KRW-C0', 'KRW-C1', 'KRW-C2', 'KRW-C3']) {
+      const closed = world.gaps.find(({ codes, to }) => codes.includes(code) && to !== null);
+      expect(closed?.from).toBeLessThanOrEqual(from);
+    }
+  });
+
+  test('of a code that joined a moment before', async () => {
+    const world = new World();
+    await world.desire({ ...streamOf(2), shards: [['C0'], ['C1']] });
+    const member = await world.join('a');
+    await world.clock.advance(30_000);
+    await world.desire({ ...streamOf(3, 2), codes: ['C0', 'C1', 'C2'], shards: [['C0', 'C2'], ['C1']] });
+    await world.clock.advance(1000);
+    member.crash();
+    await world.clock.advance(5000);
+    await world.join('a');
+    await world.clock.advance(5000);
+    expect(world.verdict(0).silent).toEqual([]);
+    expect(world.gaps.flatMap(({ codes }) => codes)).toContain('KRW-C2');
+  });
+
+  test('a clean end leaves no gap for what never came; a store that is away at the start stops nothing', async () => {
+    const world = new World();
+    await world.desire(streamOf(2));
+    const first = world.begin('a');
+    await world.clock.advance(5);
+    await first.stop();
+    await world.clock.advance(60_000);
+    const second = await world.join('a');
+    await world.clock.advance(20_000);
+    expect(world.gaps).toEqual([]);
+    second.away = true;
+    await world.clock.advance(20_000);
+    expect(world.carriers().size).toBe(2);
+  });
+});
