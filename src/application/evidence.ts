@@ -13,6 +13,7 @@ interface Left {
 export class Evidence {
   /** Of whoever had the shard before, as far as nobody here has taken it up. */
   readonly #left = new Map<string, Left>();
+  readonly #gone = new Map<string, Micros>();
   #desired: ReadonlySet<string> = new Set();
 
   constructor(since: readonly Covered[]) {
@@ -27,8 +28,19 @@ export class Evidence {
   want(symbols: readonly string[]): boolean {
     const more = symbols.some((symbol) => !this.#desired.has(symbol));
     this.#desired = new Set(symbols);
-    for (const symbol of this.#left.keys()) if (!this.#desired.has(symbol)) this.#left.delete(symbol);
+    for (const [symbol, { until, asked }] of this.#left) {
+      if (this.#desired.has(symbol)) continue;
+      this.#left.delete(symbol);
+      if (!asked) this.#gone.set(symbol, until);
+    }
     return more;
+  }
+
+  /** Of codes that were received before and are wanted no more: they went while nobody was here. Each is given once. */
+  unwanted(): Covered[] {
+    const gone = [...this.#gone.entries()].map(([symbol, until]) => ({ until, symbols: [symbol] }));
+    this.#gone.clear();
+    return together(gone);
   }
 
   /** Of the codes that can be carried by now: how far each was covered. Each is given once. */
@@ -43,14 +55,14 @@ export class Evidence {
   }
 
   /**
-   * For the store: `known` is how far the connection says it got. Of the other codes nothing was received until now, and
-   * from now on something may be.
+   * For the store: `known` is how far the connection says it got. Of the other codes nothing was sent until the moment
+   * until which everything has been read, and from then on something may have been.
    */
-  covered(known: readonly Covered[], now: Micros): Covered[] {
+  covered(known: readonly Covered[], until: Micros): Covered[] {
     const left = this.left(known);
     const said = new Set([...known, ...left].flatMap(({ symbols }) => symbols));
     const asked = [...this.#desired].filter((symbol) => !said.has(symbol));
-    return [...known, ...left, ...(asked.length > 0 ? [{ until: now, symbols: asked, asked: true }] : [])];
+    return [...known, ...left, ...(asked.length > 0 ? [{ until, symbols: asked, asked: true }] : [])];
   }
 
   /** What nobody has taken up, without the codes in `known`. */

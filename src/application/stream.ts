@@ -242,7 +242,10 @@ export class RunningStream {
       const markets = this.#marketsOf(symbols);
       connection.update(markets);
       const carried = new Set(markets.map(({ symbol }) => symbol));
-      for (const left of this.#evidence.get(shard)?.take((symbol) => carried.has(symbol)) ?? []) {
+      const evidence = this.#evidence.get(shard);
+      for (const { until, symbols: gone } of evidence?.unwanted() ?? [])
+        connection.missedUntilNow(this.#marketsOf(gone), until, missed?.cause ?? 'restart');
+      for (const left of evidence?.take((symbol) => carried.has(symbol)) ?? []) {
         const { until, symbols: mine, asked = false } = left;
         connection.missedSince(this.#marketsOf(mine), until, missed?.cause ?? 'restart', !asked);
       }
@@ -263,8 +266,8 @@ export class RunningStream {
    * were only asked for. Null where it never ran and is not about to.
    */
   covered(shard: number): Covered[] | null {
-    const running = this.#connections.get(shard)?.covered();
-    const covered = running ?? this.#ends.get(shard);
+    const connection = this.#connections.get(shard);
+    const covered = connection?.covered() ?? this.#ends.get(shard);
     const evidence = this.#evidence.get(shard);
     if (!covered && !evidence) return null;
     const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
@@ -273,8 +276,9 @@ export class RunningStream {
       symbols,
     }));
     if (!evidence) return known;
-    const ended = covered && !running;
-    return ended ? [...known, ...evidence.left(known)] : evidence.covered(known, this.#deps.clock.micros());
+    const ended = covered && !connection;
+    if (ended) return [...known, ...evidence.left(known)];
+    return evidence.covered(known, connection?.coveredUntil() ?? this.#deps.clock.micros());
   }
 
   /**

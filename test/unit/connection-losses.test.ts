@@ -226,6 +226,7 @@ describe('refused', () => {
     coverage.inherit([coin('A')], from, 'restart', false);
     coverage.inherit([coin('B')], from, 'restart', true);
     await clock.advance(1000);
+    coverage.dismiss([coin('A'), coin('B')]);
     coverage.refuse([coin('A'), coin('B')], clock.micros());
     await clock.advance(60_000);
     expect(gaps.filter(({ to }) => to !== null).flatMap(({ codes }) => codes)).toEqual(['KRW-A']);
@@ -298,6 +299,21 @@ describe('an end', () => {
     expect(made.sockets).toHaveLength(3);
     expect(made.sockets.map(({ gone }) => gone)).toEqual([true, true, false]);
     expect(made.gaps).toEqual([]);
+  });
+
+  test('a socket that was mute when its successor took over: what it did not bring is missing', async () => {
+    const made = await running(['A', 'B'], { settings: { lingerMs: 100 } });
+    await flow(made, 5);
+    const muteAt = made.clock.micros();
+    socketOf(made, 1).frame({ restart: 'soon' });
+    const old = socketOf(made, 1);
+    old.stubborn = true;
+    old.onSend = () => {};
+    await made.clock.advance(5000);
+    old.end();
+    await made.clock.advance(1000);
+    expect(made.gaps).toMatchObject([{ cause: 'cut', codes: ['KRW-A', 'KRW-B'] }]);
+    expect(made.gaps[0]?.from).toBeLessThanOrEqual(muteAt);
   });
 
   test('a gap that was over just before the stop is told by it, and nothing after it', async () => {

@@ -115,16 +115,28 @@ export class Connection implements LinkOwner {
     this.#coverage.inherit(missed, from, cause, certain);
   }
 
+  /** Nobody received these codes since `from`, and now nobody wants them any more. */
+  missedUntilNow(markets: readonly Market[], from: Micros, cause: GapCause): void {
+    const gone = markets.filter(({ symbol }) => !this.#wanted.has(symbol));
+    this.#coverage.inherit(gone, from, cause);
+    for (const { symbol } of gone) this.#coverage.forget(symbol);
+  }
+
   /** The codes that were ever received, by the moment until which they were for certain. */
   covered(): Map<Micros, string[]> {
-    return this.#coverage.covered(this.#coveredUntil());
+    return this.#coverage.covered(this.coveredUntil());
+  }
+
+  /** Until when everything that was sent has been read, of codes that are not missing. */
+  coveredUntil(): Micros {
+    return this.#primary?.coveredUntil() ?? this.#parts.clock.micros();
   }
 
   /** Stops reading, because what is read cannot be kept. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#coverage.lose(this.#wanted.values(), this.#coveredUntil(), 'pause');
+    this.#coverage.lose(this.#wanted.values(), this.coveredUntil(), 'pause');
     for (const link of this.#links()) link.pause();
   }
 
@@ -191,6 +203,7 @@ export class Connection implements LinkOwner {
     // What a successor waits for in vain still comes over the old socket.
     const told = link === this.#successor ? final : markets;
     const news = this.#refusals.take(told, refusal);
+    this.#coverage.dismiss(told);
     this.#coverage.refuse(this.#unserved(final, link), link.coveredUntil());
     if (news.length > 0 || markets.length === 0) this.#events.refused(news, refusal);
     this.#settle(link);
@@ -212,9 +225,9 @@ export class Connection implements LinkOwner {
 
   leapt(link: Link, from: Micros): void {
     if (link !== this.#primary) return;
-    const lost = [...this.#wanted.values()].filter(({ symbol }) => link.carries(symbol));
-    this.#coverage.lose(lost, from, 'cut');
-    for (const market of lost) this.#cover(market);
+    const lost = [...this.#wanted.values()].filter(({ symbol }) => link.asksFor(symbol));
+    this.#lose(link, lost, from);
+    for (const market of lost) if (link.carries(market.symbol)) this.#cover(market);
   }
 
   data(link: Link, market: Market, atMs: number, live: boolean): void {
@@ -255,8 +268,9 @@ export class Connection implements LinkOwner {
       this.#primary = null;
     } else if (link === this.#successor) this.#successor = null;
     if (wasPrimary || left) {
-      const lost = lostWith(link, ours, this.#links(), this.#wanted.values());
-      this.#coverage.lose(lost, link.coveredUntil(), 'cut');
+      const complete = ours && link.answered(end) && !link.doubtful;
+      const lost = lostWith(link, complete, this.#links(), this.#wanted.values());
+      this.#lose(link, lost, link.coveredUntil());
       for (const market of lost) if (this.#carried(market)) this.#cover(market);
     }
     if (wasPrimary && this.#successor) this.#promote(this.#successor);
@@ -420,8 +434,11 @@ export class Connection implements LinkOwner {
     }
   }
 
-  #coveredUntil(): Micros {
-    return this.#primary?.coveredUntil() ?? this.#parts.clock.micros();
+  /** A socket has lost these since `from`, those too that the exchange may have served before it was heard to. */
+  #lose(link: Link, lost: readonly Market[], from: Micros): void {
+    const asked = lost.filter(({ symbol }) => link.asksFor(symbol) && this.#refusals.of(symbol) === null);
+    this.#coverage.suspect(asked, from, 'cut');
+    this.#coverage.lose(lost, from, 'cut');
   }
 
   /** Those that no other socket has brought since before this one fell short. */
@@ -433,7 +450,7 @@ export class Connection implements LinkOwner {
   #part(market: Market, parted: ReadonlySet<string>): void {
     const { symbol } = market;
     if (parted.has(symbol)) {
-      this.#coverage.lose([market], this.#coveredUntil(), 'refused');
+      this.#coverage.lose([market], this.coveredUntil(), 'refused');
       this.#parted.add(symbol);
     } else this.#coverage.forget(symbol);
     this.#watchdog.forget(symbol);

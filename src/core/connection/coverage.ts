@@ -27,7 +27,7 @@ interface Group {
 
 /**
  * Which subscribed codes are being received, and the record of every interval in which one was not. A code counts
- * from its first confirmation on; what was never received before makes no gap.
+ * from its first confirmation on; what was never received before makes no gap, unless it may have been served unheard.
  */
 export class Coverage {
   readonly #clock: Clock;
@@ -86,12 +86,25 @@ export class Coverage {
     this.lose(markets, from, cause);
   }
 
+  /** Those of these codes that were never received may have been served, unheard, since `from`. */
+  suspect(markets: readonly Market[], from: Micros, cause: GapCause): void {
+    this.inherit(
+      markets.filter(({ symbol }) => !this.#known.has(symbol)),
+      from,
+      cause,
+      false,
+    );
+  }
+
+  /** The exchange does not serve these codes: what was hardly ever received is no loss. */
+  dismiss(markets: readonly Market[]): void {
+    for (const { symbol } of markets) if (this.#doubtful.has(symbol)) this.forget(symbol);
+  }
+
   /**
-   * The exchange does not serve these codes: their gaps go on, or begin at `from`, until they are received or no longer
-   * wanted. What was hardly ever received is no loss.
+   * The exchange refuses these codes: their gaps go on, or begin at `from`, until they are received or no longer wanted.
    */
   refuse(markets: readonly Market[], from: Micros): void {
-    for (const { symbol } of markets) if (this.#doubtful.has(symbol)) this.forget(symbol);
     this.lose(markets, from, 'refused');
     const untold = markets.flatMap(({ symbol }) => {
       const group = this.#open.get(symbol);

@@ -15,6 +15,8 @@ import type { ConnectionSettings } from './settings.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 const BRIEF_MS = 2000;
+/** Close code of a socket that ended without a closing frame. */
+const CUT = 1006;
 /** See `good`. */
 const QUIET_FACTOR = 10;
 /** The most of a socket's messages that ask again for what was given up. */
@@ -86,6 +88,8 @@ export class Link implements SocketHandle {
   #cause: EndCause = 'remote';
   #firstDataMs = Number.NaN;
   #lastDataMs = Number.NaN;
+  /** A ping or pong came after our goodbye. */
+  #heardLast = false;
   #lastRefusal: string | null = null;
   /** Since when nothing is read, and how far it was covered then; null where it is read. */
   #paused: { readonly at: Micros; readonly until: Micros } | null = null;
@@ -163,6 +167,11 @@ export class Link implements SocketHandle {
   /** The last moment at which everything the exchange had sent until then has certainly arrived. */
   coveredUntil(): Micros {
     return this.#receipt.until();
+  }
+
+  /** Whether it ended after an answer to our goodbye: a socket that was dead for a while gives none. */
+  answered({ code }: SocketEnd): boolean {
+    return code !== CUT || this.#heardLast;
   }
 
   /** Whether what is read now may have waited while the process stood still. */
@@ -338,6 +347,7 @@ export class Link implements SocketHandle {
   }
 
   #alive(): void {
+    if (this.#state === 'closing') this.#heardLast = true;
     this.#pulse.hear();
     this.#receipt.frame(this.#parts.clock.micros(), 0);
   }

@@ -27,6 +27,7 @@ export class ShardConnections {
   readonly #parts = new Map<number, Part>();
   readonly #closing = new Set<Promise<void>>();
   readonly #micros: () => Micros;
+  #parted: ReadonlySet<string> = new Set();
   #paused = false;
 
   /** @param most codes that a socket may carry by the exchange's documents */
@@ -39,9 +40,12 @@ export class ShardConnections {
 
   /**
    * Sets what is to be carried. A code that is carried stays where it is.
+   * @param parted symbols that go although they are still desired, as the exchange does not list them: the gap of each
+   *   lasts until it is carried again, or is in neither list
    * @throws RangeError above `most`: whoever spreads codes over shards must not get there
    */
-  update(markets: readonly Market[]): void {
+  update(markets: readonly Market[], parted: ReadonlySet<string> = this.#parted): void {
+    this.#parted = parted;
     if (markets.length > this.#most)
       throw new RangeError(`${markets.length} codes on a socket of ${this.#most}`);
     const left = new Map(markets.map((market) => [market.symbol, market]));
@@ -54,12 +58,29 @@ export class ShardConnections {
     this.#apply();
   }
 
-  /** Nobody received these codes since `from`, before this shard was here; the gap ends as any other. */
-  missedSince(markets: readonly Market[], from: Micros, cause: GapCause): void {
+  /**
+   * Nobody received these codes since `from`, before this shard was here; the gap ends as any other.
+   * @param certain false where nobody knows whether they were ever received
+   */
+  missedSince(markets: readonly Market[], from: Micros, cause: GapCause, certain = true): void {
     for (const part of this.#parts.values()) {
       const own = markets.filter(({ symbol }) => part.markets.has(symbol));
-      if (own.length > 0) part.connection.missedSince(own, from, cause);
+      if (own.length > 0) part.connection.missedSince(own, from, cause, certain);
     }
+  }
+
+  /** Nobody received these codes since `from`, and now nobody wants them any more. */
+  missedUntilNow(markets: readonly Market[], from: Micros, cause: GapCause): void {
+    const [first] = this.#parts.values();
+    first?.connection.missedUntilNow(markets, from, cause);
+  }
+
+  /** Until when everything that was sent has been read, of codes that are not missing. */
+  coveredUntil(): Micros {
+    return Math.min(
+      this.#micros(),
+      ...Array.from(this.#parts.values(), ({ connection }) => connection.coveredUntil()),
+    );
   }
 
   /** The codes that were ever received, by the moment until which they were for certain. */
@@ -136,7 +157,7 @@ export class ShardConnections {
 
   #apply(): void {
     for (const [number, { connection, markets }] of this.#parts) {
-      if (markets.size > 0 || number === 0) connection.update([...markets.values()]);
+      if (markets.size > 0 || number === 0) connection.update([...markets.values()], this.#parted);
       else this.#close(number, connection);
     }
   }

@@ -1,0 +1,467 @@
+import { Fences } from '../../src/application/leases/fences.ts';
+import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
+import { StreamFigures } from '../../src/application/metrics/figures.ts';
+import { Orchestrator } from '../../src/application/orchestrator.ts';
+import { Reporter } from '../../src/application/reporter.ts';
+import type { Cancel, Clock } from '../../src/common/clock.ts';
+import { createLog } from '../../src/common/log.ts';
+import { LimitedGate } from '../../src/core/connection/open-gate.ts';
+import { CONNECTION_DEFAULTS } from '../../src/core/connection/settings.ts';
+import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
+import type { Gap } from '../../src/core/events.ts';
+import type { Micros } from '../../src/core/market/market.ts';
+import { Markets } from '../../src/core/market/markets.ts';
+import { ByteBudget } from '../../src/core/pipeline/budget.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
+import type { Batch, Socket, SocketHandlers } from '../../src/core/ports.ts';
+import { memoryStore } from '../../src/infra/memory/store.ts';
+import { fakeExchange, LIMITS } from './connection-parts.ts';
+import type { ManualClock } from './manual-clock.ts';
+
+const KEY = { exchange: 'fake', request_type: 'trade' } as const;
+/** One code of each shard, and one more in the first. */
+export const SYMBOLS = ['A', 'B', 'C'];
+const SHARDS = [['A', 'B'], ['C']];
+const TRADE_MS = 1000;
+const WAY_MS = 40;
+const DELIVERY_MS = 10;
+/** What the machines between exchange and collector keep of frames that nobody reads. */
+const KEPT_FRAMES = 9;
+const LARGE = 'x'.repeat(9000);
+
+/** A trade that the exchange had to send. */
+interface Due {
+  readonly symbol: string;
+  readonly id: string;
+  readonly at: Micros;
+}
+
+/** A gap, as it was told, and by whom. */
+interface Told {
+  readonly gap: Gap;
+  readonly late: boolean;
+}
+
+/** One exchange, one store, one Kafka, and collectors that come, freeze, die and go. */
+export class GapModel {
+  readonly store;
+  readonly due: Due[] = [];
+  readonly written = new Set<string>();
+  readonly told: Told[] = [];
+  readonly members: ModelMember[] = [];
+  readonly refused = new Set<string>();
+  /** An exchange that leaves out what a reader does not take; any other ends the socket. */
+  leavesOut = false;
+  /** Until then a socket may be mute, and nobody knows. */
+  mutedUntilMs = 0;
+  /** Kafka acknowledges nothing. */
+  kafkaAway = false;
+  #desired: DesiredStream;
+  readonly #known = new Set<string>();
+  readonly #fences = new Map<string, number>();
+  #trades = 0;
+  #over = false;
+
+  constructor(
+    readonly clock: ManualClock,
+    readonly random: () => number,
+  ) {
+    this.store = memoryStore(clock);
+    this.#desired = { ...emptyStream(KEY), version: 0, codes: SYMBOLS, shards: SHARDS };
+    this.#trade();
+  }
+
+  get alive(): ModelMember[] {
+    return this.members.filter(({ gone }) => !gone);
+  }
+
+  /** Makes these the desired codes. */
+  async desire(symbols: readonly string[]): Promise<void> {
+    const version = this.#desired.version + 1;
+    const shards = SHARDS.map((shard) => shard.filter((symbol) => symbols.includes(symbol)));
+    this.#desired = { ...this.#desired, version, codes: [...symbols], shards };
+    await this.store.desired.write(version - 1, this.#desired);
+  }
+
+  join(id: string): ModelMember {
+    const member = new ModelMember(this, id);
+    this.members.push(member);
+    void member.orchestrator.start();
+    return member;
+  }
+
+  /** Ends everything; what happens from then on is no trade. */
+  async end(): Promise<void> {
+    this.#over = true;
+    this.kafkaAway = false;
+    for (const member of this.alive) member.thaw();
+    const stopped = Promise.all(this.alive.map((member) => member.stop()));
+    await this.clock.advance(6500);
+    await stopped;
+    // Longer than anything waits to be told.
+    await this.clock.advance(11_000);
+  }
+
+  write({ market, rows, fence }: Batch): void {
+    const highest = this.#fences.get(market.symbol) ?? 0;
+    if ((fence ?? 0) < highest) return;
+    this.#fences.set(market.symbol, fence ?? 0);
+    for (const row of rows) if (row.kind === 'trade') this.written.add(`${market.symbol} ${row.trade_id}`);
+  }
+
+  /** Trades that are neither written nor in a gap that has ended. */
+  lost(): Due[] {
+    const closed = this.told.filter(({ gap }) => gap.to !== null);
+    return this.due.filter(
+      ({ symbol, id, at }) =>
+        !this.written.has(`${symbol} ${id}`) &&
+        !closed.some(
+          ({ gap: { from, to, codes } }) => codes.includes(`KRW-${symbol}`) && from <= at && at <= (to ?? 0),
+        ),
+    );
+  }
+
+  /** Gaps that were told as open, and that no record ends. */
+  dangling(): Gap[] {
+    const gaps = this.told.map(({ gap }) => gap);
+    return gaps.filter(
+      ({ from, to, codes }) =>
+        to === null &&
+        codes.some(
+          (code) =>
+            !gaps.some((other) => other.to !== null && other.codes.includes(code) && other.from <= from),
+        ),
+    );
+  }
+
+  #trade(): void {
+    if (this.#over) return;
+    this.clock.after(TRADE_MS, () => this.#trade());
+    this.#trades++;
+    const id = String(this.#trades);
+    const at = this.clock.micros();
+    for (const symbol of this.#desired.codes) {
+      const sent = this.members.map((member) => member.send(symbol, id, at));
+      // What was received once is to be received, or missed, for as long as it is wanted.
+      if (sent.includes(true)) this.#known.add(symbol);
+      if (this.#known.has(symbol)) this.due.push({ symbol, id, at });
+    }
+    for (const symbol of SYMBOLS) if (!this.#desired.codes.includes(symbol)) this.#known.delete(symbol);
+  }
+}
+
+/** One collector process. */
+export class ModelMember {
+  readonly orchestrator: Orchestrator;
+  readonly sockets: ModelSocket[] = [];
+  gone = false;
+  readonly #leases: ShardLeases;
+  readonly #model: GapModel;
+  #stopped = false;
+  /** How far its clock is ahead of the exchange's, in µs. */
+  #ahead = 0;
+  /** What happened while the process stood still; null while it runs. */
+  #waiting: (() => void)[] | null = null;
+
+  constructor(
+    model: GapModel,
+    readonly id: string,
+  ) {
+    this.#model = model;
+    const clock = this.#clock();
+    const log = createLog('silent', false);
+    const reporter = new Reporter({ publish: async () => {} }, clock, log, id);
+    reporter.listen(({ gap }) => {
+      if (gap && !this.gone) model.told.push({ gap, late: this.#stopped });
+    });
+    const exchange = fakeExchange({ limits: { ...LIMITS, lifetimeMs: 25_000 } });
+    const markets = new Markets((symbol) => ({ base: symbol, quote: 'KRW' }));
+    const fences = new Fences(clock, 6000);
+    const { store } = model;
+    this.#leases = new ShardLeases({
+      leases: this.#reached(store.leases),
+      collectors: this.#reached(store.collectors),
+      fences,
+      clock,
+      log,
+      id,
+      exchanges: ['fake'],
+      ttlMs: 6000,
+      process: null,
+      ended: () => false,
+      onFault: () => {},
+    });
+    this.orchestrator = new Orchestrator({
+      clock,
+      log,
+      writer: { write: (batch) => this.#write(batch) },
+      budget: new ByteBudget(12_000, 1),
+      batch: { windowMs: 20, maxRows: 500, maxBytes: 1e6 },
+      grid: new Grid(clock, 50, (error) => {
+        throw error;
+      }),
+      connection: { ...CONNECTION_DEFAULTS, overlapMs: 3000, confirmAfterMs: 3000, goodAfterMs: 3000 },
+      reporter,
+      figures: new StreamFigures(),
+      openSocket: (_url, _options, handlers) => this.#open(handlers),
+      nextSocketId: () => this.sockets.length + 1,
+      desired: this.#reached(store.desired),
+      leases: this.#leases,
+      pollMs: 5000,
+      keys: [KEY],
+      exchange: async () => ({
+        exchange: { ...exchange, session: () => tradeSession(exchange.session('trade', markets), markets) },
+        markets,
+        gate: new LimitedGate(clock, exchange.limits, null),
+        socket: { proxy: null, ca: null, localAddress: null },
+        url: null,
+      }),
+    });
+  }
+
+  /** Trades this one to whoever has subscribed it. @returns whether anybody has */
+  send(symbol: string, id: string, at: Micros): boolean {
+    const carriers = this.sockets.filter((socket) => socket.serves(symbol));
+    for (const socket of carriers) socket.say({ row: symbol, id, at });
+    return carriers.length > 0;
+  }
+
+  /** Runs now, or when the process runs again; never once it is dead. */
+  run(fn: () => void): void {
+    if (this.gone) return;
+    if (this.#waiting) this.#waiting.push(fn);
+    else fn();
+  }
+
+  /** Its clock is set forward. */
+  step(micros: number): void {
+    this.#ahead = Math.min(this.#ahead + micros, 50_000_000);
+  }
+
+  get frozen(): boolean {
+    return this.#waiting !== null;
+  }
+
+  freeze(): void {
+    this.#waiting ??= [];
+  }
+
+  thaw(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    // Sockets that are read before timers run, and after.
+    if (this.#model.random() < 0.5) this.#drain();
+    for (const fn of waiting) if (!this.gone) fn();
+    this.#drain();
+  }
+
+  crash(): void {
+    this.gone = true;
+    for (const socket of this.sockets) socket.vanish();
+  }
+
+  async stop(): Promise<void> {
+    await this.orchestrator.stop().then(() => this.#leases.stop());
+    this.#stopped = true;
+    for (const socket of this.sockets) socket.vanish();
+    // A gap that is told from here on is told too late.
+    await this.#model.clock.advance(0);
+  }
+
+  #drain(): void {
+    for (const socket of this.sockets) socket.drain();
+  }
+
+  #open(handlers: SocketHandlers): Socket {
+    const socket = new ModelSocket(this, this.#model, handlers);
+    this.sockets.push(socket);
+    return socket;
+  }
+
+  async #write(batch: Batch): Promise<{ at: Micros; bytes: number }> {
+    const { clock } = this.#model;
+    do await new Promise<void>((resolve) => clock.after(DELIVERY_MS, resolve));
+    while (this.#model.kafkaAway && !this.gone);
+    if (this.gone) return new Promise(() => {});
+    this.#model.write(batch);
+    return new Promise((resolve) => this.run(() => resolve({ at: clock.micros(), bytes: 1 })));
+  }
+
+  #clock(): Clock {
+    const { clock } = this.#model;
+    return {
+      micros: () => clock.micros() + this.#ahead,
+      now: () => clock.now(),
+      random: () => clock.random(),
+      after: (ms, fn): Cancel => {
+        let cancelled = false;
+        const cancel = clock.after(ms, () => this.run(() => cancelled || fn()));
+        return () => {
+          cancelled = true;
+          cancel();
+        };
+      },
+    };
+  }
+
+  /** A part of the store: a dead process asks nothing, and hears nothing. */
+  #reached<Part extends object>(part: Part): Part {
+    return new Proxy(part, {
+      get: (target, name) => {
+        const method = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]) => (this.gone ? new Promise(() => {}) : method.apply(target, args));
+      },
+    });
+  }
+}
+
+/** Both ends of a socket, and what lies between them. */
+export class ModelSocket implements Socket {
+  readonly #member: ModelMember;
+  readonly #model: GapModel;
+  readonly #handlers: SocketHandlers;
+  readonly #served = new Set<string>();
+  /** Arrived and not read. */
+  #unread: (() => void)[] = [];
+  #paused = false;
+  /** The exchange sends no more. */
+  ended = false;
+  #over = false;
+  #muted = false;
+
+  constructor(member: ModelMember, model: GapModel, handlers: SocketHandlers) {
+    this.#member = member;
+    this.#model = model;
+    this.#handlers = handlers;
+    model.clock.after(WAY_MS, () => this.#arrive(() => handlers.opened()));
+  }
+
+  serves(symbol: string): boolean {
+    return !this.ended && this.#served.has(symbol);
+  }
+
+  /** The exchange says something. */
+  say(frame: object): void {
+    if (this.ended) return;
+    if (this.#unread.length >= KEPT_FRAMES) {
+      if (!this.#model.leavesOut) this.end();
+      return;
+    }
+    const large = this.#unread.length > 0 && this.#model.leavesOut;
+    const text = JSON.stringify(large ? { ...frame, large: LARGE } : frame);
+    this.#model.clock.after(WAY_MS, () => this.#arrive(() => this.#handlers.frame(text)));
+  }
+
+  /** The exchange, or the network, ends it: what is on its way is lost. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#arrive(() => this.#end(1006));
+  }
+
+  /** Nothing comes any more, not even an end. */
+  mute(): void {
+    this.ended = true;
+    this.#muted = true;
+    this.#model.mutedUntilMs = this.#model.clock.now() + 45_000;
+  }
+
+  vanish(): void {
+    this.ended = true;
+    this.#over = true;
+  }
+
+  send(text: string): void {
+    this.#model.clock.after(WAY_MS, () => this.#heard(text));
+  }
+
+  ping(): void {
+    this.#model.clock.after(2 * WAY_MS, () => {
+      if (!this.ended) this.#arrive(() => this.#handlers.alive());
+    });
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.drain();
+  }
+
+  /** Goodbye: what the exchange had sent before it heard that still arrives. */
+  close(): void {
+    this.#paused = false;
+    this.drain();
+    if (this.#muted) {
+      this.#model.clock.after(3000, () => this.#member.run(() => this.#end(1006)));
+      return;
+    }
+    this.#model.clock.after(WAY_MS, () => {
+      this.ended = true;
+      this.#model.clock.after(WAY_MS, () => this.#arrive(() => this.#end(1000)));
+    });
+  }
+
+  terminate(): void {
+    this.ended = true;
+    this.#model.clock.after(0, () => this.#member.run(() => this.#end(1006)));
+  }
+
+  /** The process reads what has arrived. */
+  drain(): void {
+    while (this.#unread.length > 0 && !this.#paused && !this.#member.frozen) this.#unread.shift()?.();
+  }
+
+  #arrive(read: () => void): void {
+    if (this.#member.gone || this.#over) return;
+    this.#unread.push(read);
+    this.drain();
+  }
+
+  #end(code: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#handlers.ended({ code, reason: '', status: null, retryAfterMs: null });
+  }
+
+  #heard(text: string): void {
+    if (this.ended) return;
+    const { sub = [], unsub = [] } = JSON.parse(text) as { sub?: string[]; unsub?: string[] };
+    for (const symbol of unsub) this.#served.delete(symbol);
+    const refused = sub.filter((symbol) => this.#model.refused.has(symbol));
+    const served = sub.filter((symbol) => !this.#model.refused.has(symbol));
+    for (const symbol of served) this.#served.add(symbol);
+    if (served.length > 0) this.say({ ack: served });
+    if (refused.length > 0) this.say({ refused, reason: 'maintenance' });
+  }
+}
+
+type Sessions = ReturnType<ReturnType<typeof fakeExchange>['session']>;
+
+/** The fake exchange's session with trades for rows. */
+function tradeSession(plain: Sessions, markets: Markets): Sessions {
+  return {
+    ...plain,
+    read(text, at, emit) {
+      const frame = JSON.parse(text);
+      const market = markets.get(frame.row ?? '');
+      if (frame.row === undefined || !market) return plain.read(text, at, emit);
+      emit({
+        kind: 'trade',
+        market,
+        timestamp: frame.at,
+        received_at: at,
+        stream_type: 'REALTIME',
+        trade_id: frame.id,
+        fills: 1,
+        price: 1,
+        volume: 1,
+        amount: 1,
+        side: 'BUY',
+      });
+    },
+  };
+}
