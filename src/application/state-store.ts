@@ -187,7 +187,7 @@ export interface Covered {
   readonly until: Micros;
   readonly symbols: readonly string[];
   /** They were asked for, and nothing had been received of them by then. */
-  readonly asked?: boolean;
+  readonly asked?: boolean | undefined;
 }
 
 /** A lease that is held, and how far its rows got; null: nothing new to say about that. */

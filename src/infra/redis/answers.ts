@@ -54,7 +54,9 @@ export const BREAKER = z.object({
 
 export const COVERED = z.object({
   collector: z.string(),
-  covered: z.array(z.object({ until: z.number(), symbols: z.array(z.string()) })),
+  covered: z.array(
+    z.object({ until: z.number(), symbols: z.array(z.string()), asked: z.boolean().optional() }),
+  ),
 });
 
 export const COLLECTOR = z.looseObject({ exchanges: z.array(z.string()), stopping: z.boolean() });
