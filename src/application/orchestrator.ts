@@ -298,7 +298,9 @@ export class Orchestrator implements ShardHost {
   #heldSince(desired: DesiredStream, since: ReadonlyMap<number, readonly Covered[] | null>): HeldShards {
     const held = Array.from(this.#held(desired), ([shard, own]): [number, HeldShard] => {
       const left = since.get(shard);
-      return [shard, left ? { ...own, missed: { cause: 'cut', since: left } } : own];
+      if (!left) return [shard, own];
+      const { fence, symbols } = own;
+      return [shard, { fence, symbols, missed: { cause: 'cut', since: left } }];
     });
     return new Map(held);
   }
