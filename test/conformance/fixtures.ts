@@ -44,6 +44,13 @@ export const SUBJECTS: readonly Subject[] = EXCHANGES.map((exchange) => ({
   source: textAt(`../../exchanges/${exchange.id}.ts`),
 }));
 
+/** What the suite knows of an exchange. @throws Error where this build has no such exchange */
+export function subjectOf(id: string): Subject {
+  const found = SUBJECTS.find(({ exchange }) => exchange.id === id);
+  if (!found) throw new Error(`there is no exchange ${id}`);
+  return found;
+}
+
 /** '' where there is no such file: then the rules of this exchange fail, not those of all. */
 function textAt(path: string): string {
   const file = `${import.meta.dir}/${path}`;

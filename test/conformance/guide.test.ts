@@ -1,59 +1,60 @@
-import { expect, setDefaultTimeout, test } from 'bun:test';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Exchange } from '../../src/core/exchange.ts';
-import { parseFixtures, type Subject } from './fixtures.ts';
-import { fixtureRules } from './rules/fixtures.ts';
-import { hostileRules } from './rules/hostile.ts';
-import { limitRules } from './rules/limits.ts';
-import { marketRules } from './rules/markets.ts';
-import { sourceRules } from './rules/source.ts';
-import { subscribingRules } from './rules/subscribing.ts';
+import { beforeAll, expect, test } from 'bun:test';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { scratchDir } from '../services/scratch.ts';
 
-// Real servers and processes take their time on a busy machine.
-setDefaultTimeout(60_000);
+/**
+ * The guide followed to the letter, in a copy of the tree: its file, its entry, its frames and nothing else. Then the
+ * exchange has to pass what the others pass, and so has the tree.
+ */
+const ROOT = join(import.meta.dir, '../..');
+const PARTS = ['src', 'exchanges', 'schemas', 'config', 'test', 'docs', 'index.ts'];
+const SETTINGS = ['package.json', 'tsconfig.json', 'bunfig.toml', 'biome.json', '.gitignore'];
+const guide = readFileSync(join(ROOT, 'docs/adding-an-exchange.md'), 'utf8');
+let tree: string;
 
-/** The guide's exchange is taken from the guide, word for word, and must pass what the others pass. */
-const ROOT = `${import.meta.dir}/../..`;
-const FOLDER = `${ROOT}/out/guide/exchanges`;
-const guide = readFileSync(`${ROOT}/docs/adding-an-exchange.md`, 'utf8');
-const source = block('ts', (code) => code.startsWith('// exchanges/ardent.ts\n'));
-
-mkdirSync(FOLDER, { recursive: true });
-// The copy lies two folders deeper than the file would.
-writeFileSync(`${FOLDER}/ardent.ts`, source.replaceAll("'../src/", "'../../../src/"));
-writeFileSync(
-  `${FOLDER}/tsconfig.json`,
-  JSON.stringify({ extends: '../../../tsconfig.json', include: ['ardent.ts'] }),
-);
-
-const { ardent } = (await import(`${FOLDER}/ardent.ts`)) as { ardent: Exchange };
-const subject: Subject = {
-  exchange: ardent,
-  fixtures: parseFixtures(block('json', (text) => text.includes('"exchange":"ardent"'))),
-  source,
-};
-
-test('the example of the guide compiles under the settings of the project', () => {
-  const { exitCode, stdout } = Bun.spawnSync([`${ROOT}/node_modules/.bin/tsc`, '-p', FOLDER], { cwd: ROOT });
-  expect({ exitCode, said: stdout.toString() }).toEqual({ exitCode: 0, said: '' });
-});
-
-test('the example of the guide is linted and formatted like the rest', () => {
-  const { exitCode, stdout } = Bun.spawnSync(
-    [`${ROOT}/node_modules/.bin/biome`, 'check', '--write', '--stdin-file-path=exchanges/ardent.ts'],
-    { cwd: ROOT, stdin: Buffer.from(source) },
+beforeAll(() => {
+  tree = scratchDir('guide');
+  mkdirSync(tree, { recursive: true });
+  for (const part of [...PARTS, ...SETTINGS]) cpSync(join(ROOT, part), join(tree, part), { recursive: true });
+  // The copy is not to make a copy of its own.
+  rmSync(join(tree, 'test/conformance/guide.test.ts'));
+  symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'));
+  const source = block('ts', (code) => code.startsWith('// exchanges/ardent.ts\n'));
+  writeFileSync(join(tree, 'exchanges/ardent.ts'), source);
+  const frames = block('json', (text) => text.includes('"exchange":"ardent"'));
+  writeFileSync(join(tree, 'test/frames/ardent.ndjson'), frames);
+  const index = readFileSync(join(ROOT, 'exchanges/index.ts'), 'utf8');
+  const entry = block('ts', (code) => code.startsWith('import { ardent }'));
+  writeFileSync(
+    join(tree, 'exchanges/index.ts'),
+    index.replace(/^import \{ binance \}/m, `${entry}$&`).replace(/^\];/m, '  ardent,\n];'),
   );
-  expect({ exitCode, better: stdout.toString() }).toEqual({ exitCode: 0, better: source });
 });
 
-test('the entry of the guide is one that the list could take', () => {
-  const index = readFileSync(`${ROOT}/exchanges/index.ts`, 'utf8');
-  const line = block('ts', (code) => code.startsWith('import { ardent }')).trim();
-  expect(index).toContain(line.replaceAll('ardent', 'upbit'));
+test('every rule of the suite holds for the exchange of the guide', () => {
+  const { said, exitCode } = run([process.execPath, 'test', './test/conformance', '-t', 'ardent']);
+  expect(said).toContain('ardent');
+  expect(Number(said.match(/^ (\d+) pass$/m)?.[1])).toBeGreaterThan(40);
+  expect({ failed: said.match(/^\(fail\).*$/gm), exitCode }).toEqual({ failed: null, exitCode: 0 });
 });
 
-for (const rules of [fixtureRules, hostileRules, limitRules, marketRules, sourceRules, subscribingRules]) {
-  rules(subject);
+test('the tree with it is linted, formatted and typed like before', () => {
+  for (const argv of [
+    ['biome', 'check', 'exchanges'],
+    ['tsc', '--noEmit'],
+  ]) {
+    const { said, exitCode } = run([join(tree, 'node_modules/.bin', argv[0] ?? ''), ...argv.slice(1)]);
+    expect({ said: exitCode === 0 ? '' : said, exitCode }).toEqual({ said: '', exitCode: 0 });
+  }
+});
+
+function run(argv: readonly string[]): { said: string; exitCode: number } {
+  const { stdout, stderr, exitCode } = Bun.spawnSync([...argv], {
+    cwd: tree,
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return { said: `${stdout}${stderr}`, exitCode };
 }
 
 function block(language: string, wanted: (code: string) => boolean): string {

@@ -34,6 +34,11 @@ export function fixtureRules({ exchange, fixtures }: Subject): void {
       expect(fixtures.some((fixture) => fixture.type === type && fixture.expect.length > 0)).toBe(true);
     });
 
+    test.each([...exchange.types])('a recorded %s without anything to reject', (type) => {
+      const clean = fixtures.some((one) => one.type === type && one.expect.length > 0 && !one.rejects);
+      expect(clean).toBe(true);
+    });
+
     test('a recorded confirmation, where the exchange confirms', () => {
       const confirmed = new Set(expected('ack').map(({ type }) => type));
       if (exchange.confirms === 'ack') expect(confirmed.size).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { FlatRow } from '../../../src/core/pipeline/flatten.ts';
-import { SUBJECTS } from '../fixtures.ts';
+import { subjectOf } from '../fixtures.ts';
 
 /** Figures of a ticker beside its last price, in groups that are sent together or not at all. */
 const DAY = ['high', 'low', 'volume'];
@@ -39,28 +39,26 @@ const MARKED: Readonly<Record<string, readonly string[]>> = {
 const ALWAYS = ['request_type', 'exchange', 'region', 'symbol', 'base', 'quote', 'code', 'timestamp'];
 const REQUIRED = [...ALWAYS, 'received_at', 'stream_type', 'close'];
 
-describe.each(SUBJECTS.map(({ exchange, fixtures }) => [exchange.id, fixtures] as const))(
-  '%s',
-  (id, fixtures) => {
-    const rows = fixtures.flatMap(({ expect: read }) => read);
-    const tickers = rows.filter(({ request_type }) => request_type === 'ticker');
-    const filled = (row: FlatRow) => Object.keys(row).filter((field) => row[field] !== null);
+describe.each(Object.entries(SENT))('%s', (id, sent) => {
+  const { fixtures } = subjectOf(id);
+  const rows = fixtures.flatMap(({ expect: read }) => read);
+  const tickers = rows.filter(({ request_type }) => request_type === 'ticker');
+  const filled = (row: FlatRow) => Object.keys(row).filter((field) => row[field] !== null);
 
-    test('a full ticker has every figure that the exchange sends, and none has another', () => {
-      const full = tickers.reduce((most, row) => (filled(row).length > filled(most).length ? row : most));
-      const wanted = [...REQUIRED, ...(SENT[id] ?? [])];
-      expect(filled(full).sort()).toEqual([...wanted].sort());
-      for (const row of tickers) expect(wanted).toEqual(expect.arrayContaining(filled(row)));
-    });
+  test('a full ticker has every figure that the exchange sends, and none has another', () => {
+    const full = tickers.reduce((most, row) => (filled(row).length > filled(most).length ? row : most));
+    const wanted = [...REQUIRED, ...sent];
+    expect(filled(full).sort()).toEqual([...wanted].sort());
+    for (const row of tickers) expect(wanted).toEqual(expect.arrayContaining(filled(row)));
+  });
 
-    test('the exchange’s mark alone makes a row a snapshot', () => {
-      for (const type of ['ticker', 'trade']) {
-        const kinds = new Set(
-          rows.filter(({ request_type }) => request_type === type).map(({ stream_type }) => stream_type),
-        );
-        const marked = MARKED[id]?.includes(type) ?? false;
-        expect([type, ...[...kinds].sort()]).toEqual([type, 'REALTIME', ...(marked ? ['SNAPSHOT'] : [])]);
-      }
-    });
-  },
-);
+  test('the exchange’s mark alone makes a row a snapshot', () => {
+    for (const type of ['ticker', 'trade']) {
+      const kinds = new Set(
+        rows.filter(({ request_type }) => request_type === type).map(({ stream_type }) => stream_type),
+      );
+      const marked = MARKED[id]?.includes(type) ?? false;
+      expect([type, ...[...kinds].sort()]).toEqual([type, 'REALTIME', ...(marked ? ['SNAPSHOT'] : [])]);
+    }
+  });
+});

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { EXCHANGES } from '../../../exchanges/index.ts';
 import { Markets } from '../../../src/core/market/markets.ts';
+import { subjectOf } from '../fixtures.ts';
 
 interface List {
   /** Where the list is fetched. */
@@ -203,15 +203,12 @@ const LISTS: Readonly<Record<string, List>> = {
   },
 };
 
-test.each(EXCHANGES.map((exchange) => [exchange.id, exchange] as const))(
-  '%s: what may be traded, out of a list with odd rows',
-  (id, { markets: { urls, parse, split } }) => {
-    const list = LISTS[id];
-    expect(urls).toEqual([list?.url ?? '']);
-    const { joined } = new Markets(split).replace(parse([list?.body]));
-    expect(joined.map(({ symbol, code }) => `${symbol} ${code}`)).toEqual([...(list?.tradable ?? [])]);
-  },
-);
+test.each(Object.entries(LISTS))('%s: what may be traded, out of a list with odd rows', (id, list) => {
+  const { urls, parse, split } = subjectOf(id).exchange.markets;
+  expect(urls).toEqual([list.url]);
+  const { joined } = new Markets(split).replace(parse([list.body]));
+  expect(joined.map(({ symbol, code }) => `${symbol} ${code}`)).toEqual([...list.tradable]);
+});
 
 /** Symbols without a list: `BASE QUOTE`, or null where the exchange cannot have them. */
 const SPLITS: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
@@ -265,13 +262,11 @@ const SPLITS: Readonly<Record<string, Readonly<Record<string, string | null>>>> 
   },
 };
 
-test.each(EXCHANGES.map((exchange) => [exchange.id, exchange.markets.split] as const))(
-  '%s: odd symbols without a list',
-  (id, split) => {
-    for (const [symbol, wanted] of Object.entries(SPLITS[id] ?? {})) {
-      const pair = split(symbol);
-      const read = pair && `${pair.base} ${pair.quote}`.toUpperCase();
-      expect({ symbol, read }).toEqual({ symbol, read: wanted });
-    }
-  },
-);
+test.each(Object.entries(SPLITS))('%s: odd symbols without a list', (id, symbols) => {
+  const { split } = subjectOf(id).exchange.markets;
+  for (const [symbol, wanted] of Object.entries(symbols)) {
+    const pair = split(symbol);
+    const read = pair && `${pair.base} ${pair.quote}`.toUpperCase();
+    expect({ symbol, read }).toEqual({ symbol, read: wanted });
+  }
+});

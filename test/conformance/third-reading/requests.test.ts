@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { EXCHANGES } from '../../../exchanges/index.ts';
 import { Markets } from '../../../src/core/market/markets.ts';
+import { subjectOf } from '../fixtures.ts';
 
 interface Conversation {
   readonly endpoint: string;
@@ -107,29 +107,30 @@ const SAID: Readonly<Record<string, Conversation>> = {
   },
 };
 
-test.each(EXCHANGES.map((exchange) => [exchange.id, exchange] as const))(
-  '%s: what is said to it',
-  (id, { endpoint, heartbeat, markets: { split }, session: open }) => {
-    const said = SAID[id];
-    if (!said) throw new Error(`${id} has no requests here`);
-    const markets = new Markets(split);
-    const both = said.two.flatMap((symbol) => markets.get(symbol) ?? []);
-    const [first, second] = both;
-    if (!first || !second) throw new Error(`${said.two} are no symbols`);
-    const session = open('trade', markets);
-    const { send } = heartbeat;
-    expect({
-      endpoint: endpoint('trade'),
-      beat: typeof send === 'object' ? send.text : send,
-      opening: session.open(),
-      add: session.change(both, both, []),
-    }).toEqual({
-      endpoint: said.endpoint,
-      beat: said.beat,
-      opening: [...(said.opening ?? [])],
-      add: [...said.add],
-    });
-    if (said.answer) session.read(said.answer, 1, () => {});
-    expect(session.change([second], [], [first])).toEqual([...said.drop]);
-  },
-);
+test.each(Object.entries(SAID))('%s: what is said to it', (id, said) => {
+  const {
+    endpoint,
+    heartbeat,
+    markets: { split },
+    session: open,
+  } = subjectOf(id).exchange;
+  const markets = new Markets(split);
+  const both = said.two.flatMap((symbol) => markets.get(symbol) ?? []);
+  const [first, second] = both;
+  if (!first || !second) throw new Error(`${said.two} are no symbols`);
+  const session = open('trade', markets);
+  const { send } = heartbeat;
+  expect({
+    endpoint: endpoint('trade'),
+    beat: typeof send === 'object' ? send.text : send,
+    opening: session.open(),
+    add: session.change(both, both, []),
+  }).toEqual({
+    endpoint: said.endpoint,
+    beat: said.beat,
+    opening: [...(said.opening ?? [])],
+    add: [...said.add],
+  });
+  if (said.answer) session.read(said.answer, 1, () => {});
+  expect(session.change([second], [], [first])).toEqual([...said.drop]);
+});
