@@ -170,9 +170,9 @@ function showCard(card, { streams: all }) {
 
 function showHead({ ready, reasons, warnings, id, version, commit, streams: all }) {
   const pill = find('ready');
-  const well = warnings.length === 0;
-  pill.dataset.state = ready ? (well ? 'live' : 'backoff') : 'blocked';
-  const word = ready ? (well ? words.ready : words.warned) : words.notReady;
+  // Ready with warnings is no green: something that is wanted is not received.
+  pill.dataset.state = ready ? (warnings.length === 0 ? 'live' : 'backoff') : 'blocked';
+  const word = ready ? words.ready : words.notReady;
   if (pill.firstElementChild.textContent !== word) pill.firstElementChild.textContent = word;
   find('who').textContent = `${id} · ${version} (${commit.slice(0, 7)})`;
   document.title = `${ready ? '' : '⚠ '}kor-coin-stream`;
