@@ -10,8 +10,12 @@ export interface Happened {
   readonly to: number;
 }
 
-/** So long after its end it may take until all is well. */
-export const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_S = 30;
+
+/** How long after a fault's end it may take to be ready again, in ms. */
+export function readyWithinMs({ readyWithin = READY_WITHIN_S }: Fault): number {
+  return readyWithin * 1000;
+}
 
 /** Lets the faults happen one after another, each when the one before is over. */
 export async function runFaults(
@@ -35,7 +39,7 @@ export async function runFaults(
       world.suffered.push({ name: fault.name, from, to, topics });
     }
     say(`${fault.name} is over after ${((to - from) / 1000).toFixed(1)} s`);
-    await watch.untilReady(READY_WITHIN_MS);
+    await watch.untilReady(readyWithinMs(fault));
     await Bun.sleep(Math.max(0, to + calmMs(fault, minutes) - Date.now()));
   }
   return happened;

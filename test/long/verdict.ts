@@ -11,7 +11,7 @@ import {
   type SentRow,
 } from './checks/rows.ts';
 import { type Suffering, type Waited, waits } from './checks/waits.ts';
-import { type Happened, READY_WITHIN_MS } from './day.ts';
+import { type Happened, readyWithinMs } from './day.ts';
 import type { RawTopic, Violation } from './read-back.ts';
 
 /** All that was seen in a run. */
@@ -61,7 +61,8 @@ const SHOWN = 12;
 
 /** Looks at everything. */
 export function verdict(seen: Seen): Check[] {
-  const read = keptByFence(seen.topics.flatMap(({ rows }) => rows));
+  const all = seen.topics.flatMap(({ rows }) => rows);
+  const read = keptByFence(all);
   const symbols = new Map(seen.topics.flatMap((topic) => [...topic.symbols]));
   const gaps = lastTold(seen.events, symbols);
   const place = (at: number) => placeOf(at, seen);
@@ -74,7 +75,7 @@ export function verdict(seen: Seen): Check[] {
     check(
       'every row is in Kafka or inside a gap of its code',
       untold.map(({ stream, id, at }) => `${stream} ${id} ${place(at)}`),
-      `${seen.sent.length} rows happened, ${read.length} are in Kafka, ${missing} are missing, ${untold.length} of them outside every gap`,
+      `${seen.sent.length} rows happened, ${all.length} are in Kafka, of which readers drop ${all.length - read.length} for their fence, ${missing} are missing, ${untold.length} of them outside every gap`,
     ),
     none('no row is in Kafka that was not sent', neverSent(seen.sent, read).map(rowAt)),
     none('no row comes twice without a restart', repeated(seen.sent, read, seen.restarts).map(rowAt)),
@@ -121,7 +122,9 @@ function readiness({ happened, ready }: Seen): Check[] {
     const wrong = [
       ...(mustTell && (toldAfterMs ?? Number.POSITIVE_INFINITY) > TOLD_WITHIN_MS ? ['not told in time'] : []),
       ...(mustTell && toldAfterMs !== null && toldShare < TOLD_SHARE ? ['told and taken back'] : []),
-      ...((readyAfterMs ?? Number.POSITIVE_INFINITY) > READY_WITHIN_MS ? ['not ready again in time'] : []),
+      ...((readyAfterMs ?? Number.POSITIVE_INFINITY) > readyWithinMs(fault)
+        ? ['not ready again in time']
+        : []),
     ];
     const told = `told after ${seconds(toldAfterMs)}, ${Math.round(toldShare * 100)} % of the answers, ready after ${seconds(readyAfterMs)}`;
     return check(`/readyz and ${fault.name}`, wrong, told);
