@@ -190,6 +190,20 @@ describe('gaps', () => {
     ]);
   });
 
+  test('two of a code are two, with ids or without', () => {
+    const times = (events: readonly GapEvent[]) =>
+      lastTold(events, symbols).map(({ from, to }) => [from, to]);
+    const nameless = (from: number, to: number | null): GapEvent => ({
+      ...told(to),
+      gap: { from, to, cause: 'cut', codes: ['KRW-BTC'] },
+    });
+    expect(times([told(2_000_000), told(3_000_000, ['KRW-BTC'], 'b')])).toHaveLength(2);
+    expect(times([nameless(1, null), nameless(5, 6), nameless(1, 2)])).toEqual([
+      [1, 2],
+      [5, 6],
+    ]);
+  });
+
   test('one that never ends is seen', () => {
     expect(
       neverEnded(lastTold([told(2_000_000), told(null, ['KRW-BTC'], 'b')], symbols)).map(({ id }) => id),

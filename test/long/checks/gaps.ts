@@ -5,7 +5,8 @@ export interface GapEvent {
   readonly kind: string;
   readonly target: { readonly exchange: string; readonly request_type: string } | null;
   readonly gap: {
-    readonly gap_id: string;
+    /** The same when a gap is told again; where there is none, its beginning tells it from others. */
+    readonly gap_id?: string;
     readonly from: number;
     readonly to: number | null;
     readonly cause: string;
@@ -24,7 +25,8 @@ export function lastTold(events: readonly GapEvent[], symbols: ReadonlyMap<strin
     for (const code of gap.codes) {
       const symbol = symbols.get(`${target.exchange} ${code}`) ?? code;
       const stream = `${target.exchange} ${target.request_type} ${symbol}`;
-      const { gap_id: id, from, to, cause } = gap;
+      const { from, to, cause } = gap;
+      const id = gap.gap_id ?? `${from}`;
       gaps.set(`${id} ${stream}`, { id, stream, from, to, cause });
     }
   }
