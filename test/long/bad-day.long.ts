@@ -5,6 +5,7 @@ import { freshBinary } from '../integration/binary.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { endAllServers, scratchDir } from '../services/scratch.ts';
 import { runFaults } from './day.ts';
+import { Metronome } from './metronome.ts';
 import { FULL_MINUTES, plan } from './plan.ts';
 import { ledgerFile, type RawTopic } from './read-back.ts';
 import { type Check, type Seen, verdict } from './verdict.ts';
@@ -50,6 +51,7 @@ async function run(folder: string): Promise<Check[]> {
   if (values.binary) await freshBinary();
   const world = await startWorld({ form, codes, rowsPerS: Number(values.rate), folder });
   say(`services are up; logs in ${folder}`);
+  const metronome = await Metronome.start(world.cluster.bootstrap);
   await startStreams(world, codes);
   const watch = new Watch(world.url, world.collector);
   await watch.untilReady(READY_WITHIN_MS);
@@ -63,7 +65,16 @@ async function run(folder: string): Promise<Check[]> {
   watch.stop();
   const stop = await world.collector.stop();
   say('the collector has stopped');
-  const seen = { ...(await readAll(world, folder)), happened, from, to, stop, ...lookedAt(world, watch) };
+  const busy = await metronome.stop(world.suffered);
+  const seen = {
+    busy,
+    ...(await readAll(world, folder)),
+    happened,
+    from,
+    to,
+    stop,
+    ...lookedAt(world, watch),
+  };
   await world.end();
   writeFileSync(join(folder, 'readyz.json'), JSON.stringify({ from, happened, ready: watch.ready }, null, 1));
   return verdict(seen);
@@ -82,12 +93,20 @@ async function readAll(world: World, folder: string) {
   const topics: RawTopic[] = [...world.deleted];
   for (const region of Object.keys(EXCHANGES))
     for (const type of ['ticker', 'trade']) topics.push(await world.read(`${type}-data.${region}`));
+  if (values.keep !== undefined) keepRows(join(folder, 'kafka.ndjson'), topics);
   const { bootstrap } = world.cluster;
   const messages = await readTopic<Seen['events'][number]>({ bootstrap, topic: 'ws.event' });
   const events = messages.flatMap(({ value }) => (value === null ? [] : [value]));
   writeFileSync(join(folder, 'events.ndjson'), events.map((event) => JSON.stringify(event)).join('\n'));
   say(`read back ${topics.reduce((sum, { rows }) => sum + rows.length, 0)} rows and ${events.length} events`);
   return { ...ledger, topics, events };
+}
+
+/** For whoever has to find out why a row is missing or late. */
+function keepRows(file: string, topics: readonly RawTopic[]): void {
+  const sink = Bun.file(file).writer();
+  for (const row of topics.flatMap(({ rows }) => rows)) sink.write(`${JSON.stringify(row)}\n`);
+  void sink.end();
 }
 
 const folder = values.keep === undefined ? scratchDir('bad-day') : resolve(values.keep);
