@@ -65,7 +65,7 @@ async function run(folder: string): Promise<Check[]> {
   watch.stop();
   const stop = await world.collector.stop();
   say('the collector has stopped');
-  const busy = await metronome.stop(world.suffered);
+  const independent = await metronome.stop(world.suffered);
   const seen = {
     busy,
     ...(await readAll(world, folder)),

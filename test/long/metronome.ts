@@ -1,11 +1,10 @@
 import { scanTopic } from '../services/avro-consumer.ts';
-import type { Suffering } from './checks/waits.ts';
+import type { Span, Suffering } from './checks/waits.ts';
 import { makeTopic } from './world.ts';
 
 const TOPIC = 'metronome';
 const EVERY_MS = 200;
-/** A message that takes longer says that machine or brokers were busy; less than that is the way itself. */
-const BUSY_MS = 200;
+const FIRST_WITHIN_MS = 30_000;
 
 /**
  * A client that has nothing to do with the collector writes the time into Kafka, again and again. How long each message
@@ -18,7 +17,18 @@ export class Metronome {
 
   private constructor(bootstrap: string) {
     this.#bootstrap = bootstrap;
-    const argv = ['kcat', '-P', '-b', bootstrap, '-t', TOPIC, '-X', 'acks=all', '-X', 'linger.ms=0'];
+    const argv = [
+      'kcat',
+      '-P',
+      '-b',
+      bootstrap,
+      '-t',
+      TOPIC,
+      '-X',
+      'enable.idempotence=true',
+      '-X',
+      'linger.ms=0',
+    ];
     this.#kcat = Bun.spawn(['setpriv', '--pdeathsig', 'KILL', ...argv], {
       stdin: 'pipe',
       stdout: 'ignore',
@@ -30,22 +40,32 @@ export class Metronome {
     }, EVERY_MS);
   }
 
+  /** Resolves when the brokers take what it writes. */
   static async start(bootstrap: string): Promise<Metronome> {
     await makeTopic(bootstrap, TOPIC);
-    return new Metronome(bootstrap);
+    const metronome = new Metronome(bootstrap);
+    const deadline = Date.now() + FIRST_WITHIN_MS;
+    while ((await metronome.#beats()).length === 0 && Date.now() < deadline) await Bun.sleep(200);
+    return metronome;
   }
 
-  /** Ends it. @returns the times in which machine or brokers were busy, without those that `faults` explain */
-  async stop(faults: readonly Suffering[]): Promise<Suffering[]> {
+  /** Ends it. @returns how long each of its messages took, without those that `faults` delayed */
+  async stop(faults: readonly Suffering[]): Promise<Span[]> {
     clearInterval(this.#timer);
     await this.#kcat.stdin.end();
     await this.#kcat.exited;
-    const busy: Suffering[] = [];
-    await scanTopic<number>({ bootstrap: this.#bootstrap, topic: TOPIC }, ({ value, timestamp: to }) => {
-      const from = value ?? to;
-      const explained = faults.some((fault) => fault.from <= to && from <= fault.to);
-      if (to - from > BUSY_MS && !explained) busy.push({ name: 'busy machine', from, to });
-    });
-    return busy;
+    const delayed = (one: Span) => faults.some(({ from, to }) => from <= one.to && one.from <= to);
+    return (await this.#beats()).filter((one) => !delayed(one));
+  }
+
+  async #beats(): Promise<Span[]> {
+    const beats: Span[] = [];
+    await scanTopic<number>(
+      { bootstrap: this.#bootstrap, topic: TOPIC },
+      ({ value: from, timestamp: to }) => {
+        if (from !== null) beats.push({ from, to });
+      },
+    );
+    return beats;
   }
 }

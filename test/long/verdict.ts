@@ -10,7 +10,7 @@ import {
   repeated,
   type SentRow,
 } from './checks/rows.ts';
-import { type Suffering, type Waited, waits } from './checks/waits.ts';
+import { type Span, type Suffering, type Waited, waits } from './checks/waits.ts';
 import { type Happened, readyWithinMs } from './day.ts';
 import type { RawTopic, Violation } from './read-back.ts';
 
@@ -27,8 +27,8 @@ export interface Seen {
   readonly commands: readonly string[];
   readonly happened: readonly Happened[];
   readonly suffered: readonly Suffering[];
-  /** When the machine or the brokers kept everybody waiting. */
-  readonly busy: readonly Suffering[];
+  /** How long each message of an independent client took. */
+  readonly independent: readonly Span[];
   readonly ready: readonly ReadySample[];
   readonly memory: readonly MemorySample[];
   readonly restarts: readonly { readonly from: number; readonly to: number }[];
@@ -70,7 +70,7 @@ export function verdict(seen: Seen): Check[] {
   const place = (at: number) => placeOf(at, seen);
   const rowAt = ({ stream, id, appended }: ReadRow) => `${stream} ${id} in Kafka ${place(appended)}`;
   const { missing, untold } = missingOutsideGaps(seen.sent, read, gaps);
-  const waited = waits(read, [...seen.suffered, ...seen.busy]);
+  const waited = waits(read, seen.suffered, seen.independent);
   const late = waited.filter(({ beyond }) => beyond > WAIT_MS);
   const done = seen.happened.map(({ from, to }) => ({ from, to }));
   return [
@@ -85,7 +85,7 @@ export function verdict(seen: Seen): Check[] {
     check(
       `no row waits more than ${WAIT_MS} ms beyond what was done to it`,
       worst(late).map((one) => lateness(one, place)),
-      `${late.length} of ${waited.length} do; the machine was busy ${seen.busy.length} times, ${longest(seen.busy)} ms at most; beyond: ${percentiles(waited.map(({ beyond }) => beyond))}`,
+      `${late.length} of ${waited.length} do; wait: ${percentiles(waited.map(({ wait }) => wait))}; beyond: ${percentiles(waited.map(({ beyond }) => beyond))}; of an independent client: ${percentiles(seen.independent.map(({ from, to }) => to - from))}`,
     ),
     none(
       'every gap ends',
@@ -189,10 +189,6 @@ function percentiles(values: readonly number[]): string {
   const at = (part: number) =>
     Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0);
   return `median ${at(0.5)}, p99 ${at(0.99)}, p99.9 ${at(0.999)}, most ${at(1)} ms`;
-}
-
-function longest(busy: readonly Suffering[]): number {
-  return Math.max(0, ...busy.map(({ from, to }) => to - from));
 }
 
 function seconds(ms: number | null): string {

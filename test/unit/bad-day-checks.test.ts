@@ -174,6 +174,16 @@ describe('waits', () => {
   });
 });
 
+test('what an independent client waited at the time is taken off once, and no more', () => {
+  const late = readRow('1', { appended: 11_001 });
+  const beats = [0, 200, 400, 5000, 5200].map((from) => ({ from, to: from + 300 }));
+  const beyond = (spans: Parameters<typeof waits>[2]) => waits([late], [], spans)[0]?.beyond;
+  expect(beyond(beats)).toBe(9700);
+  expect(beyond([...beats, { from: 4000, to: 8000 }])).toBe(6000);
+  expect(beyond([{ from: 13_000, to: 18_000 }])).toBe(10_000);
+  expect(beyond([{ from: 0, to: 18_000 }])).toBe(0);
+});
+
 describe('gaps', () => {
   const told = (to: number | null, codes = ['KRW-BTC'], gap_id = 'a'): GapEvent => ({
     kind: 'gap',
