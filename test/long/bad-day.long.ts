@@ -67,7 +67,7 @@ async function run(folder: string): Promise<Check[]> {
   say('the collector has stopped');
   const independent = await metronome.stop(world.suffered);
   const seen = {
-    busy,
+    independent,
     ...(await readAll(world, folder)),
     happened,
     from,
