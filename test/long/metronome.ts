@@ -4,6 +4,8 @@ import { makeTopic } from './world.ts';
 
 const TOPIC = 'metronome';
 const EVERY_MS = 200;
+/** kcat reads so much before it writes anything. */
+const READ_BYTES = 4096;
 const FIRST_WITHIN_MS = 30_000;
 
 /**
@@ -35,7 +37,7 @@ export class Metronome {
       stderr: 'ignore',
     });
     this.#timer = setInterval(() => {
-      this.#kcat.stdin.write(`${Date.now()}\n`);
+      this.#kcat.stdin.write(`${String(Date.now()).padEnd(READ_BYTES - 1)}\n`);
       void this.#kcat.stdin.flush();
     }, EVERY_MS);
   }

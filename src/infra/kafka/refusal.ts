@@ -16,7 +16,7 @@ export interface Refusal {
 
 const FIRST_MS = 500;
 /** The longest pause: how long a cure may go unnoticed. */
-const LONGEST_MS = 5_000;
+const LONGEST_MS = 1_000;
 
 /**
  * @param before what the topic was held for until now; null where it took everything

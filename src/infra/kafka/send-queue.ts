@@ -34,7 +34,7 @@ const AGAIN_MS = 100;
 /**
  * Between whoever has messages and the producer. The messages of a topic go out in the order in which they came in;
  * what comes back for another try takes its old place. A topic that refuses waits with all it has, and is asked again
- * with its first message alone, less and less often; the others go on. The breaker stands before the producer: while
+ * with its first message alone, once a second; the others go on. The breaker stands before the producer: while
  * it is open, messages wait here, encoded.
  */
 export class SendQueue {
@@ -144,7 +144,7 @@ export class SendQueue {
       this.delivered++;
       this.acknowledgedAt = this.#clock.now();
       this.deliveredBytes += entry.bytes;
-      line.acknowledged();
+      line.acknowledged(entry);
       this.#breaker.success();
       entry.message.delivered();
     } else {
@@ -320,7 +320,7 @@ export class SendQueue {
     if (!parts) return entry.message.refused(code);
     const span = entry.span / parts.length;
     for (const [i, message] of parts.entries())
-      line.putBack(entryOf(message, entry.seq + i * span, span, entry.queuedAt));
+      line.putBack(entryOf(message, entry.seq + i * span, span, entry.queuedAt), true);
   }
 
   #sum(of: (line: TopicLine) => number): number {
@@ -366,6 +366,7 @@ function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number)
     alone: false,
     company: false,
     room: 0,
+    round: 0,
     sentAt: 0,
   };
 }

@@ -18,6 +18,8 @@ export interface Entry {
   company: boolean;
   /** The room when it was sent. */
   room: number;
+  /** How often something of its topic had come back when it was sent. */
+  round: number;
   sentAt: number;
 }
 
@@ -39,8 +41,17 @@ export class TopicLine {
   readonly #keys = new Map<string | null, number>();
   #lonely = false;
   #room = Number.POSITIVE_INFINITY;
-  /** Something came back: until all of that is through, each key has one message under way, which none can overtake. */
+  /**
+   * Something came back: until all of that is through, a key has one message under way, which none can overtake, or
+   * is proven. Without the proof a busy key would pace the whole topic, one message a round trip.
+   */
   #careful = false;
+  /** Parts of what was too large are among it: for these nothing is proof. */
+  #parts = false;
+  /** Times that something came back. */
+  #round = 0;
+  /** Keys with a message that was sent since then and acknowledged: their partition takes messages again. */
+  readonly #proven = new Set<string | null>();
 
   constructor(topic: string) {
     this.topic = topic;
@@ -58,7 +69,8 @@ export class TopicLine {
   admits(entry: Entry, now: number): boolean {
     if (this.underWay.size === 0) return this.refusal === null || now >= this.refusal.nextAt;
     if (this.refusal !== null || this.#lonely || entry.alone) return false;
-    if (this.#careful && this.#keys.has(entry.message.key)) return false;
+    const { key } = entry.message;
+    if (this.#careful && this.#keys.has(key) && !this.#proven.has(key)) return false;
     return this.underWayBytes + entry.bytes <= this.#room;
   }
 
@@ -66,6 +78,7 @@ export class TopicLine {
   sent(id: number, entry: Entry, now: number): void {
     entry.sentAt = now;
     entry.room = this.#room;
+    entry.round = this.#round;
     entry.company = this.underWay.size > 0;
     if (this.underWay.size === 1) for (const other of this.underWay.values()) other.company = true;
     this.underWay.set(id, entry);
@@ -88,9 +101,15 @@ export class TopicLine {
     return entry;
   }
 
-  /** Back to its old place, or, as parts of one that was too large, to theirs. */
-  putBack(entry: Entry): void {
+  /**
+   * Back to its old place.
+   * @param part of one that was too large
+   */
+  putBack(entry: Entry, part = false): void {
     this.#careful = true;
+    this.#parts ||= part;
+    this.#round++;
+    this.#proven.clear();
     this.waiting.insert(entry);
   }
 
@@ -99,12 +118,17 @@ export class TopicLine {
     if (entry.room === this.#room) this.#room = Math.min(this.#room, NARROW_ROOM * 2) / 2;
   }
 
-  /** Something was acknowledged. */
-  acknowledged(): void {
+  /** This one, which the producer has no more, was acknowledged. */
+  acknowledged({ round, message }: Entry): void {
     this.refusal = null;
     // Where requests have to be small, any of them may come back, so that care stays.
-    if (this.waiting.length === 0 && this.underWay.size === 0 && !Number.isFinite(this.#room))
+    if (!this.#careful || Number.isFinite(this.#room)) return;
+    if (this.waiting.length === 0 && this.underWay.size === 0) {
       this.#careful = false;
+      this.#parts = false;
+    } else if (round === this.#round && !this.#parts) {
+      this.#proven.add(message.key);
+    }
   }
 
   /** Forgets what the producer has: it is not there any more. */
