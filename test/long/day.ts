@@ -11,6 +11,8 @@ export interface Happened {
 }
 
 const READY_WITHIN_S = 30;
+/** What waited for the end of a fault follows at ten times the pace at which it came, or faster. */
+const CATCH_UP = 10;
 
 /** How long after a fault's end it may take to be ready again, in ms. */
 export function readyWithinMs({ readyWithin = READY_WITHIN_S }: Fault): number {
@@ -36,7 +38,7 @@ export async function runFaults(
     happened.push({ fault, from, to });
     if (fault.delays !== 'none') {
       const topics = fault.delays === 'all' ? undefined : fault.delays;
-      world.suffered.push({ name: fault.name, from, to, topics });
+      world.suffered.push({ name: fault.name, from, to: to + (to - from) / CATCH_UP, topics });
     }
     say(`${fault.name} is over after ${((to - from) / 1000).toFixed(1)} s`);
     await watch.untilReady(readyWithinMs(fault));
