@@ -53,7 +53,8 @@ export class DesiredMemory {
 
   /** Told of what the store has taken. */
   remember(stream: DesiredStream, epoch: string | null = null): void {
-    if ((this.known(stream)?.version ?? -1) <= stream.version)
+    // A stream that was never asked for has no record that could be lost.
+    if (stream.version > 0 && (this.known(stream)?.version ?? -1) <= stream.version)
       this.#known.set(streamKey(stream), { stream, epoch });
   }
 

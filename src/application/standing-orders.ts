@@ -154,7 +154,7 @@ export class StandingOrders {
     if (!offer) return { why: `${exchange} is not an exchange of this build`, hopeless: true };
     const markets = offer.enabled ? lists.of(exchange) : new Markets(offer.exchange.markets.split);
     const { desired, reply, became } = await writer.pin({ exchange, request_type }, symbols, offer, markets);
-    if (became === 'written' || symbols.length > 0) want(desired);
+    if (became === 'written' || (symbols.length > 0 && desired.version > 0)) want(desired);
     if (symbols.length === 0) return null;
     if (reply.outcome === 'refused')
       return { why: reply.errors.map(({ message }) => message).join('; '), hopeless: true };

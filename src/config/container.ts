@@ -42,6 +42,7 @@ export interface Collector {
   readonly clock: Clock;
   readonly log: Log;
   readonly messaging: Messaging;
+  readonly store: Pick<StateStore, 'available'>;
   readonly orchestrator: Orchestrator;
   readonly lists: MarketLists;
   readonly budget: ByteBudget;
@@ -264,6 +265,7 @@ export async function startCollector(
     clock,
     log,
     messaging,
+    store,
     orchestrator,
     lists,
     budget,

@@ -73,6 +73,33 @@ test('a Redis that was emptied gets back what runs; replies are true, nothing sh
   expect(await rig.ask('status', TICKER)).toMatchObject({ detail: { desired: { symbols: [], version: 3 } } });
 });
 
+test('a start with a Redis that takes no writes: not ready, in its words, no call for commands; it runs when it may', async () => {
+  rig = await started([]);
+  const symbols = (rig.simulator.exchanges.binance?.symbols ?? []).slice(0, 2);
+  await rig.ask('connect_and_subscribe', TICKER, symbols);
+  await carries(rig, symbols);
+  await rig.collector.kill9();
+  await rig.redisCommand('CONFIG', 'SET', 'maxmemory', '1');
+  rig.collector.start();
+  const { status } = rig;
+  const full = await eventually(
+    () => status.call(rig).catch(() => null),
+    (one) => one !== null,
+    60_000,
+  );
+  expect(full).toMatchObject({ ready: false, store: { available: false } });
+  expect(JSON.stringify(full?.reasons)).toContain('OOM');
+  await Bun.sleep(5000);
+  await rig.redisCommand('CONFIG', 'SET', 'maxmemory', '0');
+  await carries(rig, symbols);
+  await eventually(
+    () => (rig as ControlRig).status(),
+    ({ ready }) => ready === true,
+  );
+  expect(await rig.collector.stop()).toBe(0);
+  expect(await rig.collector.log).not.toContain('ask for one');
+});
+
 test('connection.url of a command moves a stream that runs, with a record of the time between', async () => {
   other = await spawnSimulator(SIMULATOR);
   const url = other.exchanges.binance?.url ?? '';
@@ -105,8 +132,8 @@ test('connection.url of a command moves a stream that runs, with a record of the
 
 test('configured streams that cannot run are warnings; the others run, before and after a restart', async () => {
   rig = await started([
-    ...['--exchange', 'upbit', '--type', 'ticker', '--symbols', 'KRW-BTC,KRW-NOPE'],
-    ...['--exchange', 'binance', '--type', 'trade', '--symbols', 'NOPEUSDT'],
+    ...['--exchange', 'binance', '--type', 'ticker', '--symbols', 'BTCUSDT,NOPEUSDT'],
+    ...['--exchange', 'upbit', '--type', 'trade', '--symbols', 'KRW-NOPE'],
   ]);
   for (let life = 0; life < 2; life++) {
     await carries(rig, ['BTCUSDT']);

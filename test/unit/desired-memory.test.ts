@@ -110,6 +110,15 @@ test('a record that is missing and that nobody brings back is waited for once, a
   expect(await alone).toMatchObject({ desired: { version: 6, codes: [] }, expected: 0 });
 });
 
+test('a stream that was never asked for is not taken for lost', async () => {
+  const lost: DesiredStream[] = [];
+  const memory = await collector(lost);
+  memory.remember(emptyStream(KEY));
+  expect(await memory.readAll([KEY])).toEqual([]);
+  expect(lost).toEqual([]);
+  expect(await store.desired.read(KEY)).toBeNull();
+});
+
 test('of two records of one version the one in the store holds for all', async () => {
   await put(stream(5, ['A']));
   const one = await collector();

@@ -76,8 +76,9 @@ export class LiveView {
   }
 
   /** Once, as a collector that nobody has asked for anything looks like one that hangs. */
-  #invite({ log, messaging }: Collector): void {
-    if (this.#invited) return;
+  #invite({ log, messaging, store, orchestrator }: Collector): void {
+    // What was asked for and waits needs no command.
+    if (this.#invited || !store.available || orchestrator.idle().length > 0) return;
     this.#invited = true;
     const { bootstrap } = messaging;
     const command = `${programName()} send connect_and_subscribe --exchange upbit --type trade --symbols BTC`;
