@@ -14,6 +14,12 @@ const TRADES = `${AT},exchange="upbit",request_type="trade"`;
 const codes = (status: string) => `kcs_stream_codes{${TRADES},status="${status}"}`;
 const state = (name: string) => `kcs_stream_state{${TRADES},state="${name}"}`;
 
+/** A counter that rises by `by` every so many minutes, for so long, and then stands as long. */
+function every(minutes: number, by: number, long: number): string {
+  const values = Array.from({ length: long * 2 }, (_, n) => by * Math.floor(Math.min(n, long) / minutes));
+  return values.join(' ');
+}
+
 const SCENES: Readonly<Record<string, Scene>> = {
   'an illiquid code that turns stale and comes back, all the time: nothing': {
     series: {
@@ -56,8 +62,57 @@ const SCENES: Readonly<Record<string, Scene>> = {
     fires: { 8: [], 20: ['KcsCodesRefused'] },
   },
   'connections cut every minute: told': {
-    series: { [`kcs_gaps_total{${TRADES},cause="cut"}`]: '0 0 0+1x40' },
-    fires: { 5: [], 20: ['KcsGaps'] },
+    series: {
+      [`kcs_gaps_total{${TRADES},cause="cut"}`]: '0 0 0+1x40 40x30',
+      [`kcs_sockets_opened_total{${TRADES}}`]: '1 1 1+1x40 41x30',
+    },
+    fires: { 5: [], 20: ['KcsGaps'], 59: ['KcsGaps'] },
+  },
+  'connections cut every twelve minutes: told after an hour, and over after the next': {
+    series: {
+      [`kcs_gaps_total{${TRADES},cause="cut"}`]: every(12, 10, 120),
+      [`kcs_sockets_opened_total{${TRADES}}`]: every(12, 10, 120),
+    },
+    fires: { 14: [], 30: [], 80: ['KcsGaps'], 119: ['KcsGaps'], 220: [] },
+  },
+  'one cut of a stream of 40 sockets, whose codes come back over half an hour: nothing': {
+    series: {
+      [`kcs_gaps_total{${TRADES},cause="cut"}`]: '0x5 40 60 70+2x30 130x60',
+      [`kcs_sockets_opened_total{${TRADES}}`]: '40x5 70 80 80x90',
+    },
+    fires: { 6: [], 10: [], 15: [], 20: [], 40: [], 90: [] },
+  },
+  'sockets renewed in time, without a gap: nothing': {
+    series: {
+      [`kcs_gaps_total{${TRADES},cause="cut"}`]: '0x120',
+      [`kcs_sockets_opened_total{${TRADES}}`]: '1+1x120',
+    },
+    fires: { 20: [], 110: [] },
+  },
+  'a stream that stops reading for two of every ten minutes: told; one long pause: over when it is': {
+    series: {
+      [`kcs_stream_paused{${TRADES}}`]: `${'0 0 0 0 0 0 0 0 1 0 '.repeat(5)}0x10 1x8 0x80`,
+      [`kcs_stream_paused{${AT},exchange="okx",request_type="trade"}`]: '0x20 1x10 0x100',
+    },
+    fires: { 15: [], 25: ['KcsStreamPaused'], 35: [], 130: [] },
+  },
+  'acknowledgements that stall for one of every five minutes: told': {
+    series: {
+      [`kcs_oldest_unacknowledged_seconds{${AT},what="rows"}`]: `0x20 ${'9 0 0 0 0 '.repeat(12)}0x70`,
+    },
+    fires: { 20: [], 70: ['KcsRowsWaiting'], 149: [] },
+  },
+  'a breaker before Kafka that opens again and again: told': {
+    series: {
+      [`kcs_kafka_breaker_state{${AT},state="closed"}`]: `1x20 ${'0 1 1 1 1 '.repeat(12)}1x70`,
+    },
+    fires: { 25: [], 70: ['KcsKafkaBreakerOpen'], 149: [] },
+  },
+  'a breaker before a host that opens again and again: told': {
+    series: {
+      [`kcs_host_breaker_state{${AT},host="api.upbit.com",state="open"}`]: `0x20 ${'1 0 0 0 0 '.repeat(12)}0x70`,
+    },
+    fires: { 25: [], 70: ['KcsHostBreakerOpen'], 149: [] },
   },
   'a ban: told within two minutes': {
     series: { [state('blocked')]: '0 0 1x20', [state('live')]: '1 1 0x20' },
@@ -86,6 +141,15 @@ const SCENES: Readonly<Record<string, Scene>> = {
     fires: { 8: [], 14: ['KcsLeasesLost'], 30: [] },
   },
 };
+
+test('every alert stands once', async () => {
+  const text = await Bun.file(join(DOCS, 'monitoring', 'alerts.yaml')).text();
+  const names = Array.from(text.matchAll(/- alert: (\w+)/g), ([, name]) => name);
+  expect(names).toEqual([...new Set(names)]);
+  const pages = await Bun.file(join(DOCS, 'operations.md')).text();
+  const titles = Array.from(pages.matchAll(/^### (.+)$/gm), ([, title]) => title);
+  expect(titles).toEqual([...new Set(titles)]);
+});
 
 test.each(Object.entries(SCENES))('%s', async (name, { series, fires }) => {
   const rules = join(DOCS, 'monitoring', 'alerts.yaml');
