@@ -125,13 +125,15 @@ describe('malformed records', () => {
       new Uint8Array(million),
       new Uint8Array(million).fill(0xfe),
     ];
-    const began = performance.now();
+    const before = process.cpuUsage();
     for (const value of values) {
       const parsed = parseCommand(value, RECORD_MS);
       expect(parsed.kind).toBe('malformed');
       expect(JSON.stringify(parsed).length).toBeLessThan(400_000);
     }
-    expect(performance.now() - began).toBeLessThan(10_000);
+    // Of the processor, as others may be busy on it.
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(10_000);
   });
 
   const seed = Number(process.env.KCS_SEED ?? Date.now() % 1_000_000_007);
