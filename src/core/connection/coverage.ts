@@ -125,19 +125,24 @@ export class Coverage {
   /** The code is no longer subscribed: its gap ends, and it counts as never received. */
   forget(symbol: string): void {
     this.#close(symbol, 0);
+    for (const group of this.#groups)
+      if (group.back.some((market) => market.symbol === symbol)) this.#fold(group);
     this.#known.delete(symbol);
     this.#doubtful.delete(symbol);
   }
 
   /**
-   * Since when each code that was ever received is missing.
+   * Since when each code that was ever received is missing. A gap that is over and was not told yet counts as open: a
+   * crash would take it along.
    * @param until when what was received ends, for the codes that are not missing
    */
   covered(until: Micros): Map<Micros, string[]> {
     const covered = new Map<Micros, string[]>();
+    const untold = new Map<string, Micros>();
+    for (const { back, since } of this.#groups) for (const { symbol } of back) untold.set(symbol, since);
     for (const symbol of this.#known.keys()) {
       const group = this.#open.get(symbol);
-      const from = group ? this.#span(group).from : until;
+      const from = Math.min(group ? this.#span(group).from : until, untold.get(symbol) ?? until);
       const symbols = covered.get(from);
       if (symbols) symbols.push(symbol);
       else covered.set(from, [symbol]);
@@ -156,8 +161,9 @@ export class Coverage {
 
   /** Ends every gap now, tells all that is to be told, and takes nothing more. */
   end(): void {
-    for (const symbol of [...this.#known.keys()]) this.forget(symbol);
+    for (const symbol of [...this.#known.keys()]) this.#close(symbol, 0);
     for (const group of [...this.#groups]) this.#fold(group);
+    this.#known.clear();
     this.#ended = true;
   }
 
