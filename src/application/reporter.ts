@@ -89,7 +89,7 @@ export class Reporter {
         reason: event.reason ?? null,
         resolved: event.resolved ?? null,
         state: event.state ?? null,
-        gap: event.gap ?? null,
+        gap: event.gap ? { gap_id: crypto.randomUUID(), ...event.gap, fill: null } : null,
         detail: event.detail ?? null,
       },
     });

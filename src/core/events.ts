@@ -32,6 +32,8 @@ export type GapCause = (typeof GAP_CAUSES)[number];
 
 /** An interval in which subscribed codes were not received, or ids that never came. */
 export interface Gap {
+  /** Names the gap where it is told more than once; left out where it is told once. */
+  readonly gap_id?: string;
   readonly from: Micros;
   /** Null while it lasts. */
   readonly to: Micros | null;

@@ -234,23 +234,30 @@ describe('refused', () => {
       { cause: 'refused', codes: ['KRW-B'], from },
     ]);
   });
+});
 
-  test('a code that the exchange lists no more is missing until it is back, or nobody wants it', async () => {
-    const made = await running(['A', 'B', 'C']);
-    await flow(made, 5, ['A', 'B', 'C']);
-    const leftAt = made.clock.micros();
-    made.connection.update([coin('C')], new Set(['A', 'B']));
-    await made.clock.advance(60_000);
-    made.connection.update([coin('A'), coin('C')], new Set(['B']));
-    await made.clock.advance(60_000);
-    made.connection.update([coin('A'), coin('C')]);
-    await made.clock.advance(1000);
-    const closed = made.gaps.filter(({ to }) => to !== null);
-    expect(closed.map(({ codes }) => codes)).toEqual([['KRW-A'], ['KRW-B']]);
-    for (const { from } of closed) expect(from).toBeLessThanOrEqual(leftAt);
-    expect(closed[0]?.to).toBeLessThan(leftAt + 65 * SECOND);
-    expect(closed[1]?.to).toBeGreaterThan(leftAt + 115 * SECOND);
-  });
+test('a gap that lasts is told again under its id, by each code that is back', async () => {
+  const clock = new ManualClock();
+  const gaps: Gap[] = [];
+  const coverage = new Coverage(clock, (gap) => gaps.push(gap));
+  for (const symbol of ['A', 'B']) coverage.confirm(coin(symbol));
+  coverage.lose([coin('A'), coin('B')], clock.micros(), 'cut');
+  await clock.advance(20_000);
+  coverage.confirm(coin('A'));
+  await clock.advance(20_000);
+  coverage.confirm(coin('B'));
+  await clock.advance(1000);
+  coverage.lose([coin('A')], clock.micros(), 'cut');
+  coverage.end();
+  expect(gaps.map(({ codes, to }) => [codes.join(), to === null])).toEqual([
+    ['KRW-A,KRW-B', true],
+    ['KRW-A', false],
+    ['KRW-B', false],
+    ['KRW-A', false],
+  ]);
+  const [lasting, a, b, next] = gaps.map(({ gap_id }) => gap_id);
+  expect([a, b]).toEqual([lasting, lasting]);
+  expect(next).not.toBe(lasting);
 });
 
 describe('an end', () => {

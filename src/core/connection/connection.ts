@@ -22,7 +22,6 @@ const STALL_MS = 5000;
 const SPREAD_MS = 500;
 /** Of codes that turn silent together, no more than this many are subscribed anew. */
 const REPAIRS = 20;
-const NONE: ReadonlySet<string> = new Set();
 
 /** The codes of one connection, kept flowing over one socket, or two while a successor takes over. Ends with `stop`. */
 export class Connection implements LinkOwner {
@@ -38,8 +37,6 @@ export class Connection implements LinkOwner {
   readonly #leaving = new Set<Link>();
   /** How far each code was covered when its last rows came. */
   readonly #heardUntil = new Map<string, Micros>();
-  /** Symbols that are desired and cannot be carried. */
-  readonly #parted = new Set<string>();
   #wanted = new Map<string, Market>();
   #primary: Link | null = null;
   #successor: Link | null = null;
@@ -86,18 +83,14 @@ export class Connection implements LinkOwner {
 
   /**
    * Sets what is to be carried. Codes come and go on the open socket; without any the socket is closed.
-   * @param parted symbols that go although they are still desired, as the exchange does not list them: the gap of each
-   *   lasts until it is carried again, or is in neither list
    * @throws RangeError above `codesPerSocket`: whoever spreads codes over connections must not get there
    */
-  update(markets: readonly Market[], parted: ReadonlySet<string> = NONE): void {
+  update(markets: readonly Market[]): void {
     const most = this.#parts.exchange.limits.codesPerSocket;
     if (markets.length > most) throw new RangeError(`${markets.length} codes on a socket of ${most}`);
     const before = this.#wanted;
     this.#wanted = new Map(markets.map((market) => [market.symbol, market]));
-    for (const market of before.values()) if (!this.#wanted.has(market.symbol)) this.#part(market, parted);
-    for (const symbol of this.#parted)
-      if (this.#wanted.has(symbol) || !parted.has(symbol)) this.#return(symbol);
+    for (const symbol of before.keys()) if (!this.#wanted.has(symbol)) this.#forget(symbol);
     for (const symbol of this.#wanted.keys()) this.#watchdog.watch(symbol, this.#parts.clock.now());
     for (const link of this.#links()) {
       if (markets.length > 0) link.want(markets);
@@ -447,20 +440,11 @@ export class Connection implements LinkOwner {
     return lostWith(by, false, others, markets);
   }
 
-  #part(market: Market, parted: ReadonlySet<string>): void {
-    const { symbol } = market;
-    if (parted.has(symbol)) {
-      this.#coverage.lose([market], this.coveredUntil(), 'refused');
-      this.#parted.add(symbol);
-    } else this.#coverage.forget(symbol);
+  #forget(symbol: string): void {
+    this.#coverage.forget(symbol);
     this.#watchdog.forget(symbol);
     this.#refusals.delete(symbol);
     this.#heardUntil.delete(symbol);
-  }
-
-  #return(symbol: string): void {
-    this.#parted.delete(symbol);
-    if (!this.#wanted.has(symbol)) this.#coverage.forget(symbol);
   }
 
   #report(link: Link, outcome: OpenOutcome): void {

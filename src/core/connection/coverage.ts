@@ -10,6 +10,8 @@ const LASTING_MS = 10_000;
 const CLOCK_STEP = 1_000_000;
 
 interface Group {
+  /** Under which all of its records are told. */
+  readonly id: string;
   readonly cause: GapCause;
   readonly missing: Set<Market>;
   /** Both clocks when it was opened. */
@@ -171,6 +173,7 @@ export class Coverage {
     return {
       cause,
       missing: new Set(),
+      id: crypto.randomUUID(),
       openedAt: this.#clock.micros(),
       openedMs: this.#clock.now(),
       from,
@@ -239,7 +242,7 @@ export class Coverage {
   }
 }
 
-function record({ cause }: Group, from: Micros, markets: Iterable<Market>, to: Micros | null): Gap {
+function record({ id, cause }: Group, from: Micros, markets: Iterable<Market>, to: Micros | null): Gap {
   const codes = Array.from(markets, ({ code }) => code);
-  return { from, to, cause, codes, first_missing_id: null, last_missing_id: null };
+  return { gap_id: id, from, to, cause, codes, first_missing_id: null, last_missing_id: null };
 }

@@ -27,7 +27,6 @@ export class ShardConnections {
   readonly #parts = new Map<number, Part>();
   readonly #closing = new Set<Promise<void>>();
   readonly #micros: () => Micros;
-  #parted: ReadonlySet<string> = new Set();
   #paused = false;
 
   /** @param most codes that a socket may carry by the exchange's documents */
@@ -40,12 +39,9 @@ export class ShardConnections {
 
   /**
    * Sets what is to be carried. A code that is carried stays where it is.
-   * @param parted symbols that go although they are still desired, as the exchange does not list them: the gap of each
-   *   lasts until it is carried again, or is in neither list
    * @throws RangeError above `most`: whoever spreads codes over shards must not get there
    */
-  update(markets: readonly Market[], parted: ReadonlySet<string> = this.#parted): void {
-    this.#parted = parted;
+  update(markets: readonly Market[]): void {
     if (markets.length > this.#most)
       throw new RangeError(`${markets.length} codes on a socket of ${this.#most}`);
     const left = new Map(markets.map((market) => [market.symbol, market]));
@@ -157,7 +153,7 @@ export class ShardConnections {
 
   #apply(): void {
     for (const [number, { connection, markets }] of this.#parts) {
-      if (markets.size > 0 || number === 0) connection.update([...markets.values()], this.#parted);
+      if (markets.size > 0 || number === 0) connection.update([...markets.values()]);
       else this.#close(number, connection);
     }
   }
