@@ -133,6 +133,22 @@ describe('fences', () => {
     expect(world.verdict(since)).toEqual({ twice: [], silent: [] });
   });
 
+  test('a store that stands still, so that attempts fail late, holds nothing up', async () => {
+    const world = await worldOf(3);
+    const a = await world.join('a');
+    await world.clock.advance(20_000);
+    a.silentMs = 10_000;
+    a.away = true;
+    const rows: number[] = [];
+    for (let second = 0; second < 60; second++) {
+      const before = world.delivered.length;
+      await world.clock.advance(1000);
+      rows.push(world.delivered.length - before);
+    }
+    expect(Math.min(...rows)).toBeGreaterThan(0);
+    expect(a.superseded).toBe(0);
+  });
+
   test('one that stood still while the store is away waits for it a moment, then goes on', async () => {
     const world = await worldOf(3);
     const a = await world.join('a');

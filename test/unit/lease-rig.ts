@@ -180,6 +180,8 @@ export class Member {
   sockets = 0;
   /** The store cannot be reached from here. */
   away = false;
+  /** How long a store that is away keeps silent before that is known, in ms: it stands still. */
+  silentMs = 0;
   /** Kafka takes nothing. */
   undelivered = false;
   /** Rows that were not handed over, because their lease had ended. */
@@ -398,8 +400,11 @@ export class Member {
       get: (_first, name) => {
         return (...args: unknown[]) => {
           if (this.#gone) return new Promise(() => {});
-          if (this.away && name !== 'onNudge')
-            return Promise.reject(new Fault('redis_unavailable', 'store', 'It is away.', 'Wait.'));
+          if (this.away && name !== 'onNudge') {
+            const fault = new Fault('redis_unavailable', 'store', 'It is away.', 'Wait.');
+            if (this.silentMs === 0) return Promise.reject(fault);
+            return sleep(this.#world.clock, this.silentMs).then(() => Promise.reject(fault));
+          }
           const target = this.#world.store[part];
           if (name === 'onNudge') {
             const [listener] = args as [(stream: string) => void];

@@ -125,6 +125,7 @@ export class ShardLeases {
     const { clock, ttlMs } = this.#deps;
     this.#cancelTimer();
     let nextMs = Math.min(ttlMs / 3, RETRY_MS);
+    const answered = this.#unanswered(ttlMs / 3);
     try {
       await this.#see();
       if (!this.#soon) nextMs = ttlMs / 3;
@@ -135,9 +136,25 @@ export class ShardLeases {
       }
       // The store says itself that it is away. Leases that nobody can take stay where they are.
       this.#deps.fences.away();
+    } finally {
+      answered();
     }
     if (this.#ended) return;
     this.#cancelTimer = clock.after(nextMs, () => void this.look());
+  }
+
+  /** A store that stands still fails the attempt only after the leases have run out: silence is an absence before. */
+  #unanswered(everyMs: number): Cancel {
+    const { clock, fences } = this.#deps;
+    let cancel: Cancel = () => {};
+    const again = (): void => {
+      cancel = clock.after(everyMs, () => {
+        fences.away();
+        again();
+      });
+    };
+    again();
+    return () => cancel();
   }
 
   async #see(): Promise<void> {
