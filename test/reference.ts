@@ -3,7 +3,7 @@ import { errorsTable, settingsTable } from '../src/cli/help.ts';
 import { type LogFields, PHASES } from '../src/common/log.ts';
 import { REASONS } from '../src/core/commands/command.ts';
 import { METRICS } from '../src/infra/http/metric-table.ts';
-import { subjectOf, TOPIC_FAMILIES, TOPICS } from '../src/infra/kafka/topics.ts';
+import { subjectOf, TOPIC_FAMILIES, TOPICS } from '../src/infra/kafka/topics/topics.ts';
 
 /**
  * The tables of the reference pages, made of the program's own. A test compares them with what stands in docs/;

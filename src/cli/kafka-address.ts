@@ -1,7 +1,7 @@
 import { Fault } from '../common/errors.ts';
 import { CLIENT_ID, librdkafkaOptions } from '../config/messaging.ts';
 import type { Settings } from '../config/settings.ts';
-import type { ClusterOptions } from '../infra/kafka/client-options.ts';
+import type { ClusterOptions } from '../infra/kafka/client/client-options.ts';
 
 /** The cluster of the settings, for a command that talks to it directly. @throws Fault config_invalid */
 export function clusterOf(settings: Settings): ClusterOptions {

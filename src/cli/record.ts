@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { EXCHANGES } from '../../exchanges/index.ts';
-import { MarketLists } from '../application/market-lists.ts';
+import { MarketLists } from '../application/markets/market-lists.ts';
 import { systemClock } from '../common/clock.ts';
 import { EXIT, type ExitCode, Fault, messageOf } from '../common/errors.ts';
 import { connectionSettings } from '../config/connection-settings.ts';

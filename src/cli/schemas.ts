@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import { registerSchemas, type SchemaStatus, schemaStatus } from '../infra/avro/preflight.ts';
 import { type Registry, registryClient } from '../infra/avro/registry.ts';
 import { SCHEMA_FILES } from '../infra/avro/schemas.ts';
-import { avroFamilies, subjectOf } from '../infra/kafka/topics.ts';
+import { avroFamilies, subjectOf } from '../infra/kafka/topics/topics.ts';
 import { readArgs, usage } from './args.ts';
 import type { Command } from './command.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';

@@ -1,10 +1,10 @@
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { EXIT, type ExitCode, Fault, messageOf } from '../common/errors.ts';
 import { ACTIONS } from '../core/commands/command.ts';
-import type { ClusterOptions } from '../infra/kafka/client-options.ts';
-import { produceOne } from '../infra/kafka/produce-one.ts';
-import { openTopicReader, type TopicReader } from '../infra/kafka/topic-reader.ts';
-import { topicName } from '../infra/kafka/topics.ts';
+import type { ClusterOptions } from '../infra/kafka/client/client-options.ts';
+import { openTopicReader, type TopicReader } from '../infra/kafka/consume/topic-reader.ts';
+import { produceOne } from '../infra/kafka/produce/produce-one.ts';
+import { topicName } from '../infra/kafka/topics/topics.ts';
 import { type Args, commaList, readArgs, usage } from './args.ts';
 import type { Command } from './command.ts';
 import { clusterOf } from './kafka-address.ts';

@@ -2,7 +2,7 @@ import { EXCHANGES } from '../../exchanges/index.ts';
 import { EXIT } from '../common/errors.ts';
 import { enabledExchanges } from '../config/exchange-parts.ts';
 import { REGIONS } from '../core/market/market.ts';
-import { aclCommands, topicCommands } from '../infra/kafka/topic-commands.ts';
+import { aclCommands, topicCommands } from '../infra/kafka/topics/topic-commands.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';

@@ -1,8 +1,8 @@
 import { Fault } from '../common/errors.ts';
 import type { Region } from '../core/market/market.ts';
-import { openEmbedded } from '../infra/kafka/open-embedded.ts';
-import { type KafkaSettings, openKafka } from '../infra/kafka/open-kafka.ts';
-import type { MessagingDeps, RegistrySettings } from '../infra/kafka/prepared-encodings.ts';
+import { openEmbedded } from '../infra/kafka/client/open-embedded.ts';
+import { type KafkaSettings, openKafka } from '../infra/kafka/client/open-kafka.ts';
+import type { MessagingDeps, RegistrySettings } from '../infra/kafka/produce/prepared-encodings.ts';
 import type { Messaging } from '../infra/messaging.ts';
 import { openStdout } from '../infra/stdout/open-stdout.ts';
 import type { Drivers } from './drivers.ts';

@@ -1,10 +1,10 @@
-import type { Reporter } from '../application/reporter.ts';
+import type { Reporter } from '../application/reporting/reporter.ts';
 import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import { RegistryWatch } from '../infra/avro/registry-watch.ts';
 import { inWords } from '../infra/avro/verify.ts';
-import type { UsedSchemas } from '../infra/kafka/prepared-encodings.ts';
+import type { UsedSchemas } from '../infra/kafka/produce/prepared-encodings.ts';
 import type { Settings } from './settings.ts';
 
 /** Watches the registry beside the data; null where messages are JSON. Not started yet. */

@@ -1,6 +1,6 @@
 import type { Fences } from '../application/leases/fences.ts';
 import { ShardLeases } from '../application/leases/shard-leases.ts';
-import type { Reporter } from '../application/reporter.ts';
+import type { Reporter } from '../application/reporting/reporter.ts';
 import type { StateStore } from '../application/state-store.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';

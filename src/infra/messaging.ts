@@ -1,7 +1,7 @@
 import type { Fault } from '../common/errors.ts';
 import type { Outbox, Writer } from '../core/ports.ts';
-import type { BreakerState } from './kafka/breaker.ts';
-import type { ClientStatistics } from './kafka/statistics.ts';
+import type { BreakerState } from './kafka/client/breaker.ts';
+import type { ClientStatistics } from './kafka/client/statistics.ts';
 
 export type MessagingDriver = 'kafka' | 'embedded' | 'stdout';
 

@@ -1,8 +1,8 @@
 import { upbit } from '../../exchanges/upbit.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { Observation } from '../../src/application/metrics/observation.ts';
-import { Reporter } from '../../src/application/reporter.ts';
-import type { RunningStream } from '../../src/application/stream.ts';
+import { Reporter } from '../../src/application/reporting/reporter.ts';
+import type { RunningStream } from '../../src/application/streams/stream.ts';
 import { systemClock as clock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
 import type { Target } from '../../src/core/events.ts';

@@ -1,5 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { type ConsumedRecord, openConsumer, type RecordHandler } from '../../src/infra/kafka/consumer.ts';
+import {
+  type ConsumedRecord,
+  openConsumer,
+  type RecordHandler,
+} from '../../src/infra/kafka/consume/consumer.ts';
 import { createTopic } from '../services/kafka-wire.ts';
 import { produce } from '../services/produce.ts';
 import { kafka } from '../services/services.ts';

@@ -1,5 +1,5 @@
-import { kafkaOrFault, producerOptions } from '../../src/infra/kafka/client-options.ts';
-import { Producer } from '../../src/infra/kafka/producer.ts';
+import { kafkaOrFault, producerOptions } from '../../src/infra/kafka/client/client-options.ts';
+import { Producer } from '../../src/infra/kafka/client/producer.ts';
 import { type Form, launch } from './binary.ts';
 
 /** An event as others read it. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { topicsFor } from '../../src/infra/kafka/topics.ts';
+import { topicsFor } from '../../src/infra/kafka/topics/topics.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
-import { topicsFor } from '../../src/infra/kafka/topics.ts';
+import { topicsFor } from '../../src/infra/kafka/topics/topics.ts';
 import { type KafkaCluster, startKafkaCluster, USER } from '../services/kafka-cluster.ts';
 import { allow, createTopic } from '../services/kafka-wire.ts';
 import { expectAll, TRADES, traffic, troubled, until, well } from './kafka-traffic.ts';

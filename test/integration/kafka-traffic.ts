@@ -2,7 +2,7 @@ import { expect } from 'bun:test';
 import { systemClock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
 import type { Market } from '../../src/core/market/market.ts';
-import { openKafka } from '../../src/infra/kafka/open-kafka.ts';
+import { openKafka } from '../../src/infra/kafka/client/open-kafka.ts';
 import type { Messaging } from '../../src/infra/messaging.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { batch, settings, someMarkets, ticker, trade } from './messaging-parts.ts';

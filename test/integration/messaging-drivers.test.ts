@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { Writable } from 'node:stream';
 import { systemClock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
-import { openEmbedded } from '../../src/infra/kafka/open-embedded.ts';
+import { openEmbedded } from '../../src/infra/kafka/client/open-embedded.ts';
 import { openStdout } from '../../src/infra/stdout/open-stdout.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { registry } from '../services/services.ts';

@@ -3,9 +3,9 @@ import { createLog } from '../../src/common/log.ts';
 import { type Market, market, type Region } from '../../src/core/market/market.ts';
 import type { Row, Ticker, Trade } from '../../src/core/market/rows.ts';
 import type { Batch } from '../../src/core/ports.ts';
-import { BREAKER_DEFAULTS } from '../../src/infra/kafka/breaker.ts';
-import { type KafkaSettings, openKafka } from '../../src/infra/kafka/open-kafka.ts';
-import type { MessagingDeps } from '../../src/infra/kafka/prepared-encodings.ts';
+import { BREAKER_DEFAULTS } from '../../src/infra/kafka/client/breaker.ts';
+import { type KafkaSettings, openKafka } from '../../src/infra/kafka/client/open-kafka.ts';
+import type { MessagingDeps } from '../../src/infra/kafka/produce/prepared-encodings.ts';
 import type { Messaging } from '../../src/infra/messaging.ts';
 
 export const deps: MessagingDeps = { clock: systemClock, log: createLog('silent', false) };

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { DesiredMemory } from '../../src/application/desired-memory.ts';
+import { DesiredMemory } from '../../src/application/commands/desired-memory.ts';
 import type { StateStore } from '../../src/application/state-store.ts';
 import { systemClock } from '../../src/common/clock.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { ActualState } from '../../src/application/actual-state.ts';
 import type { ActualStore, ActualStream } from '../../src/application/state-store.ts';
+import { ActualState } from '../../src/application/streams/actual-state.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
 import { ManualClock } from './manual-clock.ts';
 

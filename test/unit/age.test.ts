@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { WatchedOutbox } from '../../src/application/watched-outbox.ts';
+import { WatchedOutbox } from '../../src/application/reporting/watched-outbox.ts';
 import type { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import { NEVER, older, Transit } from '../../src/core/pipeline/transit.ts';
 import type { Message } from '../../src/core/ports.ts';

@@ -7,7 +7,7 @@ import { version } from '../../package.json';
 import { Backpressure } from '../../src/application/metrics/backpressure.ts';
 import { BatchPerformance } from '../../src/application/metrics/batch-performance.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
-import { Reporter } from '../../src/application/reporter.ts';
+import { Reporter } from '../../src/application/reporting/reporter.ts';
 import { ERRORS, Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';
 import { ACTIONS } from '../../src/core/commands/command.ts';
@@ -16,7 +16,7 @@ import { GAP_CAUSES } from '../../src/core/events.ts';
 import { REGIONS } from '../../src/core/market/market.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
 import type { Message } from '../../src/core/ports.ts';
-import { TOPIC_FAMILIES, TOPICS, type TopicFamily } from '../../src/infra/kafka/topics.ts';
+import { TOPIC_FAMILIES, TOPICS, type TopicFamily } from '../../src/infra/kafka/topics/topics.ts';
 import { ManualClock } from './manual-clock.ts';
 import { UPBIT_TRADES } from './metrics-rig.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
+import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
 import { ManualClock } from './manual-clock.ts';
 
 function started() {

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { EventEmitter } from 'node:events';
 import { createLog } from '../../src/common/log.ts';
 import type { Kafka } from '../../src/infra/kafka/addon/load.ts';
-import { BREAKER_DEFAULTS } from '../../src/infra/kafka/breaker.ts';
-import { BrokerLink, type LinkParts } from '../../src/infra/kafka/broker-link.ts';
-import type { Outgoing } from '../../src/infra/kafka/outgoing.ts';
+import { BREAKER_DEFAULTS } from '../../src/infra/kafka/client/breaker.ts';
+import { BrokerLink, type LinkParts } from '../../src/infra/kafka/client/broker-link.ts';
+import type { Outgoing } from '../../src/infra/kafka/produce/outgoing.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 /** A broker in librdkafka's statistics. */

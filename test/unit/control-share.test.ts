@@ -2,11 +2,11 @@ import { describe, expect, test } from 'bun:test';
 import type { Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';
 import type { Message } from '../../src/core/ports.ts';
-import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
-import { Dropped } from '../../src/infra/kafka/dropped.ts';
-import { encodings } from '../../src/infra/kafka/encodings.ts';
-import { kafkaOutbox } from '../../src/infra/kafka/outbox.ts';
-import { SendQueue } from '../../src/infra/kafka/send-queue.ts';
+import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
+import { Dropped } from '../../src/infra/kafka/produce/dropped.ts';
+import { encodings } from '../../src/infra/kafka/produce/encodings.ts';
+import { kafkaOutbox } from '../../src/infra/kafka/produce/outbox.ts';
+import { SendQueue } from '../../src/infra/kafka/produce/send-queue.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 const MIB = 1024 * 1024;

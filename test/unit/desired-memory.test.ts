@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'bun:test';
-import { DesiredMemory, SETTLE_MS } from '../../src/application/desired-memory.ts';
+import { DesiredMemory, SETTLE_MS } from '../../src/application/commands/desired-memory.ts';
 import type { StateStore } from '../../src/application/state-store.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import { type MemoryRecords, memoryStore } from '../../src/infra/memory/store.ts';

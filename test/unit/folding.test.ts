@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test';
-import { rejectSampler } from '../../src/application/rejects.ts';
-import type { DeadLetter, Reporter } from '../../src/application/reporter.ts';
+import { rejectSampler } from '../../src/application/reporting/rejects.ts';
+import type { DeadLetter, Reporter } from '../../src/application/reporting/reporter.ts';
 import { Fold } from '../../src/common/fold.ts';
 import { createLog } from '../../src/common/log.ts';
 import { market } from '../../src/core/market/market.ts';
 import type { Rejected } from '../../src/core/pipeline/chunks.ts';
 import type { Batch, Message } from '../../src/core/ports.ts';
-import { Folded } from '../../src/infra/kafka/folded.ts';
-import { Rejects } from '../../src/infra/kafka/rejects.ts';
+import { Folded } from '../../src/infra/kafka/client/folded.ts';
+import { Rejects } from '../../src/infra/kafka/produce/rejects.ts';
 import { ManualClock } from './manual-clock.ts';
 import { UPBIT_TRADES } from './metrics-rig.ts';
 

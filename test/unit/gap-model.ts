@@ -1,8 +1,8 @@
 import { Fences } from '../../src/application/leases/fences.ts';
 import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
-import { Orchestrator } from '../../src/application/orchestrator.ts';
-import { Reporter } from '../../src/application/reporter.ts';
+import { Reporter } from '../../src/application/reporting/reporter.ts';
+import { Orchestrator } from '../../src/application/streams/orchestrator.ts';
 import type { Cancel, Clock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
 import { LimitedGate } from '../../src/core/connection/open-gate.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { handleRecord } from '../../src/infra/kafka/handle-record.ts';
-import { InOrder } from '../../src/infra/kafka/in-order.ts';
+import { handleRecord } from '../../src/infra/kafka/consume/handle-record.ts';
+import { InOrder } from '../../src/infra/kafka/consume/in-order.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 /** Records whose handler ends when the test says so. */

@@ -105,7 +105,7 @@ test.each([
   ['src/infra/http/server.ts', `import { exchanges } from '../../../exchanges/index.ts';`],
   ['src/config/container.ts', `import { run } from '../cli/run.ts';`],
   ['exchanges/upbit.ts', `import { clock } from '../src/common/clock.ts';`],
-  ['src/cli/run.ts', `import { kafka } from '../../test/services/services.ts';`],
+  ['src/cli/run.ts', `import { kafka } from '../services/services.ts';`],
   ['index.ts', `const { load } = require('./src/config/load.ts');`],
 ])('a forbidden import is found: %s', (file, source) => {
   expect(violations(new Map([[file, source]]))).toHaveLength(1);

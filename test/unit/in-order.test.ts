@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { InOrder } from '../../src/infra/kafka/in-order.ts';
+import { InOrder } from '../../src/infra/kafka/consume/in-order.ts';
 
 const at = (offset: number, partition = 0) => ({ topic: 't', partition, offset });
 

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'bun:test';
 import { upbit } from '../../exchanges/upbit.ts';
-import type { ExchangeOffer } from '../../src/application/desired-writer.ts';
-import { HostBreakers } from '../../src/application/host-breakers.ts';
-import { CommandIntake } from '../../src/application/intake.ts';
-import type { CommandRecord } from '../../src/application/intake-messages.ts';
-import type { DeadLetter } from '../../src/application/reporter.ts';
+import type { ExchangeOffer } from '../../src/application/commands/desired-writer.ts';
+import { CommandIntake } from '../../src/application/commands/intake.ts';
+import type { CommandRecord } from '../../src/application/commands/intake-messages.ts';
+import type { DeadLetter } from '../../src/application/reporting/reporter.ts';
 import type { StateStore } from '../../src/application/state-store.ts';
+import { HostBreakers } from '../../src/application/streams/host-breakers.ts';
 import { Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';
 import type { DesiredStream } from '../../src/core/desired/stream.ts';

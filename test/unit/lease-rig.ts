@@ -1,9 +1,9 @@
 import { Fences } from '../../src/application/leases/fences.ts';
 import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
-import { Orchestrator } from '../../src/application/orchestrator.ts';
-import { Reporter } from '../../src/application/reporter.ts';
+import { Reporter } from '../../src/application/reporting/reporter.ts';
 import type { ProcessIdentity, StateStore } from '../../src/application/state-store.ts';
+import { Orchestrator } from '../../src/application/streams/orchestrator.ts';
 import { type Cancel, type Clock, sleep } from '../../src/common/clock.ts';
 import { Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';

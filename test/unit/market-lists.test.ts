@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'bun:test';
 import { upbit } from '../../exchanges/upbit.ts';
-import { MarketLists } from '../../src/application/market-lists.ts';
+import { MarketLists } from '../../src/application/markets/market-lists.ts';
 import type { Fault } from '../../src/common/errors.ts';
 import type { Listing } from '../../src/core/exchange.ts';
 import { ManualClock } from './manual-clock.ts';

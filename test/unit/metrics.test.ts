@@ -5,7 +5,7 @@ import { ClockOffsets } from '../../src/application/metrics/clock-offsets.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { GapCounts } from '../../src/application/metrics/gap-counts.ts';
 import { Live } from '../../src/application/metrics/live.ts';
-import type { RunningStream } from '../../src/application/stream.ts';
+import type { RunningStream } from '../../src/application/streams/stream.ts';
 import { Histogram } from '../../src/common/histogram.ts';
 import { createLog } from '../../src/common/log.ts';
 import { Exposition } from '../../src/common/metrics.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { MissingTrades } from '../../src/application/missing-trades.ts';
-import type { Reporter } from '../../src/application/reporter.ts';
+import { MissingTrades } from '../../src/application/reporting/missing-trades.ts';
+import type { Reporter } from '../../src/application/reporting/reporter.ts';
 import type { Gap, StreamEvent } from '../../src/core/events.ts';
 import { type Market, market } from '../../src/core/market/market.ts';
 import type { Trade } from '../../src/core/market/rows.ts';

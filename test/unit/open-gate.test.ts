@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { SharedOpens } from '../../src/application/shared-opens.ts';
+import { SharedOpens } from '../../src/application/streams/shared-opens.ts';
 import { LimitedGate, type OpenBreaker, type OpenHistory } from '../../src/core/connection/open-gate.ts';
 import { memoryOpens } from '../../src/infra/memory/opens.ts';
 import { coin, fakeExchange, LIMITS, rig, socketOf, wellBehaved } from './connection-parts.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { Orchestrator, type OrchestratorDeps } from '../../src/application/orchestrator.ts';
+import { Orchestrator, type OrchestratorDeps } from '../../src/application/streams/orchestrator.ts';
 import { createLog } from '../../src/common/log.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';

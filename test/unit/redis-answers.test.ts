@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { SharedOpens } from '../../src/application/shared-opens.ts';
+import { SharedOpens } from '../../src/application/streams/shared-opens.ts';
 import { redisBreakers } from '../../src/infra/redis/breakers.ts';
 import type { RunCommand } from '../../src/infra/redis/connection.ts';
 import { redisCollectors, redisLeases } from '../../src/infra/redis/leases.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { refusalNotices } from '../../src/application/refusal-notices.ts';
-import type { ErrorScope } from '../../src/application/reporter.ts';
+import { refusalNotices } from '../../src/application/reporting/refusal-notices.ts';
+import type { ErrorScope } from '../../src/application/reporting/reporter.ts';
 import type { Fault } from '../../src/common/errors.ts';
 import type { StreamEvent } from '../../src/core/events.ts';
 import { coin } from './connection-parts.ts';

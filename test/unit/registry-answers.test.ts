@@ -3,7 +3,7 @@ import { systemClock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
 import { preflight, registerSchemas, schemaStatus } from '../../src/infra/avro/preflight.ts';
 import { registryClient } from '../../src/infra/avro/registry.ts';
-import { avroFamilies } from '../../src/infra/kafka/topics.ts';
+import { avroFamilies } from '../../src/infra/kafka/topics/topics.ts';
 import { type FakeRegistry, fakeRegistry } from './fake-registry.ts';
 
 /** Whoever answers in the registry's place is not believed. */

@@ -5,7 +5,7 @@ import { preflight } from '../../src/infra/avro/preflight.ts';
 import { registryClient } from '../../src/infra/avro/registry.ts';
 import { RegistryWatch, type SchemaState } from '../../src/infra/avro/registry-watch.ts';
 import { warnings } from '../../src/infra/http/health.ts';
-import { avroFamilies } from '../../src/infra/kafka/topics.ts';
+import { avroFamilies } from '../../src/infra/kafka/topics/topics.ts';
 import { fakeRegistry } from './fake-registry.ts';
 import { ManualClock } from './manual-clock.ts';
 import { observed } from './observed.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { rejectSampler } from '../../src/application/rejects.ts';
-import type { DeadLetter, Reporter } from '../../src/application/reporter.ts';
+import { rejectSampler } from '../../src/application/reporting/rejects.ts';
+import type { DeadLetter, Reporter } from '../../src/application/reporting/reporter.ts';
 import type { SocketHandle } from '../../src/core/connection/pipe.ts';
 import { Grid } from '../../src/core/pipeline/grid.ts';
 import { ManualClock } from './manual-clock.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test';
 import type { FenceStanding } from '../../src/application/leases/fences.ts';
-import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
-import type { Outgoing } from '../../src/infra/kafka/outgoing.ts';
-import { SendQueue } from '../../src/infra/kafka/send-queue.ts';
+import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
+import type { Outgoing } from '../../src/infra/kafka/produce/outgoing.ts';
+import { SendQueue } from '../../src/infra/kafka/produce/send-queue.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 function desk(standings: Record<number, FenceStanding>) {

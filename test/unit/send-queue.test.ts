@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
-import type { Outgoing } from '../../src/infra/kafka/outgoing.ts';
-import { SendQueue } from '../../src/infra/kafka/send-queue.ts';
+import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
+import type { Outgoing } from '../../src/infra/kafka/produce/outgoing.ts';
+import { SendQueue } from '../../src/infra/kafka/produce/send-queue.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 const TOO_LARGE = 10;

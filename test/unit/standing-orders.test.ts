@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'bun:test';
 import { bithumb } from '../../exchanges/bithumb.ts';
 import { upbit } from '../../exchanges/upbit.ts';
-import { DesiredMemory } from '../../src/application/desired-memory.ts';
-import { DesiredWriter, type ExchangeOffer } from '../../src/application/desired-writer.ts';
-import type { Sight } from '../../src/application/listing-watch.ts';
-import { StandingOrders } from '../../src/application/standing-orders.ts';
+import { DesiredMemory } from '../../src/application/commands/desired-memory.ts';
+import { DesiredWriter, type ExchangeOffer } from '../../src/application/commands/desired-writer.ts';
+import { StandingOrders } from '../../src/application/commands/standing-orders.ts';
+import type { Sight } from '../../src/application/markets/listing-watch.ts';
 import type { DesiredStore, StateStore } from '../../src/application/state-store.ts';
 import { Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';

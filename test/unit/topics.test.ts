@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { aclCommands, topicCommands } from '../../src/infra/kafka/topic-commands.ts';
-import { avroFamilies, subjectOf, topicName, topicsFor } from '../../src/infra/kafka/topics.ts';
+import { aclCommands, topicCommands } from '../../src/infra/kafka/topics/topic-commands.ts';
+import { avroFamilies, subjectOf, topicName, topicsFor } from '../../src/infra/kafka/topics/topics.ts';
 
 describe('topics', () => {
   test('names, formats and keys are those that others rely on', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
-import type { TopicState } from '../../src/infra/kafka/send-queue.ts';
-import { type PartitionStatistics, readPartitions } from '../../src/infra/kafka/statistics.ts';
-import type { TopicFinding } from '../../src/infra/kafka/topic-findings.ts';
-import { type Findings, Troubles } from '../../src/infra/kafka/troubles.ts';
+import { type PartitionStatistics, readPartitions } from '../../src/infra/kafka/client/statistics.ts';
+import { type Findings, Troubles } from '../../src/infra/kafka/client/troubles.ts';
+import type { TopicState } from '../../src/infra/kafka/produce/send-queue.ts';
+import type { TopicFinding } from '../../src/infra/kafka/topics/topic-findings.ts';
 
 const NOTHING: Findings = {
   statistics: () => null,

@@ -3,12 +3,12 @@ import { createLog } from '../../src/common/log.ts';
 import { market } from '../../src/core/market/market.ts';
 import type { Row } from '../../src/core/market/rows.ts';
 import type { Ack, Batch } from '../../src/core/ports.ts';
-import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/breaker.ts';
-import { encodings } from '../../src/infra/kafka/encodings.ts';
-import { Losses } from '../../src/infra/kafka/losses.ts';
-import { Rejects } from '../../src/infra/kafka/rejects.ts';
-import { SendQueue } from '../../src/infra/kafka/send-queue.ts';
-import { kafkaWriter } from '../../src/infra/kafka/writer.ts';
+import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
+import { encodings } from '../../src/infra/kafka/produce/encodings.ts';
+import { Losses } from '../../src/infra/kafka/produce/losses.ts';
+import { Rejects } from '../../src/infra/kafka/produce/rejects.ts';
+import { SendQueue } from '../../src/infra/kafka/produce/send-queue.ts';
+import { kafkaWriter } from '../../src/infra/kafka/produce/writer.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 const TOO_LARGE = 10;

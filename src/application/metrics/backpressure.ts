@@ -3,7 +3,7 @@ import { isoMicros } from '../../common/iso-time.ts';
 import type { Log } from '../../common/log.ts';
 import { type ByteBudget, RESUME_AT, TICKERS_STOP_AT } from '../../core/pipeline/budget.ts';
 import type { Message } from '../../core/ports.ts';
-import type { RunningStream } from '../stream.ts';
+import type { RunningStream } from '../streams/stream.ts';
 
 const LOOK_MS = 100;
 const REPORT_MS = 30_000;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../../common/errors.ts';
 import type { Settings } from '../../config/settings.ts';
-import { kafkaOrFault } from '../../infra/kafka/client-options.ts';
+import { kafkaOrFault } from '../../infra/kafka/client/client-options.ts';
 import type { Found, Look } from './look.ts';
 
 /** Sockets of every exchange, brokers, Redis, the page and its readers, with room. */

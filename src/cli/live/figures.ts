@@ -1,4 +1,4 @@
-import type { RunningStream } from '../../application/stream.ts';
+import type { RunningStream } from '../../application/streams/stream.ts';
 import type { StreamState } from '../../core/events.ts';
 
 /** What a person wants to know of a stream at a glance. */

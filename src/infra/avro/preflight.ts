@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
-import { avroFamilies, subjectOf, type TopicFamily } from '../kafka/topics.ts';
+import { avroFamilies, subjectOf, type TopicFamily } from '../kafka/topics/topics.ts';
 import { parseSchema } from './codec.ts';
 import type { Registered, Registry } from './registry.ts';
 import { SCHEMA_FILES, type SchemaFile } from './schemas.ts';

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from '../../common/clock.ts';
 import { messageOf } from '../../common/errors.ts';
-import type { TopicFamily } from '../kafka/topics.ts';
+import type { TopicFamily } from '../kafka/topics/topics.ts';
 import type { Registered, Registry } from './registry.ts';
 import { type WrongId, wrongIds } from './verify.ts';
 

@@ -1,4 +1,4 @@
-import { avroFamilies, subjectOf, type TopicFamily } from '../kafka/topics.ts';
+import { avroFamilies, subjectOf, type TopicFamily } from '../kafka/topics/topics.ts';
 import { parseSchema } from './codec.ts';
 import type { Registered, Registry } from './registry.ts';
 import { SCHEMA_FILES } from './schemas.ts';

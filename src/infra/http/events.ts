@@ -1,5 +1,5 @@
 import { HISTORY_POINTS } from '../../application/metrics/live.ts';
-import type { RunningStream } from '../../application/stream.ts';
+import type { RunningStream } from '../../application/streams/stream.ts';
 import type { Cancel } from '../../common/clock.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
 import { readiness, warnings } from './health.ts';

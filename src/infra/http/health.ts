@@ -1,4 +1,4 @@
-import type { RunningStream } from '../../application/stream.ts';
+import type { RunningStream } from '../../application/streams/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { SchemaState } from '../avro/registry-watch.ts';
 import { inWords } from '../avro/verify.ts';

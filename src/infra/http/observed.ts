@@ -1,11 +1,11 @@
-import type { CommandIntake } from '../../application/intake.ts';
-import type { MarketLists } from '../../application/market-lists.ts';
+import type { CommandIntake } from '../../application/commands/intake.ts';
+import type { MarketLists } from '../../application/markets/market-lists.ts';
 import type { ClockOffsets } from '../../application/metrics/clock-offsets.ts';
 import type { StreamFigures } from '../../application/metrics/figures.ts';
 import type { GapCounts } from '../../application/metrics/gap-counts.ts';
 import type { Live } from '../../application/metrics/live.ts';
-import type { Orchestrator } from '../../application/orchestrator.ts';
-import type { WatchedOutbox } from '../../application/watched-outbox.ts';
+import type { WatchedOutbox } from '../../application/reporting/watched-outbox.ts';
+import type { Orchestrator } from '../../application/streams/orchestrator.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { HostBreaker } from '../../core/connection/host-breaker.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';

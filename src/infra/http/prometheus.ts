@@ -1,4 +1,4 @@
-import type { RunningStream } from '../../application/stream.ts';
+import type { RunningStream } from '../../application/streams/stream.ts';
 import { ERRORS } from '../../common/errors.ts';
 import { Exposition } from '../../common/metrics.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';

@@ -1,4 +1,4 @@
-import type { RunningStream } from '../../application/stream.ts';
+import type { RunningStream } from '../../application/streams/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
 import { type Reason, readiness, warnings } from './health.ts';

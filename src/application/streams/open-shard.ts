@@ -1,0 +1,67 @@
+import { guardOf, rewriteAddress } from '../../core/address.ts';
+import { Connection } from '../../core/connection/connection.ts';
+import type { FrameSink, SocketHandle } from '../../core/connection/pipe.ts';
+import { type MakeConnection, ShardConnections } from '../../core/connection/shard-connections.ts';
+import type { Gap, Target } from '../../core/events.ts';
+import type { StreamStats } from '../../core/pipeline/stream-stats.ts';
+import type { RefusalNotices } from '../reporting/refusal-notices.ts';
+import type { ExchangeDeps, StreamDeps } from './stream.ts';
+import { connectionEvents } from './stream-events.ts';
+
+export interface ShardOpening {
+  readonly shard: number;
+  readonly target: Target;
+  readonly of: ExchangeDeps;
+  readonly deps: StreamDeps;
+  /** Scheme, host and port in place of the plug-in's own; null keeps them. */
+  readonly origin: string | null;
+  readonly stats: StreamStats;
+  readonly notices: RefusalNotices;
+  attach(handle: SocketHandle): FrameSink;
+  correlationId(): string | null;
+  onGap(gap: Gap): void;
+}
+
+/** The connections of a shard, wired to the stream they belong to. They begin to connect when they are given codes. */
+export function openShard(opening: ShardOpening): ShardConnections {
+  const { shard, target, of, deps, origin, stats, notices, attach, correlationId, onGap } = opening;
+  const { exchange, markets, gate, socket } = of;
+  const { clock, connection: settings, openSocket, reporter } = deps;
+  const own = exchange.endpoint(target.request_type);
+  const url = rewriteAddress(own, origin);
+  const make: MakeConnection = (part, onFull) =>
+    new Connection(
+      {
+        exchange,
+        type: target.request_type,
+        markets,
+        url,
+        guard: guardOf(own, origin),
+        socket,
+        settings,
+        clock,
+        openSocket,
+        gate,
+        pipe: attach,
+        nextSocketId: () => {
+          stats.sockets++;
+          return deps.nextSocketId();
+        },
+      },
+      connectionEvents({
+        reporter,
+        notices,
+        target,
+        shard,
+        part,
+        url,
+        correlationId,
+        onUnanswered: () => {
+          stats.unanswered++;
+        },
+        onGap,
+        onFull,
+      }),
+    );
+  return new ShardConnections(exchange.limits.codesPerSocket, () => clock.micros(), make);
+}

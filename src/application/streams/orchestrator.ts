@@ -1,0 +1,338 @@
+import { type Cancel, sleep } from '../../common/clock.ts';
+import { Fault, messageOf } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
+import { sameStream } from '../../core/desired/recall.ts';
+import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../../core/desired/stream.ts';
+import type { Target } from '../../core/events.ts';
+import { RememberedIds } from '../../core/pipeline/remembered-ids.ts';
+import { DesiredMemory } from '../commands/desired-memory.ts';
+import type { WantedShard } from '../leases/held.ts';
+import type { Barred, LeaseView, Left, ShardHost } from '../leases/lease-parts.ts';
+import type { ShardLeases } from '../leases/shard-leases.ts';
+import type { Covered, DesiredStore, ShardKey } from '../state-store.ts';
+import {
+  DRAIN_MS,
+  type ExchangeDeps,
+  type HeldShard,
+  type HeldShards,
+  RunningStream,
+  type StreamDeps,
+} from './stream.ts';
+
+export interface OrchestratorDeps extends StreamDeps {
+  readonly log: Log;
+  readonly desired: DesiredStore;
+  readonly pollMs: number;
+  /** Which shards run here; null: all of them. */
+  readonly leases: ShardLeases | null;
+  /** Every stream that this build can run. */
+  readonly keys: readonly StreamKey[];
+  /** What the streams of an exchange share; resolves when its market list is there or cannot be had for now. */
+  exchange(id: string): Promise<ExchangeDeps>;
+}
+
+/** A ban that is over sooner is waited for: a handover has its own gap. */
+const SHORT_BAN_MS = 60_000;
+
+const NOTHING_LEFT: ReadonlyMap<number, null> = new Map();
+/** A shard where leases are off. */
+const EVERYWHERE = { fence: null, symbols: null, missed: null };
+
+/**
+ * Desired → actual, by difference. Every stream is changed by one hand at a time; a change that comes while one is
+ * being made is made afterwards, with the latest of what is desired.
+ */
+export class Orchestrator implements ShardHost {
+  readonly #deps: OrchestratorDeps;
+  readonly #running = new Map<string, RunningStream>();
+  readonly #wanted = new Map<string, DesiredStream>();
+  /** Outlives the runs of a stream: one that is stopped and started again writes no trade twice. */
+  readonly #seen = new Map<string, RememberedIds>();
+  readonly #busy = new Map<string, Promise<void>>();
+  /** Streams that are being stopped, until the last of their rows is acknowledged. */
+  readonly #draining = new Map<Promise<void>, RunningStream>();
+  /** Desired state as it was last seen. */
+  readonly memory: DesiredMemory;
+  #cancelPoll: Cancel = () => {};
+  #cancelNudge: Cancel = () => {};
+  #cancelLoss: Cancel = () => {};
+  #stopping = false;
+  /** By exchange, until when it does not want to see this address; also of streams that were handed on since. */
+  readonly #barredUntil = new Map<string, number>();
+
+  constructor(deps: OrchestratorDeps) {
+    this.#deps = deps;
+    this.memory = new DesiredMemory(deps.desired, deps.clock, (streams) => this.#lost(streams));
+  }
+
+  /** Takes up what is desired from the store, and from then on what changes there. */
+  async start(): Promise<void> {
+    const { desired, leases } = this.#deps;
+    this.#cancelNudge = desired.onNudge((key) => void this.#reread(key).then(() => leases?.look()));
+    this.#cancelLoss = desired.onLoss(() => void this.#read());
+    await this.#poll();
+    await leases?.start(this);
+  }
+
+  /** The streams that run, in the order in which they were started. */
+  streams(): RunningStream[] {
+    return [...this.#running.values()];
+  }
+
+  /** How long the oldest row of each stream has been waiting, in ms; of those too that were stopped and have rows left. */
+  unacknowledged(): { readonly target: Target; readonly waitedMs: number }[] {
+    const all = [...this.#running.values(), ...this.#draining.values()];
+    return all.map(({ target, waitedMs }) => ({ target, waitedMs }));
+  }
+
+  stream(key: StreamKey): RunningStream | undefined {
+    return this.#running.get(streamKey(key));
+  }
+
+  /** Shards of a stream that do not run here, each with the collector that has it; null while none has. */
+  elsewhere(key: StreamKey): { readonly shard: number; readonly collector: string | null }[] {
+    const { leases } = this.#deps;
+    const desired = this.desired(key);
+    if (!leases || !desired) return [];
+    const mine = leases.mine(key);
+    return desired.shards.flatMap((symbols, shard) =>
+      symbols.length === 0 || mine.has(shard)
+        ? []
+        : [{ shard, collector: leases.holder({ ...desired, shard })?.collector ?? null }],
+    );
+  }
+
+  /** Streams that are wanted and run neither here nor, as far as is known, elsewhere; with their symbols. */
+  idle(): { readonly exchange: string; readonly request_type: string; readonly symbols: string[] }[] {
+    return [...this.#wanted.values()].flatMap((desired) => {
+      if (!isRunning(desired) || this.#running.has(streamKey(desired))) return [];
+      if (this.elsewhere(desired).some(({ collector }) => collector !== null)) return [];
+      const { exchange, request_type, shards } = desired;
+      return [{ exchange, request_type, symbols: shards.flat() }];
+    });
+  }
+
+  /** What was seen of the leases; null where they are off. */
+  leases(): LeaseView | null {
+    return this.#deps.leases?.view() ?? null;
+  }
+
+  /** What is desired of a stream as far as it is known here. */
+  desired(key: StreamKey): DesiredStream | undefined {
+    return this.#wanted.get(streamKey(key));
+  }
+
+  /** A stream shall be as `desired` says. Resolves when its connections were told. */
+  async want(desired: DesiredStream): Promise<void> {
+    const key = streamKey(desired);
+    const before = this.#wanted.get(key);
+    const known = before && (before.version > desired.version || sameStream(before, desired));
+    if (this.#stopping || known) return this.#settled(key);
+    this.memory.remember(desired);
+    this.#wanted.set(key, desired);
+    await this.#queue(key);
+    if (!this.#deps.leases) return;
+    await this.#deps.leases.look();
+    await this.#settled(key);
+  }
+
+  /** A market list was read anew: what the exchange refused or never answered for may be served now. */
+  listRead(exchange: string): void {
+    for (const stream of this.#running.values()) if (stream.target.exchange === exchange) stream.askAgain();
+  }
+
+  wanted(): WantedShard[] {
+    return [...this.#wanted.values()]
+      .filter(isRunning)
+      .flatMap(({ exchange, request_type, version, shards }) =>
+        shards.flatMap((symbols, shard) =>
+          symbols.length > 0 ? [{ exchange, request_type, shard, version, symbols }] : [],
+        ),
+      );
+  }
+
+  barred(): Barred {
+    const nowMs = this.#deps.clock.now();
+    const barred = this.streams().filter(({ bannedMs }) => bannedMs > SHORT_BAN_MS);
+    for (const { target, bannedMs } of barred) this.#barredUntil.set(target.exchange, nowMs + bannedMs);
+    return {
+      exchanges: [...this.#barredUntil].flatMap(([id, untilMs]) => (untilMs > nowMs ? [id] : [])),
+      shards: barred.flatMap((stream) =>
+        stream.shards().flatMap(({ shard, connection: { state } }) => {
+          const { exchange, request_type } = stream.target;
+          return state === 'blocked' || state === 'backoff' ? [{ exchange, request_type, shard }] : [];
+        }),
+      ),
+    };
+  }
+
+  changed(stream: string): void {
+    void this.#queue(stream);
+  }
+
+  covered(shard: ShardKey): readonly Covered[] | null {
+    return this.#running.get(streamKey(shard))?.covered(shard.shard) ?? null;
+  }
+
+  leave(shard: ShardKey, reason: string): Promise<Left> {
+    const key = streamKey(shard);
+    const running = this.#running.get(key);
+    if (!running) return this.#drained(key);
+    const left = running.leave(shard.shard, reason);
+    void this.#queue(key);
+    return left;
+  }
+
+  /** Stops every stream and resolves when all of their rows are delivered. Desired state stays as it is. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#cancelPoll();
+    this.#cancelNudge();
+    this.#cancelLoss();
+    const left = this.#deps.leases?.leaveAll();
+    await Promise.all(this.#busy.values());
+    await Promise.all([...this.#running.values()].map((stream) => this.#end(stream)));
+    this.#running.clear();
+    await Promise.all([left, ...this.#draining.keys()]);
+  }
+
+  /** A stream may start anew while rows of its last run still wait for a broker: the writer keeps their order. */
+  async #end(stream: RunningStream): Promise<void> {
+    const stopped = stream.stop();
+    const draining = stopped.catch(() => {}).then(() => stream.settled());
+    this.#draining.set(draining, stream);
+    void draining.then(() => this.#draining.delete(draining));
+    await stopped;
+  }
+
+  async #drained(key: string): Promise<Left> {
+    await this.#settled(key);
+    const rows = [...this.#draining].flatMap(([draining, { target }]) =>
+      streamKey(target) === key ? [draining] : [],
+    );
+    if (rows.length === 0) return { covered: null, delivered: true };
+    const all = Promise.all(rows).then(() => true);
+    const late = sleep(this.#deps.clock, DRAIN_MS).then(() => false);
+    return { covered: null, delivered: await Promise.race([all, late]) };
+  }
+
+  #queue(key: string): Promise<void> {
+    const before = this.#busy.get(key) ?? Promise.resolve();
+    const after = before
+      .then(() => this.#change(key))
+      .catch((error: unknown) =>
+        this.#deps.log.error(
+          { phase: 'state', stream: key, err: error },
+          `stream ${key}: ${messageOf(error)}`,
+        ),
+      );
+    this.#busy.set(key, after);
+    return after;
+  }
+
+  #settled(key: string): Promise<void> {
+    return this.#busy.get(key) ?? Promise.resolve();
+  }
+
+  async #change(key: string): Promise<void> {
+    const desired = this.#wanted.get(key);
+    const running = this.#running.get(key);
+    if (!desired || this.#stopping) return;
+    const shares = desired.shards.some((symbols) => symbols.length > 0);
+    if (!isRunning(desired) || (shares && this.#held(desired).size === 0)) {
+      this.#running.delete(key);
+      if (running) await this.#end(running);
+      if (!isRunning(desired)) await this.#deps.leases?.forget(desired);
+    } else if (running && running.desired.origin === desired.origin) {
+      await this.#apply(running, desired, NOTHING_LEFT);
+    } else {
+      // At another address it is another run; from the end of the old sockets on its codes are missing.
+      const since = new Map(desired.shards.map((_, shard) => [shard, running?.covered(shard) ?? null]));
+      this.#running.delete(key);
+      if (running) await this.#end(running);
+      await this.#begin(key, desired, since);
+    }
+  }
+
+  #remembered(key: StreamKey): RememberedIds {
+    const name = streamKey(key);
+    const known = this.#seen.get(name) ?? new RememberedIds();
+    this.#seen.set(name, known);
+    return known;
+  }
+
+  #held(desired: DesiredStream): HeldShards {
+    const { leases } = this.#deps;
+    return leases?.mine(desired) ?? new Map(desired.shards.map((_, shard) => [shard, EVERYWHERE]));
+  }
+
+  async #begin(
+    key: string,
+    desired: DesiredStream,
+    since: ReadonlyMap<number, readonly Covered[] | null>,
+  ): Promise<void> {
+    const of = await this.#deps.exchange(desired.exchange);
+    if (this.#stopping) return;
+    const stream = new RunningStream(desired, of, this.#deps, this.#remembered(desired));
+    this.#running.set(key, stream);
+    await this.#apply(stream, desired, since);
+  }
+
+  /**
+   * What is about to be received is on record first: a crash may come before anything else is written.
+   * @param since how far the run before got, by shard
+   */
+  async #apply(
+    stream: RunningStream,
+    desired: DesiredStream,
+    since: ReadonlyMap<number, readonly Covered[] | null>,
+  ): Promise<void> {
+    const { leases } = this.#deps;
+    const held = this.#heldSince(desired, since);
+    if (stream.prepare(desired, held)) await leases?.record(desired);
+    if (this.#stopping) return;
+    const still = this.#heldSince(desired, since);
+    stream.apply(desired, new Map([...still].filter(([shard]) => held.has(shard))));
+  }
+
+  #heldSince(desired: DesiredStream, since: ReadonlyMap<number, readonly Covered[] | null>): HeldShards {
+    const held = Array.from(this.#held(desired), ([shard, own]): [number, HeldShard] => {
+      const left = since.get(shard);
+      if (!left) return [shard, own];
+      const { fence, symbols } = own;
+      return [shard, { fence, symbols, missed: { cause: 'cut', since: left } }];
+    });
+    return new Map(held);
+  }
+
+  async #reread(key: string): Promise<void> {
+    const known = this.#deps.keys.find((candidate) => streamKey(candidate) === key);
+    if (!known) return;
+    // The poll makes good what a store that is away withholds now.
+    const desired = await this.memory.read(known).catch(() => null);
+    if (desired) await this.want(desired);
+  }
+
+  /** Streams go on as they are while the store is away; it says so itself. */
+  async #read(): Promise<void> {
+    const streams = await this.memory.readAll(this.#deps.keys).catch(() => []);
+    for (const stream of streams) void this.want(stream);
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, pollMs } = this.#deps;
+    await this.#read();
+    if (!this.#stopping) this.#cancelPoll = clock.after(pollMs, () => void this.#poll());
+  }
+
+  #lost(streams: readonly DesiredStream[]): void {
+    const names = streams.map(streamKey);
+    const fault = new Fault(
+      'state_lost',
+      'state store',
+      `The state store had lost what shall run of ${names.join(', ')}; it was written back.`,
+      'Give Redis persistence (appendonly yes) and maxmemory-policy noeviction, and let nobody flush it.',
+    );
+    this.#deps.reporter.error(fault, { target: null });
+  }
+}

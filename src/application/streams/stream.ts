@@ -1,0 +1,394 @@
+import { type Clock, sleep } from '../../common/clock.ts';
+import type { OpenGate } from '../../core/connection/open-gate.ts';
+import type { ConnectionSettings } from '../../core/connection/settings.ts';
+import type { ShardConnections } from '../../core/connection/shard-connections.ts';
+import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
+import type { DesiredStream } from '../../core/desired/stream.ts';
+import type { GapCause, StreamState, Target } from '../../core/events.ts';
+import type { Exchange } from '../../core/exchange.ts';
+import type { Market, Micros, RequestType } from '../../core/market/market.ts';
+import type { Markets } from '../../core/market/markets.ts';
+import type { BatchLimits } from '../../core/pipeline/batch.ts';
+import type { Account, ByteBudget } from '../../core/pipeline/budget.ts';
+import type { Grid } from '../../core/pipeline/grid.ts';
+import type { Lane } from '../../core/pipeline/lane.ts';
+import type { RememberedIds } from '../../core/pipeline/remembered-ids.ts';
+import { StreamPipeline } from '../../core/pipeline/stream-pipeline.ts';
+import type { StreamStats } from '../../core/pipeline/stream-stats.ts';
+import type { OpenSocket, SocketOptions, Writer } from '../../core/ports.ts';
+import type { Left } from '../leases/lease-parts.ts';
+import type { StreamFigures } from '../metrics/figures.ts';
+import { countOf, MissingTrades } from '../reporting/missing-trades.ts';
+import { type RefusalNotices, refusalNotices } from '../reporting/refusal-notices.ts';
+import { rejectSampler } from '../reporting/rejects.ts';
+import type { Reporter } from '../reporting/reporter.ts';
+import type { Covered } from '../state-store.ts';
+import { Evidence } from './evidence.ts';
+import { openShard } from './open-shard.ts';
+import { streamStateOf } from './stream-state.ts';
+
+/** What all streams share. */
+export interface StreamDeps {
+  readonly clock: Clock;
+  readonly writer: Writer;
+  readonly budget: ByteBudget;
+  readonly batch: BatchLimits;
+  /** The tick on which all streams flush. */
+  readonly grid: Grid;
+  readonly connection: ConnectionSettings;
+  readonly reporter: Reporter;
+  readonly figures: StreamFigures;
+  readonly openSocket: OpenSocket;
+  readonly nextSocketId: () => number;
+}
+
+/** What the streams of one exchange share. */
+export interface ExchangeDeps {
+  readonly exchange: Exchange;
+  readonly markets: Markets;
+  readonly gate: OpenGate;
+  readonly socket: SocketOptions;
+  /** Scheme, host and port from settings in place of the plug-in's own; null keeps them. */
+  readonly url: string | null;
+}
+
+/** A shard that this collector is to stream. */
+export interface HeldShard {
+  /** Goes with every batch; null where leases are off. */
+  readonly fence: number | null;
+  /** The codes that the fence holds for; one that joined waits for a new fence. Null: all of them. */
+  readonly symbols: ReadonlySet<string> | null;
+  /** How far whoever had it before got: from there on its codes are missing. */
+  readonly missed: { readonly cause: GapCause; readonly since: readonly Covered[] } | null;
+}
+export type HeldShards = ReadonlyMap<number, HeldShard>;
+
+/** How often a shard that is given up is looked at for rows on their way, and for how long, in ms. */
+const DRAIN_LOOK_MS = 20;
+export const DRAIN_MS = 5000;
+/** Rows are older than their arrival by their way here. */
+const TRAVEL_SLACK: Micros = 1_000_000;
+
+/** A stream that runs: one pipeline, and a connection for each shard of its codes that is held here. */
+export class RunningStream {
+  readonly target: Target;
+  /** Over this run and the ones before it. */
+  readonly stats: StreamStats;
+  /** Tells this run of the stream from earlier and later ones. */
+  readonly connectionId = crypto.randomUUID();
+  readonly startedAt: Micros;
+  readonly #deps: StreamDeps;
+  readonly #of: ExchangeDeps;
+  readonly #type: RequestType;
+  readonly #account: Account;
+  readonly #pipeline: StreamPipeline;
+  readonly #rejects: ReturnType<typeof rejectSampler>;
+  readonly #missing: MissingTrades;
+  readonly #notices: RefusalNotices;
+  readonly #connections = new Map<number, ShardConnections>();
+  readonly #closing = new Map<Promise<void>, number>();
+  /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
+  readonly #fences = new Map<string, number | null>();
+  /** How far the shards got whose sockets were closed since their leases were taken. */
+  readonly #ends = new Map<number, Map<Micros, string[]>>();
+  /** What is known of the codes of each shard that were not received here yet. */
+  readonly #evidence = new Map<number, Evidence>();
+  /** Shards that are being given up. */
+  readonly #leaving = new Set<number>();
+  readonly #leaveGrid: () => void;
+  #speaksSince: Micros | null = null;
+  #desired: DesiredStream;
+  #paused = false;
+
+  constructor(desired: DesiredStream, of: ExchangeDeps, deps: StreamDeps, remembered: RememberedIds) {
+    const { exchange } = of;
+    this.#desired = desired;
+    this.#of = of;
+    this.#deps = deps;
+    this.#type = desired.request_type;
+    this.startedAt = deps.clock.micros();
+    this.target = { exchange: exchange.id, region: exchange.region, request_type: this.#type };
+    this.stats = deps.figures.begin(this.target, this.startedAt);
+    this.#rejects = rejectSampler(this.target, deps.reporter, deps.clock);
+    this.#missing = new MissingTrades(
+      this.target,
+      deps.reporter,
+      deps.clock,
+      () => this.#desired.correlation_id,
+    );
+    this.#notices = refusalNotices(
+      this.target,
+      deps.reporter,
+      deps.clock,
+      () => this.#desired.correlation_id,
+    );
+    this.#account = deps.budget.open(this.#type === 'ticker' ? 'first' : 'last', (stop) =>
+      this.#pressure(stop),
+    );
+    this.#pipeline = new StreamPipeline({
+      exchange,
+      type: this.#type,
+      limits: deps.batch,
+      clock: deps.clock,
+      grid: deps.grid,
+      remembered,
+      writer: deps.writer,
+      account: this.#account,
+      stats: this.stats,
+      onRejected: (rejected) => this.#rejects.report(rejected),
+      onMissing: (holes) => {
+        for (const { hole } of holes) this.stats.missing += countOf(hole);
+        this.#missing.report(holes);
+      },
+      stamp: ({ symbol }) => ({
+        correlationId: this.#desired.correlation_id,
+        fence: this.#fences.get(symbol) ?? null,
+      }),
+    });
+    this.#leaveGrid = deps.grid.join((nowMs) => {
+      this.#rejects.look(nowMs);
+      this.#missing.look(nowMs);
+    });
+  }
+
+  get desired(): DesiredStream {
+    return this.#desired;
+  }
+
+  get lanes(): IterableIterator<Lane> {
+    return this.#pipeline.lanes.all();
+  }
+
+  get queuedBytes(): number {
+    return this.#account.used;
+  }
+
+  /** The most of the byte budget that this stream may hold. */
+  get shareBytes(): number {
+    return this.#deps.budget.share;
+  }
+
+  /** How long the oldest row has been waiting for its acknowledgement, in ms; 0 where none waits. */
+  get waitedMs(): number {
+    return this.#pipeline.waitedMs();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get state(): StreamState {
+    return streamStateOf(this.snapshots().map(({ state }) => state));
+  }
+
+  /** For how long the exchange still does not want to see this address, in ms. */
+  get bannedMs(): number {
+    return Math.max(0, ...Array.from(this.#connections.values(), ({ bannedMs }) => bannedMs));
+  }
+
+  /** Codes that are carried here. */
+  get codes(): number {
+    return [...this.#connections.keys()].reduce((sum, shard) => sum + this.#symbols(shard).length, 0);
+  }
+
+  /**
+   * Since when this collector has the first shard of the stream, and with it the word on the stream as a whole; null
+   * while another has.
+   */
+  get speaksSince(): Micros | null {
+    return this.#speaksSince;
+  }
+
+  snapshots(): ConnectionSnapshot[] {
+    return [...this.#connections.values()].flatMap((connection) => connection.snapshots());
+  }
+
+  /** The connections with the number of their shard: one each, unless the exchange takes fewer codes on a socket. */
+  shards(): { readonly shard: number; readonly connection: ConnectionSnapshot }[] {
+    return [...this.#connections].flatMap(([shard, connections]) =>
+      connections.snapshots().map((connection) => ({ shard, connection })),
+    );
+  }
+
+  /**
+   * Says what `apply` is about to be called with, so that `covered` knows of it.
+   * @returns whether there is something new to write down
+   */
+  prepare(desired: DesiredStream, held: HeldShards): boolean {
+    let news = false;
+    for (const [shard, { missed }] of held) {
+      const symbols = desired.shards[shard] ?? [];
+      if (symbols.length === 0) continue;
+      const begins = !this.#connections.has(shard) && !this.#ends.has(shard);
+      const known = begins ? undefined : this.#evidence.get(shard);
+      const evidence = known ?? new Evidence((begins && missed?.since) || []);
+      this.#evidence.set(shard, evidence);
+      news = evidence.want(symbols) || news;
+    }
+    return news;
+  }
+
+  /** Makes the sockets carry what is desired of the shards that are held: codes join and leave, shards come and go. */
+  apply(desired: DesiredStream, held: HeldShards): void {
+    this.#desired = desired;
+    for (const shard of [...this.#connections.keys()]) {
+      if (!held.has(shard) || this.#symbols(shard).length === 0) this.#drop(shard);
+    }
+    for (const [shard, { fence, symbols: fenced, missed }] of held) {
+      const symbols = this.#symbols(shard).filter((symbol) => fenced?.has(symbol) ?? true);
+      if (symbols.length === 0) continue;
+      for (const symbol of symbols) this.#fences.set(symbol, fence);
+      const connection = this.#connection(shard);
+      const markets = this.#marketsOf(symbols);
+      connection.update(markets);
+      const carried = new Set(markets.map(({ symbol }) => symbol));
+      const evidence = this.#evidence.get(shard);
+      for (const { until, symbols: gone } of evidence?.unwanted() ?? [])
+        connection.missedUntilNow(this.#marketsOf(gone), until, missed?.cause ?? 'restart');
+      for (const left of evidence?.take((symbol) => carried.has(symbol)) ?? []) {
+        const { until, symbols: mine, asked = false } = left;
+        connection.missedSince(this.#marketsOf(mine), until, missed?.cause ?? 'restart', !asked);
+      }
+    }
+    const first = desired.shards.findIndex((symbols) => symbols.length > 0);
+    if (!held.has(first)) this.#speaksSince = null;
+    else this.#speaksSince ??= this.#deps.clock.micros();
+    this.#retain();
+  }
+
+  /** There is a reason to ask soon for what the exchange refused or never answered for. */
+  askAgain(): void {
+    for (const connection of this.#connections.values()) connection.askAgain();
+  }
+
+  /**
+   * How far a shard got: everything of these symbols until then was received and delivered; nothing yet of those that
+   * were only asked for. Null where it never ran and is not about to.
+   */
+  covered(shard: number): Covered[] | null {
+    const connection = this.#connections.get(shard);
+    const covered = connection?.covered() ?? this.#ends.get(shard);
+    const evidence = this.#evidence.get(shard);
+    if (!covered && !evidence) return null;
+    const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
+    const known = Array.from(covered ?? [], ([until, symbols]) => ({
+      until: Math.min(until, delivered),
+      symbols,
+    }));
+    if (!evidence) return known;
+    const ended = covered && !connection;
+    if (ended) return [...known, ...evidence.left(known)];
+    return evidence.covered(known, connection?.coveredUntil() ?? this.#deps.clock.micros());
+  }
+
+  /**
+   * Gives a shard up: closes its socket and waits until Kafka has what it brought, or for 5 s where Kafka does not
+   * take it.
+   * @param reason why, for the event that tells of it
+   * @returns how far it got, as `covered`, and whether Kafka has all of it
+   */
+  async leave(shard: number, reason: string): Promise<Left> {
+    const { clock } = this.#deps;
+    this.#drop(shard, reason);
+    this.#leaving.add(shard);
+    const symbols = new Set(this.#ended(shard));
+    let closed = false;
+    void this.#closed(shard).then(() => {
+      closed = true;
+    });
+    const pending = (): boolean => {
+      for (const lane of this.lanes) if (lane.pending > 0 && symbols.has(lane.market.symbol)) return true;
+      return false;
+    };
+    const deadline = clock.now() + DRAIN_MS;
+    while ((!closed || pending()) && clock.now() < deadline) await sleep(clock, DRAIN_LOOK_MS);
+    const left = { covered: this.covered(shard), delivered: closed && !pending() };
+    this.#leaving.delete(shard);
+    this.#ends.delete(shard);
+    this.#evidence.delete(shard);
+    this.#retain();
+    return left;
+  }
+
+  /** Closes the sockets; resolves when the writer has everything they brought. */
+  async stop(): Promise<void> {
+    for (const shard of [...this.#connections.keys()]) this.#drop(shard);
+    await Promise.all(this.#closing.keys());
+    await this.#pipeline.finish();
+    this.stats.end(this.#deps.clock.micros());
+    this.#leaveGrid();
+    this.#rejects.flush();
+    this.#missing.flush();
+    this.#notices.flush();
+  }
+
+  /** After `stop`: resolves when all of it is acknowledged, or given up on at the stop of the program. */
+  async settled(): Promise<void> {
+    await this.#pipeline.settled();
+    this.#deps.budget.close(this.#account);
+  }
+
+  #connection(shard: number): ShardConnections {
+    const running = this.#connections.get(shard);
+    if (running) return running;
+    const connection = openShard({
+      shard,
+      of: this.#of,
+      deps: this.#deps,
+      target: this.target,
+      origin: this.#desired.origin ?? this.#of.url,
+      stats: this.stats,
+      notices: this.#notices,
+      attach: (handle) => this.#pipeline.attach(handle, shard),
+      correlationId: () => this.#desired.correlation_id,
+      onGap: (gap) => this.#missing.gap(gap),
+    });
+    this.#connections.set(shard, connection);
+    if (this.#paused) connection.pause();
+    return connection;
+  }
+
+  #drop(shard: number, reason: string | null = null): void {
+    const connection = this.#connections.get(shard);
+    if (!connection) return;
+    this.#ends.set(shard, connection.covered());
+    this.#connections.delete(shard);
+    const closing = connection.stop(reason).finally(() => this.#closing.delete(closing));
+    this.#closing.set(closing, shard);
+  }
+
+  async #closed(shard: number): Promise<void> {
+    await Promise.all([...this.#closing].flatMap(([closing, of]) => (of === shard ? [closing] : [])));
+    await this.#pipeline.passed(shard);
+  }
+
+  /** Forgets the lanes of codes that are neither carried nor on their way out. */
+  #retain(): void {
+    const carried = [...this.#connections.keys()].flatMap((shard) => this.#symbols(shard));
+    const leaving = [...this.#closing.values(), ...this.#leaving].flatMap((shard) => this.#ended(shard));
+    const wanted = new Set([...carried, ...leaving]);
+    this.#pipeline.retain(({ symbol }) => wanted.has(symbol));
+  }
+
+  /** Codes that a shard had brought when it was closed. */
+  #ended(shard: number): string[] {
+    return [...(this.#ends.get(shard)?.values() ?? [])].flat();
+  }
+
+  #symbols(shard: number): readonly string[] {
+    return this.#desired.shards[shard] ?? [];
+  }
+
+  #marketsOf(symbols: readonly string[]): Market[] {
+    return symbols.flatMap((symbol) => this.#of.markets.get(symbol) ?? []);
+  }
+
+  #pressure(stop: boolean): void {
+    this.#paused = stop;
+    if (stop) this.stats.pauses++;
+    for (const connection of this.#connections.values()) {
+      if (stop) connection.pause();
+      else connection.resume();
+    }
+  }
+}

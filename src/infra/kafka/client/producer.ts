@@ -1,0 +1,122 @@
+import type { LibrdKafkaError, Metadata, Producer as RdProducer } from '@confluentinc/kafka-javascript';
+import type { Kafka } from '../addon/load.ts';
+import type { Outgoing } from '../produce/outgoing.ts';
+import { checkedOptions, type LibrdkafkaOptions } from './client-options.ts';
+
+export interface ProducerHandlers {
+  /** @param code 0 where the broker acknowledged it; @param words librdkafka's about any other */
+  report(id: number, code: number, words: string): void;
+  /** librdkafka's words, e.g. `all broker connections are down`; many times a second while a broker is away. */
+  error(text: string): void;
+  log(severity: number, text: string): void;
+  /** librdkafka's statistics as JSON. */
+  statistics(json: string): void;
+}
+
+export interface Broker {
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The native client behind the package's wrapper: it answers with a code instead of throwing an Error. */
+interface NativeProducer {
+  produce(
+    topic: string,
+    partition: number,
+    value: Buffer,
+    key: string | null,
+    timestamp: null,
+    opaque: number,
+    headers: unknown,
+  ): number;
+}
+
+/** The partitioner chooses. */
+const ANY_PARTITION = -1;
+/** librdkafka's code for a client that is not connected. */
+const NOT_CONNECTED = -172;
+/** The disconnect of the package waits for a flush first; what matters was flushed before. */
+const LAST_FLUSH_MS = 100;
+
+/** One librdkafka producer. Its reports come from librdkafka's own thread, in hundreds a turn. */
+export class Producer {
+  readonly #client: RdProducer;
+  readonly #native: NativeProducer;
+  #open = false;
+
+  /** @throws {Fault} config_invalid where librdkafka does not know an option or its value */
+  constructor(kafka: Kafka, options: LibrdkafkaOptions, handlers: ProducerHandlers) {
+    this.#client = checkedOptions(
+      () => new kafka.Producer({ ...options, dr_cb: true } as ConstructorParameters<Kafka['Producer']>[0]),
+    );
+    this.#native = this.#client.getClient() as NativeProducer;
+    this.#client.on('delivery-report', (error: LibrdKafkaError | null, report) =>
+      handlers.report(report.opaque as number, error?.code ?? 0, error?.message ?? ''),
+    );
+    this.#client.on('event.error', (error) => handlers.error(error.message));
+    this.#client.on('event.log', (event: { severity: number; message: string }) =>
+      handlers.log(event.severity, event.message),
+    );
+    this.#client.on('event.stats', (event: { message: string }) => handlers.statistics(event.message));
+  }
+
+  /** The client itself, for the admin client that shares its connections. */
+  get client(): RdProducer {
+    return this.#client;
+  }
+
+  /** Resolves when a broker answered. @throws {Error} with librdkafka's words where none did in time */
+  async connect(timeoutMs: number): Promise<readonly Broker[]> {
+    const metadata = await new Promise<Metadata>((resolve, reject) => {
+      this.#client.connect({ allTopics: false, timeout: timeoutMs }, (error, data) =>
+        error ? reject(error) : resolve(data),
+      );
+    });
+    this.#client.setPollInBackground(true);
+    this.#open = true;
+    return metadata.brokers;
+  }
+
+  /** Returns librdkafka's code: 0 where a report with this id will follow. */
+  produce(message: Outgoing, id: number): number {
+    if (!this.#open) return NOT_CONNECTED;
+    const { topic, value, key, headers } = message;
+    return this.#native.produce(topic, ANY_PARTITION, value, key, null, id, headers);
+  }
+
+  /** What the cluster knows. @throws {Error} where no broker answers in time */
+  metadata(timeoutMs: number, topic?: string): Promise<Metadata> {
+    return new Promise((resolve, reject) => {
+      const which = topic === undefined ? { allTopics: true } : { allTopics: false, topic };
+      this.#client.getMetadata({ ...which, timeout: timeoutMs }, (error, data) =>
+        error ? reject(error) : resolve(data),
+      );
+    });
+  }
+
+  /** Whether a broker answers within the time. */
+  answers(timeoutMs: number): Promise<boolean> {
+    if (!this.#open) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#client.getMetadata({ allTopics: false, timeout: timeoutMs }, (error) => resolve(!error));
+    });
+  }
+
+  /** Sends what lingers and waits, at most this long, for its acknowledgement. */
+  flush(timeoutMs: number): Promise<void> {
+    if (!this.#open) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#client.flush(timeoutMs, () => resolve());
+    });
+  }
+
+  /** Ends it; what was not acknowledged is gone. */
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await new Promise<void>((resolve) => {
+      this.#client.disconnect(LAST_FLUSH_MS, () => resolve());
+    });
+  }
+}

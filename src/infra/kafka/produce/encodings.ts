@@ -1,0 +1,37 @@
+import type { Row } from '../../../core/market/rows.ts';
+import type { Batch } from '../../../core/ports.ts';
+import { batchValue, plainBatchValue } from '../../avro/batch-value.ts';
+import { avroCodec, type Codec, jsonCodec, parseSchema } from '../../avro/codec.ts';
+import { SCHEMA_FILES } from '../../avro/schemas.ts';
+import { TOPIC_FAMILIES, TOPICS, type TopicFamily } from '../topics/topics.ts';
+import { headerSets } from './headers.ts';
+
+/** How messages of one family are written. */
+export interface Encoding {
+  readonly codec: Codec;
+  readonly headers: ReturnType<typeof headerSets>;
+  /** The value of a data message. */
+  batchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object;
+}
+
+export type Encodings = ReadonlyMap<TopicFamily, Encoding>;
+
+/** What the registry knows of a family's schema. */
+export interface SchemaVersion {
+  readonly id: number;
+  readonly version: number;
+}
+
+/** The encodings of all families. @param schemas of the Avro families; null turns all of them into JSON */
+export function encodings(schemas: ReadonlyMap<TopicFamily, SchemaVersion> | null): Encodings {
+  return new Map(TOPIC_FAMILIES.map((family) => [family, encodingOf(family, schemas?.get(family))]));
+}
+
+function encodingOf(family: TopicFamily, registered: SchemaVersion | undefined): Encoding {
+  const { schema } = TOPICS[family];
+  if (schema === null || !registered)
+    return { codec: jsonCodec, headers: headerSets(jsonCodec), batchValue: plainBatchValue };
+  const type = parseSchema(SCHEMA_FILES[schema], schema);
+  const codec = avroCodec(type, registered.id, registered.version);
+  return { codec, headers: headerSets(codec), batchValue };
+}

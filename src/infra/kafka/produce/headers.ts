@@ -1,0 +1,25 @@
+import type { Codec } from '../../avro/codec.ts';
+import type { Header } from './outgoing.ts';
+
+/** Sets of headers kept; one per stream and lease in a long life, so an old set is dropped by starting over. */
+const MAX_SETS = 2_000;
+
+/** The headers of messages of one codec. Streams say the same things all the time, so the arrays are kept and shared. */
+export function headerSets(
+  codec: Codec,
+): (correlationId: string | null, fence: number | null) => readonly Header[] {
+  const own = [{ 'content-type': codec.contentType }, { 'schema-version': codec.schemaVersion }];
+  const sets = new Map<string, readonly Header[]>();
+  return (correlationId, fence) => {
+    if (correlationId === null && fence === null) return own;
+    const name = `${fence ?? ''}|${correlationId ?? ''}`;
+    const known = sets.get(name);
+    if (known) return known;
+    const headers: Header[] = [...own];
+    if (correlationId !== null) headers.push({ 'correlation-id': correlationId });
+    if (fence !== null) headers.push({ fence: String(fence) });
+    if (sets.size >= MAX_SETS) sets.clear();
+    sets.set(name, headers);
+    return headers;
+  };
+}

@@ -1,0 +1,372 @@
+import type { StandingOf } from '../../../application/leases/fences.ts';
+import type { Cancel, Clock } from '../../../common/clock.ts';
+import type { Breaker } from '../client/breaker.ts';
+import { type Verdict, verdictOf } from './delivery-errors.ts';
+import type { Outgoing } from './outgoing.ts';
+import { type Refusal, refusedAgain } from './refusal.ts';
+import { type Entry, TopicLine } from './topic-line.ts';
+
+/** Hands a message to the client: returns librdkafka's code; 0 where a report with this id will follow. */
+export type Produce = (message: Outgoing, id: number) => number;
+
+/** Told when a message comes back for a reason that somebody has to look at. */
+export type Trouble = (verdict: Verdict, code: number, topic: string, words: string) => void;
+
+/** A message in the queue, for whoever may want it back. */
+export type Queued = Pick<Entry, 'seq' | 'message'>;
+
+/** A topic that holds messages back: the cluster refuses them, or the oldest waits for long. */
+export interface TopicState {
+  readonly topic: string;
+  readonly refusal: Refusal | null;
+  /** Monotonic milliseconds since when its oldest message waits for an acknowledgement; null where none does. */
+  readonly oldestAt: number | null;
+  readonly messages: number;
+}
+
+/** Messages handed over in one turn of the event loop after a pause, so that sockets are still read meanwhile. */
+const PER_TURN = 500;
+/** Opaque ids are small integers: others leak under Bun. */
+const LAST_ID = 2 ** 30;
+/** When to look again after the client would not take a message. */
+const AGAIN_MS = 100;
+
+/**
+ * Between whoever has messages and the producer. The messages of a topic go out in the order in which they came in;
+ * what comes back for another try takes its old place. A topic that refuses waits with all it has, and is asked again
+ * with its first message alone, once a second; the others go on. The breaker stands before the producer: while
+ * it is open, messages wait here, encoded.
+ */
+export class SendQueue {
+  readonly #produce: Produce;
+  readonly #breaker: Breaker;
+  readonly #clock: Clock;
+  readonly #onTrouble: Trouble;
+  readonly #standingOf: StandingOf;
+  readonly #lines = new Map<string, TopicLine>();
+  /** The line of every message under way, in the order of their sending. */
+  readonly #underWay = new Map<number, TopicLine>();
+  #turn = 0;
+  #nextSeq = 0;
+  #nextId = 0;
+  #held = false;
+  #over = false;
+  #draining = false;
+  #scheduled = false;
+  #timer: { at: number; cancel: Cancel } | null = null;
+  #idle: (() => void)[] = [];
+  delivered = 0;
+  deliveredBytes = 0;
+  retried = 0;
+  /** Monotonic milliseconds of the latest acknowledgement. */
+  acknowledgedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param standingOf whether a fence's lease is still held, asked before each message that has one is handed over */
+  constructor(
+    produce: Produce,
+    breaker: Breaker,
+    clock: Clock,
+    onTrouble: Trouble,
+    standingOf: StandingOf = () => 'held',
+  ) {
+    this.#standingOf = standingOf;
+    this.#produce = produce;
+    this.#breaker = breaker;
+    this.#clock = clock;
+    this.#onTrouble = onTrouble;
+  }
+
+  get waitingMessages(): number {
+    return this.#sum(({ waiting }) => waiting.length);
+  }
+
+  get waitingBytes(): number {
+    return this.#sum(({ waiting }) => waiting.bytes);
+  }
+
+  get underWayMessages(): number {
+    return this.#underWay.size;
+  }
+
+  get underWayBytes(): number {
+    return this.#sum(({ underWayBytes }) => underWayBytes);
+  }
+
+  /** Monotonic milliseconds at which the oldest message under way was handed to the producer; null where none is. */
+  get oldestSentAt(): number | null {
+    const [first] = this.#underWay;
+    return first ? (first[1].underWay.get(first[0])?.sentAt ?? null) : null;
+  }
+
+  /** How each topic stands that messages wait for. */
+  topics(): TopicState[] {
+    return [...this.#lines.values()]
+      .map((line) => ({
+        topic: line.topic,
+        refusal: line.refusal,
+        oldestAt: line.oldestAt,
+        messages: line.waiting.length + line.underWay.size,
+      }))
+      .filter(({ messages }) => messages > 0);
+  }
+
+  /** @returns what `withdraw` takes; null where the message is at its end already */
+  send(message: Outgoing): Queued | null {
+    if (this.#over) {
+      message.undelivered();
+      return null;
+    }
+    const line = this.#line(message.topic);
+    const now = this.#clock.now();
+    const entry = entryOf(message, this.#nextSeq++, 1, now);
+    if (line.waiting.length > 0 || !this.#open() || !line.admits(entry, now)) {
+      line.waiting.push(entry);
+      this.#schedule();
+      return entry;
+    }
+    const more = this.#hand(line, entry);
+    if (more && line.waiting.length > 0) this.#schedule();
+    return entry;
+  }
+
+  /** Takes a message back that still waits here. False where it is under way, or at its end. */
+  withdraw({ message, seq }: Queued): boolean {
+    return this.#line(message.topic).waiting.remove(seq);
+  }
+
+  /** A delivery report. @param code 0 where it was acknowledged; @param words librdkafka's about the code */
+  report(id: number, code: number, words = ''): void {
+    const line = this.#underWay.get(id);
+    const entry = line?.take(id);
+    if (!line || !entry) return;
+    this.#underWay.delete(id);
+    if (code === 0) {
+      this.delivered++;
+      this.acknowledgedAt = this.#clock.now();
+      this.deliveredBytes += entry.bytes;
+      line.acknowledged(entry);
+      this.#breaker.success();
+      entry.message.delivered();
+    } else {
+      this.#cameBack(line, entry, code, words, true);
+    }
+    if (line.waiting.length > 0 || this.#breaker.state === 'half_open') this.#schedule();
+    else this.#settle();
+  }
+
+  /** Hands over what may go now. Call it when the breaker changed. */
+  pump(): void {
+    const busy = [...this.#lines.values()].filter(({ waiting }) => waiting.length > 0);
+    if (busy.length === 0) return this.#settle();
+    // Another begins each time, so that no topic takes all the places of a half-open breaker.
+    const first = this.#turn++ % busy.length;
+    let left = PER_TURN;
+    for (const line of [...busy.slice(first), ...busy.slice(0, first)]) {
+      left = this.#pumpLine(line, left);
+      if (left === 0) return this.#schedule();
+    }
+    this.#settle();
+  }
+
+  /** Nothing is handed over until `release`, because the producer is to be replaced. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Takes back everything under way: the producer that had it is no more. */
+  takeBack(): void {
+    for (const line of this.#lines.values()) for (const entry of line.forget()) line.putBack(entry);
+    this.#underWay.clear();
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#schedule();
+  }
+
+  /** Asks the topics that refuse again, now. */
+  askAgain(): void {
+    const now = this.#clock.now();
+    for (const line of this.#lines.values())
+      if (line.refusal) line.refusal = { ...line.refusal, nextAt: now };
+    this.#schedule();
+  }
+
+  /** Sends regardless of the breaker; resolves when nothing is left. */
+  drained(): Promise<void> {
+    this.#draining = true;
+    this.askAgain();
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#settle();
+    });
+  }
+
+  /** Gives up on rows: returns the messages with rows that were never acknowledged, and forgets them. */
+  abandonRows(): Outgoing[] {
+    return this.#abandon(({ rows }) => rows > 0);
+  }
+
+  /** Gives up: returns what was never acknowledged and forgets it. What is sent from now on is undelivered. */
+  abandon(): Outgoing[] {
+    this.#over = true;
+    this.#held = true;
+    this.#timer?.cancel();
+    return this.#abandon(() => true);
+  }
+
+  #abandon(which: (message: Outgoing) => boolean): Outgoing[] {
+    const left: Entry[] = [];
+    for (const line of this.#lines.values()) {
+      for (const [id, { message }] of [...line.underWay]) {
+        if (!which(message)) continue;
+        const entry = line.take(id);
+        this.#underWay.delete(id);
+        if (entry) left.push(entry);
+      }
+      const waiting = [...line.waiting];
+      line.waiting.clear();
+      for (const entry of waiting) {
+        if (which(entry.message)) left.push(entry);
+        else line.waiting.push(entry);
+      }
+    }
+    this.#settle();
+    return left.sort((a, b) => a.seq - b.seq).map(({ message }) => message);
+  }
+
+  #line(topic: string): TopicLine {
+    let line = this.#lines.get(topic);
+    if (!line) {
+      line = new TopicLine(topic);
+      this.#lines.set(topic, line);
+    }
+    return line;
+  }
+
+  #open(): boolean {
+    if (this.#held) return false;
+    return this.#draining || this.#breaker.admits(this.#underWay.size);
+  }
+
+  /** @returns how many more may go in this turn */
+  #pumpLine(line: TopicLine, most: number): number {
+    const now = this.#clock.now();
+    for (let left = most; left > 0; left--) {
+      const next = line.waiting.peek();
+      if (!next || !this.#open()) return left;
+      if (!line.admits(next, now)) {
+        if (line.refusal && line.underWay.size === 0) this.#lookAgain(line.refusal.nextAt);
+        return left;
+      }
+      line.waiting.shift();
+      if (!this.#hand(line, next)) return left;
+    }
+    return 0;
+  }
+
+  /** The one place where a message passes to the producer. Returns false where nothing more can be sent for now. */
+  #hand(line: TopicLine, entry: Entry): boolean {
+    const { fence } = entry.message;
+    const standing = fence === undefined || fence === null ? 'held' : this.#standingOf(fence);
+    if (standing === 'ended') {
+      entry.message.superseded?.();
+      return true;
+    }
+    if (standing === 'unsure') {
+      line.waiting.insert(entry);
+      this.#lookAgain(this.#clock.now() + AGAIN_MS);
+      return false;
+    }
+    const id = this.#nextId;
+    this.#nextId = id === LAST_ID ? 0 : id + 1;
+    const code = this.#produce(entry.message, id);
+    if (code === 0) {
+      line.sent(id, entry, this.#clock.now());
+      this.#underWay.set(id, line);
+      return true;
+    }
+    // What the client itself refuses is about this message alone.
+    entry.company = false;
+    entry.sentAt = this.#clock.now();
+    const verdict = this.#cameBack(line, entry, code, '', false);
+    if (verdict === 'retry') this.#lookAgain(this.#clock.now() + AGAIN_MS);
+    if (verdict === 'held') this.#schedule();
+    return verdict !== 'retry' && verdict !== 'held';
+  }
+
+  /** @param sent whether a broker was asked; the client's own queue may be full, which is no refusal */
+  #cameBack(line: TopicLine, entry: Entry, code: number, words: string, sent: boolean): Verdict {
+    const verdict = verdictOf(code, !entry.company);
+    if (verdict === 'too_large') {
+      this.#divide(line, entry, code);
+      return verdict;
+    }
+    this.retried++;
+    entry.alone = verdict === 'alone';
+    if (verdict === 'crowded') line.crowded(entry);
+    if (verdict === 'held' || (verdict === 'retry' && sent)) {
+      // Those that were sent together are refused once.
+      if (!line.refusal || entry.sentAt > line.refusal.at)
+        line.refusal = refusedAgain(line.refusal, code, words, this.#clock.now(), verdict === 'retry');
+    }
+    line.putBack(entry);
+    if (verdict !== 'retry') this.#onTrouble(verdict, code, line.topic, words);
+    return verdict;
+  }
+
+  #divide(line: TopicLine, entry: Entry, code: number): void {
+    const parts = entry.message.split();
+    if (!parts) return entry.message.refused(code);
+    const span = entry.span / parts.length;
+    for (const [i, message] of parts.entries())
+      line.putBack(entryOf(message, entry.seq + i * span, span, entry.queuedAt), true);
+  }
+
+  #sum(of: (line: TopicLine) => number): number {
+    let sum = 0;
+    for (const line of this.#lines.values()) sum += of(line);
+    return sum;
+  }
+
+  #settle(): void {
+    if (this.#idle.length === 0) return;
+    if (this.#underWay.size > 0 || this.waitingMessages > 0) return;
+    this.#draining = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.pump();
+    });
+  }
+
+  #lookAgain(at: number): void {
+    if (this.#over || (this.#timer && this.#timer.at <= at)) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
+      this.#timer = null;
+      this.pump();
+    });
+    this.#timer = { at, cancel };
+  }
+}
+
+function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number): Entry {
+  return {
+    seq,
+    span,
+    bytes: message.value.length,
+    message,
+    queuedAt,
+    alone: false,
+    company: false,
+    room: 0,
+    round: 0,
+    sentAt: 0,
+  };
+}
