@@ -2,13 +2,22 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { KAFKA_VERSION, kafkaHome, REGISTRY_VERSION, registryHome } from './paths.ts';
+import {
+  FLINK_VERSION,
+  KAFKA_VERSION,
+  kafkaHome,
+  PYTHON_CLIENT,
+  REGISTRY_VERSION,
+  recipesHome,
+  registryHome,
+} from './paths.ts';
 
 /**
  * Sets up what the tests need beyond the project's own packages, and does nothing where it is there already.
  *
  *   bun test/services/install.ts          Kafka, schema registry, Redis and kcat
- *   bun test/services/install.ts --all    and Chromium, promtool and systemd-analyze, for the tests of page, metrics and unit
+ *   bun test/services/install.ts --all    and Chromium, promtool, systemd-analyze, a Java compiler, Kafka's Python client and
+ *                                         Flink's parser, for the tests of page, metrics, unit and recipes
  *
  * Imports nothing but built-in modules, so that it runs before and without any package.
  */
@@ -16,19 +25,23 @@ import { KAFKA_VERSION, kafkaHome, REGISTRY_VERSION, registryHome } from './path
 /** Debian package → a program by which its presence shows. */
 const services = { 'redis-server': 'redis-server', kcat: 'kcat', 'default-jre-headless': 'java' };
 const pages = { chromium: 'chromium', prometheus: 'promtool', systemd: 'systemd-analyze' };
+const recipes = { 'default-jdk-headless': 'javac', python3: 'python3' };
 
 async function main(): Promise<void> {
+  const all = process.argv.includes('--all');
   const fetches = [
     { home: kafkaHome, install: installKafka },
     { home: registryHome, install: installRegistry },
+    ...(all ? [{ home: recipesHome, install: installRecipes }] : []),
   ].filter(({ home }) => !existsSync(home));
   const wanted = {
     ...services,
     ...(fetches.length > 0 ? { maven: 'mvn' } : {}),
-    ...(process.argv.includes('--all') ? pages : {}),
+    ...(all ? { ...pages, ...recipes } : {}),
+    ...(fetches.some(({ home }) => home === recipesHome) && !hasPip() ? { 'python3-pip': 'pip3' } : {}),
   };
   await installPackages(wanted);
-  if (process.argv.includes('--all')) await installKoreanFont();
+  if (all) await installKoreanFont();
   for (const { home, install } of fetches) {
     console.error(`test services: fetching ${basename(home)}`);
     await appear(home, install);
@@ -81,6 +94,20 @@ async function installRegistry(dir: string): Promise<void> {
     await run(['tar', '-xzf', join(dir, archive), '-C', dir]);
     await rm(join(dir, archive));
   }
+}
+
+function hasPip(): boolean {
+  return Bun.which('python3') !== null && Bun.spawnSync(['python3', '-m', 'pip', '--version']).success;
+}
+
+async function installRecipes(dir: string): Promise<void> {
+  // Into a folder of its own: nothing of the system's Python is touched.
+  await run(['python3', '-m', 'pip', 'install', '-q', '--target', join(dir, 'python'), PYTHON_CLIENT]);
+  const parser = `<groupId>org.apache.flink</groupId><artifactId>flink-sql-parser</artifactId><version>${FLINK_VERSION}</version>`;
+  const calcite =
+    '<groupId>org.apache.calcite</groupId><artifactId>calcite-linq4j</artifactId><version>1.32.0</version>';
+  const dependencies = [parser, calcite].map((fields) => `<dependency>${fields}</dependency>`);
+  await copyFromMaven(dependencies.join(''), join(dir, 'flink'));
 }
 
 /** Copies dependencies, with all they depend on, from Maven's repository into a folder. */

@@ -4,6 +4,10 @@ import { join } from 'node:path';
 /** Versions of the services that tests run against; a change of one is a new cache folder and a new install. */
 export const KAFKA_VERSION = '4.1.0';
 export const REGISTRY_VERSION = '2.6.13.Final';
+/** What the recipes for readers are run and parsed with. */
+export const PYTHON_CLIENT = 'confluent-kafka[avro,schemaregistry]==2.16.1';
+export const FLINK_VERSION = '1.20.0';
+const RECIPES_VERSION = '1';
 
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kor-coin-stream', 'services');
 
@@ -13,3 +17,6 @@ export const kafkaHome = join(cache, `kafka-${KAFKA_VERSION}`);
 /** Where the installer keeps the schema registry, unpacked. Present means complete. */
 export const registryHome = join(cache, `apicurio-${REGISTRY_VERSION}`);
 export const registryJar = join(registryHome, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`);
+
+/** Where the installer keeps what recipes need: `python/` with its packages, `flink/` with Flink's SQL parser. */
+export const recipesHome = join(cache, `recipes-${RECIPES_VERSION}`);
