@@ -54,6 +54,8 @@ const TOLD_WITHIN_MS = 15_000;
 const TOLD_SHARE = 0.9;
 /** How long after a fault a gap may still come of it: refused codes are asked for again ever more seldom. */
 const GAP_AFTER_MS = 60_000;
+/** Limits that are broken by saying nothing. */
+const UNANSWERED = ['pong', 'idle'];
 const PONG_AFTER_MS = 5000;
 const STOP_WITHIN_MS = 12_000;
 const MIB = 1024 * 1024;
@@ -147,12 +149,12 @@ function memory({ memory, happened, from, to }: Seen): Check {
   return check('memory is flat', wrong, `first ${mib(first)}, last ${mib(last)}, peak ${mib(peak)}`);
 }
 
-/** Who stands still cannot answer pings. */
+/** Who stands still can neither answer pings nor send any. */
 function broken({ violations, suffered }: Seen): Violation[] {
   const still = suffered.filter(({ topics }) => topics === undefined);
   return violations.filter(
     ({ at, limit }) =>
-      !(limit === 'pong' && still.some(({ from, to }) => from <= at && at <= to + PONG_AFTER_MS)),
+      !(UNANSWERED.includes(limit) && still.some(({ from, to }) => from <= at && at <= to + PONG_AFTER_MS)),
   );
 }
 
