@@ -1,5 +1,6 @@
 import { kafkaOrFault, producerOptions } from '../../src/infra/kafka/client/client-options.ts';
 import { Producer } from '../../src/infra/kafka/client/producer.ts';
+import type { Outgoing } from '../../src/infra/kafka/produce/outgoing.ts';
 import { type Form, launch } from './binary.ts';
 
 /** An event as others read it. */
@@ -63,6 +64,10 @@ export class CollectorProcess {
   }
 }
 
+/** librdkafka's code. */
+const UNKNOWN_TOPIC = 3;
+const FOUND_MS = 20_000;
+
 /** Writes commands in the order of the calls, over one connection. */
 export class Commander {
   readonly #producer: Producer;
@@ -103,12 +108,22 @@ export class Commander {
       undelivered() {},
       split: () => null,
     };
-    const code = await new Promise<number>((resolve) => {
+    const until = Date.now() + FOUND_MS;
+    let code = await this.#produce(message, id);
+    // A topic just made is not known to every client at once; nothing of it was written then.
+    while (code === UNKNOWN_TOPIC && Date.now() < until) {
+      await Bun.sleep(100);
+      code = await this.#produce(message, id);
+    }
+    if (code !== 0) throw new Error(`the command was not taken: librdkafka ${code}`);
+  }
+
+  #produce(message: Outgoing, id: number): Promise<number> {
+    return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
       const refused = this.#producer.produce(message, id);
       if (refused !== 0) resolve(refused);
     });
-    if (code !== 0) throw new Error(`the command was not taken: librdkafka ${code}`);
   }
 
   close(): Promise<void> {

@@ -143,20 +143,22 @@ test('every refused code is told once, in the words of the exchange, and its nei
   ]);
   ledger.assertNoViolations();
   type Told = { exchange: string; symbol: string; words: string };
-  const told: Told[] = events.flatMap(({ target, detail, reason }) =>
-    ((detail?.refused ?? []) as { symbol: string }[]).map(({ symbol }) => ({
+  const told: Told[] = events.flatMap(({ target, detail, reason }) => {
+    const kind = silent.includes(target?.exchange ?? '') ? 'unconfirmed' : 'refused';
+    return ((detail?.[kind] ?? []) as { symbol: string }[]).map(({ symbol }) => ({
       exchange: target?.exchange ?? '',
       symbol,
       words: reason ?? '',
-    })),
-  );
+    }));
+  });
   const erred = errors.flatMap((message) => {
     const { target, error, meta } = message as {
       target: { exchange: string } | null;
       error: { error_code: string; error_message: { message: string } };
       meta: { raw_context: { symbol?: string } };
     };
-    if (error.error_code !== 'subscription_refused') return [];
+    const kind = silent.includes(target?.exchange ?? '') ? 'unconfirmed' : 'refused';
+    if (error.error_code !== `subscription_${kind}`) return [];
     return [
       { exchange: target?.exchange, symbol: meta.raw_context.symbol, words: error.error_message.message },
     ];
