@@ -1,7 +1,7 @@
 """Reads data topics by the reader's rules and prints a row a line, Avro and JSON alike.
 
-    pip install 'confluent-kafka[avro,schemaregistry]'
-    KAFKA_BOOTSTRAP_SERVERS=… SCHEMA_REGISTRY_URL=… python3 reader.py trade-data.korea
+    python3 -m venv venv && venv/bin/pip install 'confluent-kafka[avro,schemaregistry]'
+    KAFKA_BOOTSTRAP_SERVERS=… SCHEMA_REGISTRY_URL=… venv/bin/python reader.py trade-data.korea
 
 Tickers have no trade_id, and so no repeats to pass over. A secured broker: more options in `consumer` below.
 """

@@ -32,8 +32,8 @@ const HOW: Readonly<Record<string, How>> = {
   './kor-coin-stream schemas register': { prints: /trade-data-value/ },
   './kor-coin-stream check': { prints: /kafka/i },
   './kor-coin-stream run --exchange upbit --type ticker,trade': { keeps: 'collecting' },
-  "pip install 'confluent-kafka[avro,schemaregistry]'": { elsewhere: 'test/services/install.ts does it' },
-  'python3 docs/recipes/reader.py trade-data.korea': { keeps: 'printing' },
+  'python3 -m venv venv && venv/bin/pip install': { elsewhere: 'test/services/install.ts does it' },
+  'venv/bin/python docs/recipes/reader.py trade-data.korea': { keeps: 'printing' },
   'kor-coin-stream send connect_and_subscribe': { prints: /"outcome":"(accepted|noop)"/ },
   'kor-coin-stream tail ws.event': { keeps: 'printing' },
   'kcat -P -b kafka:9092 -t ws.command': { prints: /^$/ },
@@ -59,6 +59,8 @@ beforeAll(async () => {
   const program = join(place, 'kor-coin-stream');
   writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${join(ROOT, 'index.ts')}' "$@"\n`);
   chmodSync(program, 0o755);
+  mkdirSync(join(place, 'venv/bin'), { recursive: true });
+  symlinkSync(Bun.which('python3') ?? '', join(place, 'venv/bin/python'));
   [simulator, ...addresses] = await Promise.all([
     spawnSimulator(['--symbols', '10', '--rate', '300']),
     kafka(),
