@@ -89,6 +89,7 @@ describe('the page', () => {
     const code =
       collector.orchestrator.stream({ exchange: 'upbit', request_type: 'trade' })?.desired.codes[2] ?? '';
     await page.keyboard.press('/');
+    expect(await page.evaluate(`document.activeElement.closest('.find') !== null`)).toBe(true);
     await page.keyboard.type(code.toLowerCase());
     expect(await until(async () => (await page.locator(rows).count()) === 1)).toBe(true);
     expect(await textOf(page, `${rows} td`)).toStartWith(code);
@@ -241,5 +242,17 @@ test('a collector without a stream says what to do, and one that is gone does no
   await idle.stop();
   expect(await until(async () => (await textOf(page, '#ready')).startsWith('connection lost'))).toBe(true);
   expect(await page.title()).toBe('⚠ kor-coin-stream');
+  // What stands still says since when, and so does the axis.
+  expect(await textOf(page, '#as-of')).toMatch(/^as of \d\d:\d\d:\d\d$/);
+  expect(await page.locator('#as-of').isVisible()).toBe(true);
+  const ticks = page.locator('#axis span');
+  expect(await ticks.allTextContents()).toEqual(
+    Array.from({ length: 4 }, () => expect.stringMatching(/^\d\d:\d\d:\d\d$/)),
+  );
+  expect(`as of ${await ticks.last().textContent()}`).toBe(await textOf(page, '#as-of'));
+  await page.keyboard.press('l');
+  expect(await textOf(page, '#ready')).toBe('연결이 끊겨 다시 시도하는 중');
+  expect(await textOf(page, '#as-of')).toEndWith('기준');
+  await page.screenshot({ path: join(SHOTS, 'lost-korean.png') });
   await page.context().close();
 }, 60_000);

@@ -89,12 +89,13 @@ const SCENES: Readonly<Record<string, Scene>> = {
     },
     fires: { 20: [], 110: [] },
   },
-  'a stream that stops reading for two of every ten minutes: told; one long pause: over when it is': {
-    series: {
-      [`kcs_stream_paused{${TRADES}}`]: `${'0 0 0 0 0 0 0 0 1 0 '.repeat(5)}0x10 1x8 0x80`,
-      [`kcs_stream_paused{${AT},exchange="okx",request_type="trade"}`]: '0x20 1x10 0x100',
-    },
-    fires: { 15: [], 25: ['KcsStreamPaused'], 35: [], 130: [] },
+  'a stream that stops reading for two of every ten minutes: told': {
+    series: { [`kcs_stream_paused{${TRADES}}`]: `0x20 ${'1 1 0 0 0 0 0 0 0 0 '.repeat(6)}0x80` },
+    fires: { 20: [], 76: ['KcsStreamPaused'], 149: [] },
+  },
+  'a stream that stops reading for ten minutes, once: told, and over when it reads': {
+    series: { [`kcs_stream_paused{${TRADES}}`]: '0x20 1x10 0x100' },
+    fires: { 20: [], 25: ['KcsStreamPaused'], 35: [], 60: [] },
   },
   'acknowledgements that stall for one of every five minutes: told': {
     series: {

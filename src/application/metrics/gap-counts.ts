@@ -16,6 +16,7 @@ export interface GapCount {
 
 const NONE: GapCount = { gaps: 0, codeSeconds: 0 };
 
+/** Of each stream, so that one with many gaps hides nobody else's. */
 const KEPT = 200;
 const MINUTE = 60_000_000;
 /** How far back `recent` counts. */
@@ -24,20 +25,23 @@ const RECENT_MINUTES = 15;
 /** Counts the gaps that were told, each once, when it is over, and keeps the latest. */
 export class GapCounts {
   readonly #counts = new Map<string, GapCount>();
-  /** Oldest first. */
-  readonly #latest: PastGap[] = [];
+  /** Of each stream, oldest first. */
+  readonly #latest = new Map<string, PastGap[]>();
   /** Of each stream by the minute in which they ended. */
   readonly #minutes = new Map<string, Map<number, number>>();
 
   readonly take = ({ kind, target, gap }: StreamEvent): void => {
     if (kind !== 'gap' || !target || !gap || gap.to === null) return;
-    const key = `${target.exchange}|${target.request_type}|${gap.cause}`;
+    const stream = `${target.exchange}|${target.request_type}`;
+    const key = `${stream}|${gap.cause}`;
     const { gaps, codeSeconds } = this.#counts.get(key) ?? NONE;
     const seconds = Math.max(0, gap.to - gap.from) / 1e6;
     this.#counts.set(key, { gaps: gaps + 1, codeSeconds: codeSeconds + seconds * gap.codes.length });
-    this.#countMinute(`${target.exchange}|${target.request_type}`, Math.floor(gap.to / MINUTE));
-    this.#latest.push({ target, gap: { ...gap, to: gap.to } });
-    if (this.#latest.length > KEPT) this.#latest.shift();
+    this.#countMinute(stream, Math.floor(gap.to / MINUTE));
+    const latest = this.#latest.get(stream) ?? [];
+    this.#latest.set(stream, latest);
+    latest.push({ target, gap: { ...gap, to: gap.to } });
+    if (latest.length > KEPT) latest.shift();
   };
 
   /** How many gaps of a stream ended in the last 15 minutes, by whole minutes. */
@@ -56,10 +60,7 @@ export class GapCounts {
 
   /** The latest gaps of a stream that ended at or after `since`, oldest first. */
   latest({ exchange, request_type }: Pick<TargetName, 'exchange' | 'request_type'>, since = 0): PastGap[] {
-    return this.#latest.filter(
-      ({ target, gap }) =>
-        target.exchange === exchange && target.request_type === request_type && gap.to >= since,
-    );
+    return (this.#latest.get(`${exchange}|${request_type}`) ?? []).filter(({ gap }) => gap.to >= since);
   }
 
   #countMinute(stream: string, minute: number): void {

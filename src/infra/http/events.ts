@@ -5,6 +5,7 @@ import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
 import { readiness, warnings } from './health.ts';
 import type { Observed } from './observed.ts';
 import { codeCounts } from './prometheus.ts';
+import { waiting as unacknowledged } from './unacknowledged.ts';
 
 const EVERY_MS = 1000;
 /** A reader that lets this many messages pile up is not reading. */
@@ -74,6 +75,7 @@ export function snapshot(observed: Observed, withHistory: boolean): Record<strin
   const { clock, collectorId, version, drivers, messaging, budget, orchestrator, live } = observed;
   const { ready, reasons } = readiness(observed);
   const { breaker, waiting, inFlight } = messaging.state();
+  const { rowsMs, messagesMs } = unacknowledged(observed);
   return {
     now: clock.micros() / 1000,
     id: collectorId,
@@ -90,6 +92,8 @@ export function snapshot(observed: Observed, withHistory: boolean): Record<strin
     storeUp: observed.store.available,
     budget: [budget.used, budget.total],
     waiting: waiting.messages + inFlight.messages,
+    oldest: [Math.round(rowsMs), Math.round(messagesMs)],
+    leases: orchestrator.leases(),
     rss: observed.process.residentBytes(),
     points: HISTORY_POINTS,
     point: live.point,
@@ -106,7 +110,6 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
   const state = shownState(stream, codes);
   // What holds the stream back most is what is told of it, not what the first of its sockets has to say.
   const worst = connections.find((one) => one.state === stream.state && one.reason !== null);
-  const gaps = observed.gaps.latest(target, observed.clock.micros() - 900_000_000);
   return {
     x: target.exchange,
     region: target.region,
@@ -128,9 +131,20 @@ function line(observed: Observed, stream: RunningStream, withHistory: boolean): 
     net: percentiles(network),
     ack: percentiles(delivery),
     gapCount: observed.gaps.recent(target, observed.clock.micros()),
-    gaps: gaps.map(({ gap }) => [gap.from / 1000, gap.to / 1000, gap.cause, gap.codes.length]).slice(-20),
-    ...(withHistory ? { history } : {}),
+    ...(withHistory ? { history, gaps: gapMarks(observed, target) } : {}),
   };
+}
+
+/** When a stream had gaps in the last 15 minutes, `[from, to]` in epoch ms, oldest first; those that touch are one. */
+function gapMarks({ gaps, clock }: Observed, target: RunningStream['target']): [number, number][] {
+  const spans = gaps.latest(target, clock.micros() - 900_000_000).map(({ gap }) => gap);
+  const marks: [number, number][] = [];
+  for (const { from, to } of spans.toSorted((a, b) => a.from - b.from)) {
+    const last = marks.at(-1);
+    if (last && from / 1000 <= last[1]) last[1] = Math.max(last[1], to / 1000);
+    else marks.push([from / 1000, to / 1000]);
+  }
+  return marks;
 }
 
 /** Epoch µs; of a stream that brought nothing but what it repeats when it is subscribed, that. 0: never. */

@@ -1,17 +1,23 @@
 // biome-ignore-all lint/correctness/noUnusedVariables: the scripts of the page share one scope, the later ones use it
+/** An answer that takes longer, in ms, is none. */
+const ANSWER_MS = 5000;
+
 /** What a stream shows when it is opened: its figures, its latest gaps, and its codes. */
 class Detail {
-  constructor(box, path) {
+  /** @param wanted what is looked for among the codes */
+  constructor(box, path, wanted) {
     this.box = box;
     this.path = path;
     this.rows = new Map();
     this.sort = 'code';
     this.down = false;
     this.stopped = false;
+    this.shownAt = null;
     box.replaceChildren(document.getElementById('detail').content.cloneNode(true));
     translate(box);
     this.filter = box.querySelector('input');
     this.body = box.querySelector('tbody');
+    this.filter.value = wanted;
     this.filter.addEventListener('input', () => this.arrange());
     for (const button of box.querySelectorAll('[data-sort]'))
       button.addEventListener('click', () => this.sortBy(button.dataset.sort));
@@ -26,32 +32,46 @@ class Detail {
   async ask() {
     if (this.stopped) return;
     try {
-      const answer = await fetch(`/status/${this.path}`);
+      const answer = await fetch(`/status/${this.path}`, { signal: AbortSignal.timeout(ANSWER_MS) });
       if (answer.ok) this.show(await answer.json());
     } catch {
       // The stream of events says that the connection is lost.
     }
+    this.showAge();
     setTimeout(() => this.ask(), 1000);
+  }
+
+  /** Figures that were not brought up to date say when they were true. */
+  showAge() {
+    const age = this.box.querySelector('.age');
+    if (!age) return;
+    age.hidden = this.shownAt === null || Date.now() - this.shownAt < ANSWER_MS;
+    age.textContent = age.hidden ? '' : words.asOf(clock(this.shownAt));
   }
 
   show(stream) {
     if (this.stopped) return;
     this.codes = stream.codes;
+    this.shownAt = Date.now();
     const why = this.box.querySelector('.why');
     why.hidden = stream.reason === null;
     why.textContent = said(stream.reason ?? '');
     const delays = (of) => (of ? `${span(of.p50)} · ${span(of.p95)} · ${span(of.p99)}` : '–');
     const sockets = stream.shards.flatMap((shard) => shard.sockets);
+    const elsewhere = stream.shards_elsewhere.map(({ collector }) => collector);
     facts(this.box.querySelector('.facts'), [
       [`${words.net} (${words.percentiles})`, delays(stream.latency_ms.exchange)],
       [`${words.ack} (${words.percentiles})`, delays(stream.latency_ms.acknowledged)],
       [words.received, count(stream.totals.rows)],
       [words.acknowledged, count(stream.totals.acknowledged)],
-      [words.pending, words.oldestOf(span(stream.oldest_unacknowledged_s * 1000))],
+      [words.oldest, oldestText([stream.oldest_unacknowledged_s * 1000, 0])],
       [words.rejected, count(stream.totals.rejected)],
       [words.missing, count(stream.totals.missing_trades)],
       [words.bytes, `${bytes(stream.rates.bytes_per_s)}/s`],
       [words.sockets, `${sockets.length} (${stream.totals.sockets_opened})`],
+      ...(elsewhere.length > 0
+        ? [[words.elsewhere, `${elsewhere.length} (${[...new Set(elsewhere)].join(', ')})`]]
+        : []),
     ]);
     this.showGaps(stream.gaps.slice(-5).reverse());
     this.arrange();
@@ -61,7 +81,7 @@ class Detail {
     const items = gaps.map(({ from, to, cause, codes }) => {
       const item = document.createElement('li');
       const long = span((to - from) / 1000);
-      item.textContent = `${clock(from / 1000)} · ${long} · ${words.causes[cause] ?? cause} · ${words.codesOf(codes.length)}`;
+      item.textContent = `${clock(from / 1000)} · ${long} · ${words.causes[cause] ?? cause} · ${words.codesOf(count(codes.length))}`;
       return item;
     });
     if (items.length === 0) {

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/correctness/noUnusedVariables: the scripts of the page share one scope, the later ones use it
 /** Numbers, times and charts. */
+const find = (id) => document.getElementById(id);
 const SVG = 'http://www.w3.org/2000/svg';
 const POINT_MS = 5000;
 
@@ -41,11 +42,12 @@ function span(ms) {
 /** How long ago; null was never. */
 function ago(ms) {
   if (ms === null) return words.never;
-  return ms < 1000 ? '< 1 s' : span(ms);
+  return ms < 1000 ? words.justNow : span(ms);
 }
 
+/** `12:03:05`, in the time zone of whoever looks. */
 function clock(ms) {
-  return new Date(ms).toLocaleTimeString(language, { hour12: false });
+  return new Date(ms).toTimeString().slice(0, 8);
 }
 
 function shape(kind, attributes, name) {
@@ -88,14 +90,15 @@ function drawChart(svg, history, points, { gaps = [], now = 0, grid = false } = 
   svg.replaceChildren(...parts);
 }
 
-/** Fills a definition list: [term, value] pairs. */
+/** Fills a definition list: [term, value] pairs, with a tone where the value has one. */
 function facts(list, pairs) {
-  const all = pairs.flatMap(([term, value]) => {
+  const all = pairs.flatMap(([term, value, tone = '']) => {
     const box = document.createElement('div');
     const dt = document.createElement('dt');
     const dd = document.createElement('dd');
     dt.textContent = term;
     dd.textContent = value;
+    dd.className = tone;
     box.append(dt, dd);
     return box;
   });

@@ -1,0 +1,75 @@
+// biome-ignore-all lint/correctness/noUnusedVariables: the scripts of the page share one scope, the later ones use it
+/** What the collector says, in Korean; what an exchange, Kafka or Redis says stays in its own words. */
+const SAID_IN_KOREAN = [
+  [/stale \(no data\)/g, '데이터 없음'],
+  [/no stream is live/g, '수신 중인 스트림이 없습니다'],
+  [/the circuit breaker is open/g, '차단기가 열려 있습니다'],
+  [/the circuit breaker is half open/g, '차단기가 복구를 확인하는 중입니다'],
+  [/the circuit breaker of (\S+) is open after failures/g, '연속된 실패로 $1의 차단기가 열려 있습니다'],
+  [/the circuit breaker of (\S+) is half_open after failures/g, '$1의 차단기가 복구를 확인하는 중입니다'],
+  [/the circuit breaker of (\S+) was opened by command/g, '명령으로 $1의 차단기가 열렸습니다'],
+  [/the producer is being replaced/g, '프로듀서를 교체하는 중입니다'],
+  [
+    /rows wait: oldest (\d+) s, stream (\S+ \S+?)(?:, (\d+) streams in all)?$/g,
+    (_all, time, stream, streams) =>
+      `저장 대기: 최장 ${time}초, ${stream}${streams ? ` 외, 모두 ${streams}개 스트림` : ''}`,
+  ],
+  [/messages about the data wait: oldest (\d+) s/g, '관리 메시지 저장 대기: 최장 $1초'],
+  [/^rows wait$/g, '저장 대기'],
+  [/^messages about the data wait$/g, '관리 메시지 저장 대기'],
+  [/no broker is connected/g, '연결된 브로커가 없습니다'],
+  [/(\S+) is refused/g, '$1 거부됨'],
+  [/(\S+) messages wait and are tried again/g, '메시지 $1건이 대기하며 다시 시도합니다'],
+  [
+    /(\S+?):? of (\S+) messages the oldest waits (\S+) s for its acknowledgement/g,
+    '$1: 메시지 $2건 중 최장 $3초 저장 확인 대기',
+  ],
+  [/partition (\d+) has no leader/g, '파티션 $1에 리더가 없습니다'],
+  [
+    /partition (\d+): its leader, broker (\d+), is not connected/g,
+    '파티션 $1: 리더인 브로커 $2에 연결되지 않았습니다',
+  ],
+  [/partition (\d+): (\d+) of (\d+) replicas in sync/g, '파티션 $1: 복제본 $3개 중 $2개만 동기화됨'],
+  [/broker (\d+) throttles by (\d+) ms \(a quota\)/g, '브로커 $1의 속도 제한 $2 ms (할당량)'],
+  [/and (\S+) more topics/g, '외 $1개 토픽'],
+  [/; and (\d+) more/g, '; 외 $1건'],
+  [/the state store does not answer/g, '상태 저장소가 응답하지 않습니다'],
+  [/waits for the state store/g, '상태 저장소를 기다립니다'],
+  [/the state store cannot be used/g, '상태 저장소를 쓸 수 없습니다'],
+  [/\bno answer$/g, '응답 없음'],
+  [/readers cannot decode what is written/g, '기록된 데이터를 읽는 쪽에서 해석할 수 없습니다'],
+  [/id (\d+) is not in the registry/g, 'id $1 레지스트리에 없음'],
+  [/id (\d+) is another schema there/g, 'id $1 레지스트리의 다른 스키마'],
+  [/cannot be asked/g, '응답하지 않습니다'],
+  [/wanted, and no collector runs it/g, '요청되었으나 수신하는 수집기가 없습니다'],
+  [/in no market list any more and still bringing data/g, '종목 목록에서 빠졌으나 아직 데이터가 들어옵니다'],
+  [/pinned and not to be had/g, '설정에 있으나 수신할 수 없습니다'],
+  [/(\S+) is not an exchange of this build/g, '$1: 이 빌드에 없는 거래소'],
+  [/refused by the exchange/g, '거래소가 거절함'],
+  [/never answered for/g, '응답 없는 종목'],
+  [/never confirmed/g, '구독 확인 없음'],
+  [/the exchange last said/g, '거래소의 마지막 응답'],
+  [/not received/g, '수신되지 않음'],
+  [/\((\d+) of (\d+)\)/g, '($2개 중 $1개)'],
+  [/paused, the byte budget is full/g, '버퍼가 가득 차 일시 중지'],
+  [/HTTP (\d+) on opening/g, '연결 시 HTTP $1'],
+  [/this machine could not open a socket/g, '이 서버에서 소켓을 열지 못함'],
+  [/(\d+) sockets are open, the limit/g, '소켓 한도 $1개에 도달'],
+  [/closed by the exchange:/g, '거래소가 연결을 닫음:'],
+  [/cut without a closing frame/g, '예고 없이 끊김'],
+  [/did not open in time/g, '제시간에 열리지 않음'],
+  [/no frame for too long/g, '오랫동안 수신 없음'],
+  [/confirmed nothing and sent no data/g, '구독 확인도 데이터도 없음'],
+  [/no data/g, '데이터 없음'],
+  [/^schema registry$/g, '스키마 레지스트리'],
+  [/^rows$/g, '데이터'],
+  [/^messages$/g, '관리 메시지'],
+  [/(?<![\w.-])(ticker|trade|orderbook)(?![\w.-])/g, (type) => WORDS.ko[type]],
+  [/(?<![\w.-])(connecting|stale|backoff|blocked|stopped)(?![\w.-])/g, (state) => WORDS.ko.states[state]],
+];
+
+/** A sentence of the collector in the language in use. */
+function said(text) {
+  if (language !== 'ko') return text;
+  return SAID_IN_KOREAN.reduce((so, [pattern, korean]) => so.replace(pattern, korean), text);
+}
