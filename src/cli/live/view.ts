@@ -7,8 +7,8 @@ import { TerminalTable } from './terminal.ts';
 
 const TABLE_EVERY_MS = 1000;
 const LINE_EVERY_MS = 60_000;
-/** The first line comes early, so that it is seen that rows arrive. */
-const FIRST_LINE_MS = 2000;
+/** The first line comes as soon as all streams are live, so that it is seen that rows arrive. */
+const LOOK_MS = 500;
 /** By then a connection had several tries. */
 const DOUBT_AFTER_MS = 5000;
 
@@ -26,6 +26,7 @@ export class LiveView {
   #startedMs = 0;
   /** Whether the question has been settled. */
   #settled = false;
+  #lineAtMs = 0;
 
   /** @param terminal what `out` writes to, for its size */
   constructor(out: LineOutput, terminal: NodeJS.WriteStream, input: NodeJS.ReadStream) {
@@ -54,11 +55,12 @@ export class LiveView {
   start(collector: Collector): void {
     const { messaging, clock } = collector;
     this.#startedMs = clock.now();
+    this.#lineAtMs = this.#startedMs + DOUBT_AFTER_MS;
     this.#figures = new FiguresOf(this.#startedMs);
     if (messaging.bootstrap !== null && messaging.driver === 'embedded')
       this.#hint(collector, messaging.bootstrap);
     if (this.interactive) this.#table.start();
-    this.#next(collector, this.interactive ? TABLE_EVERY_MS : FIRST_LINE_MS);
+    this.#next(collector);
   }
 
   stop(): void {
@@ -103,12 +105,21 @@ export class LiveView {
     );
   }
 
-  #next(collector: Collector, ms: number): void {
-    this.#cancel = collector.clock.after(ms, () => {
-      this.#show(collector);
-      const soon = !this.interactive && !this.#settled ? DOUBT_AFTER_MS : LINE_EVERY_MS;
-      this.#next(collector, this.interactive ? TABLE_EVERY_MS : soon);
+  #next(collector: Collector): void {
+    this.#cancel = collector.clock.after(this.interactive ? TABLE_EVERY_MS : LOOK_MS, () => {
+      if (this.interactive || this.#lineDue(collector)) this.#show(collector);
+      this.#next(collector);
     });
+  }
+
+  #lineDue({ clock, orchestrator }: Collector): boolean {
+    const nowMs = clock.now();
+    const streams = orchestrator.streams();
+    const first = this.#lineAtMs === this.#startedMs + DOUBT_AFTER_MS;
+    const flows = streams.length > 0 && streams.every(({ stats }) => stats.acked > 0);
+    if (nowMs < this.#lineAtMs && !(first && flows)) return false;
+    this.#lineAtMs = nowMs + LINE_EVERY_MS;
+    return true;
   }
 
   #show(collector: Collector): void {
