@@ -84,7 +84,8 @@ async function replayFrames(
       if (error !== NOBODY_READS) throw error;
     })
     .finally(() => refusals.print(Number.POSITIVE_INFINITY));
-  if (read === 0) console.error(`replay: no frame was read from ${file ?? 'standard input'}`);
+  if (read === 0)
+    console.error(JSON.stringify({ warning: `no frame was read from ${file ?? 'standard input'}` }));
 }
 
 /** Why the pipe ends early when standard output was closed. */

@@ -65,7 +65,7 @@ function way(changed: Readonly<Record<string, string>> = {}) {
     `kafka.options.${name}=${value}`,
   ]);
   const env = { ...simulator.env(), KAFKA_BOOTSTRAP_SERVERS: servers, MESSAGING_USE_AVRO: 'false' };
-  return { flags: [...flags, '--set', 'http.port=0', '--set', 'startup.timeout_ms=1200'], env };
+  return { flags: [...flags, '--set', 'http.port=0', '--set', 'startup.timeout_ms=6000'], env };
 }
 
 describe('a secured broker', () => {

@@ -157,8 +157,9 @@ describe('input', () => {
   });
 
   test('nothing in, nothing out', async () => {
-    expect(await replay('upbit', 'trade', '')).toEqual({ code: 0, rows: [], told: [] });
-    expect(await replay('upbit', 'trade', '\n\n')).toEqual({ code: 0, rows: [], told: [] });
+    const told = [{ warning: 'no frame was read from standard input' }];
+    expect(await replay('upbit', 'trade', '')).toEqual({ code: 0, rows: [], told });
+    expect(await replay('upbit', 'trade', '\n\n')).toEqual({ code: 0, rows: [], told });
   });
 
   test('received_at is the recorded one, else the clock', async () => {
