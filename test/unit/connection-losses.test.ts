@@ -161,6 +161,75 @@ describe('clocks', () => {
   );
 });
 
+describe('how far a socket without a row is covered', () => {
+  /** How far the record goes beyond the exchange's time, once the sockets were cut and are back. */
+  async function beyond(made: Rig, aheadS: number): Promise<number> {
+    socketOf(made, made.sockets.length).end();
+    await made.clock.advance(3000);
+    expect(made.connection.snapshot().codes.map(({ missing }) => missing)).toEqual([false, false]);
+    return Math.max(...made.connection.covered().keys()) - (made.clock.micros() - aheadS * SECOND);
+  }
+
+  test.each([6, 600])('our clock was set forward by %p s, and no row came since', async (aheadS) => {
+    const made = await running(['A', 'B']);
+    await flow(made, 2);
+    made.clock.step(aheadS * SECOND);
+    expect(await beyond(made, aheadS)).toBeLessThan(0);
+  });
+
+  test('few rows came, and all were as late as if our clock were ahead', async () => {
+    const made = await running(['A', 'B']);
+    for (const symbol of ['A', 'B', 'A']) socketOf(made, 1).row(symbol, made.clock.micros() - 9 * SECOND);
+    expect(await beyond(made, 9)).toBeLessThan(0);
+  });
+
+  test('without any hint it is covered until a little before now', async () => {
+    const made = await running(['A', 'B']);
+    expect(await beyond(made, 0)).toBeGreaterThan(-10 * SECOND);
+  });
+});
+
+describe('asked for and not heard of', () => {
+  /** Socket 1 confirms nothing by itself; the others refuse everything. */
+  async function unheard(): Promise<Rig> {
+    const clock = new ManualClock();
+    return running(['A', 'B'], {
+      clock,
+      serve: (socket, nth) => {
+        clock.after(10, () => socket.accept());
+        if (nth > 1)
+          socket.onSend = (text) => {
+            const { sub } = text.startsWith('{') ? JSON.parse(text) : {};
+            if (sub) clock.after(10, () => socket.frame({ refused: sub, reason: 'maintenance' }));
+          };
+      },
+    });
+  }
+
+  test('and then not read for a while: what was served meanwhile may be lost', async () => {
+    const made = await unheard();
+    const from = made.clock.micros();
+    made.connection.pause();
+    await made.clock.advance(2000);
+    made.connection.resume();
+    socketOf(made, 1).frame({ ack: ['A', 'B'] });
+    await made.clock.advance(1000);
+    expect(made.gaps).toMatchObject([{ cause: 'pause', codes: ['KRW-A', 'KRW-B'] }]);
+    expect(made.gaps[0]?.from).toBeLessThanOrEqual(from);
+    expect(made.gaps[0]?.to).toBeGreaterThanOrEqual(from + 2 * SECOND);
+  });
+
+  test('whose rows are read when the socket has ended: it is missing while the exchange refuses it', async () => {
+    const made = await unheard();
+    socketOf(made, 1).end();
+    made.handles[0]?.data(coin('A'), made.clock.now(), 1, made.clock.micros());
+    await made.clock.advance(5000);
+    expect(made.refused.flatMap(({ symbols }) => symbols).sort()).toEqual(['A', 'B']);
+    const missing = made.connection.snapshot().codes.filter((code) => code.missing);
+    expect(missing.map(({ code }) => code)).toEqual(['KRW-A']);
+  });
+});
+
 describe('refused', () => {
   /** Refuses `A` on every socket but the first, until `opensMs` later. */
   async function refusing(symbols: readonly string[]): Promise<{ made: Rig; refuse: { A: boolean } }> {
@@ -316,7 +385,12 @@ describe('an end', () => {
     const old = socketOf(made, 1);
     old.stubborn = true;
     old.onSend = () => {};
-    await made.clock.advance(5000);
+    await made.clock.advance(4000);
+    await flow(made, 1);
+    // A crash, or a stop, before it has ended leaves that to whoever comes next.
+    expect(made.gaps).toEqual([]);
+    expect(Math.min(...made.connection.covered().keys())).toBeLessThanOrEqual(muteAt);
+    expect(made.connection.coveredUntil()).toBeLessThanOrEqual(muteAt);
     old.end();
     await made.clock.advance(1000);
     expect(made.gaps).toMatchObject([{ cause: 'cut', codes: ['KRW-A', 'KRW-B'] }]);

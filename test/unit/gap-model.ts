@@ -80,6 +80,8 @@ export class GapModel {
     const version = this.#desired.version + 1;
     const shards = SHARDS.map((shard) => shard.filter((symbol) => symbols.includes(symbol)));
     this.#desired = { ...this.#desired, version, codes: [...symbols], shards };
+    // What is wanted anew later was never received.
+    for (const symbol of SYMBOLS) if (!symbols.includes(symbol)) this.#known.delete(symbol);
     await this.store.desired.write(version - 1, this.#desired);
   }
 
@@ -146,7 +148,6 @@ export class GapModel {
       if (sent.includes(true)) this.#known.add(symbol);
       if (this.#known.has(symbol)) this.due.push({ symbol, id, at });
     }
-    for (const symbol of SYMBOLS) if (!this.#desired.codes.includes(symbol)) this.#known.delete(symbol);
   }
 }
 

@@ -89,6 +89,22 @@ describe('what a collector that is killed leaves for the next', () => {
     expect(world.gaps.flatMap(({ codes }) => codes)).toContain('KRW-C2');
   });
 
+  test('a clean end between the question and the answer: what was served unheard may be lost', async () => {
+    const world = new World();
+    await world.desire(streamOf(2));
+    const first = world.begin('a');
+    // Its sockets are open after 10 ms, and answered after 10 more.
+    await world.clock.advance(15);
+    expect(first.carries()).toHaveLength(2);
+    const from = world.clock.micros();
+    await first.stop();
+    await world.clock.advance(60_000);
+    await world.join('a');
+    await world.clock.advance(20_000);
+    expect(world.gaps.flatMap(({ codes }) => codes).sort()).toEqual(['KRW-C0', 'KRW-C1']);
+    for (const gap of world.gaps) expect(gap.from).toBeLessThanOrEqual(from);
+  });
+
   test('a clean end leaves no gap for what never came; a store that is away at the start stops nothing', async () => {
     const world = new World();
     await world.desire(streamOf(2));

@@ -57,16 +57,21 @@ export class Evidence {
   /**
    * For the store: `known` is how far the connection says it got. Of the other codes nothing was sent until the moment
    * until which everything has been read, and from then on something may have been.
+   * @param asked whether the exchange was asked for a symbol, or is about to be
    */
-  covered(known: readonly Covered[], until: Micros): Covered[] {
-    const left = this.left(known);
+  covered(
+    known: readonly Covered[],
+    until: Micros,
+    asked: (symbol: string) => boolean = () => true,
+  ): Covered[] {
+    const left = this.#untaken(known);
     const said = new Set([...known, ...left].flatMap(({ symbols }) => symbols));
-    const asked = [...this.#desired].filter((symbol) => !said.has(symbol));
-    return [...known, ...left, ...(asked.length > 0 ? [{ until, symbols: asked, asked: true }] : [])];
+    const symbols = [...this.#desired].filter((symbol) => !said.has(symbol) && asked(symbol));
+    return [...known, ...left, ...(symbols.length > 0 ? [{ until, symbols, asked: true }] : [])];
   }
 
   /** What nobody has taken up, without the codes in `known`. */
-  left(known: readonly Covered[]): Covered[] {
+  #untaken(known: readonly Covered[]): Covered[] {
     const said = new Set(known.flatMap(({ symbols }) => symbols));
     const left = [...this.#left].flatMap(([symbol, { until, asked }]) =>
       said.has(symbol) ? [] : [{ until, symbols: [symbol], asked }],

@@ -90,7 +90,7 @@ export class RunningStream {
   /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
   readonly #fences = new Map<string, number | null>();
   /** How far the shards got whose sockets were closed since their leases were taken. */
-  readonly #ends = new Map<number, Map<Micros, string[]>>();
+  readonly #ends = new Map<number, readonly Covered[]>();
   /** What is known of the codes of each shard that were not received here yet. */
   readonly #evidence = new Map<number, Evidence>();
   /** Shards that are being given up. */
@@ -267,18 +267,10 @@ export class RunningStream {
    */
   covered(shard: number): Covered[] | null {
     const connection = this.#connections.get(shard);
-    const covered = connection?.covered() ?? this.#ends.get(shard);
-    const evidence = this.#evidence.get(shard);
-    if (!covered && !evidence) return null;
+    const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
+    if (!received) return this.#evidence.get(shard)?.covered([], this.#deps.clock.micros()) ?? null;
     const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
-    const known = Array.from(covered ?? [], ([until, symbols]) => ({
-      until: Math.min(until, delivered),
-      symbols,
-    }));
-    if (!evidence) return known;
-    const ended = covered && !connection;
-    if (ended) return [...known, ...evidence.left(known)];
-    return evidence.covered(known, connection?.coveredUntil() ?? this.#deps.clock.micros());
+    return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
   }
 
   /**
@@ -328,6 +320,12 @@ export class RunningStream {
     this.#deps.budget.close(this.#account);
   }
 
+  /** How far a shard got, as `covered`, whether it is delivered or not. */
+  #received(shard: number, connection: ShardConnections, asked: (symbol: string) => boolean): Covered[] {
+    const known = Array.from(connection.covered(), ([until, symbols]) => ({ until, symbols }));
+    return this.#evidence.get(shard)?.covered(known, connection.coveredUntil(), asked) ?? known;
+  }
+
   #connection(shard: number): ShardConnections {
     const running = this.#connections.get(shard);
     if (running) return running;
@@ -351,7 +349,11 @@ export class RunningStream {
   #drop(shard: number, reason: string | null = null): void {
     const connection = this.#connections.get(shard);
     if (!connection) return;
-    this.#ends.set(shard, connection.covered());
+    const asked = connection.asked();
+    this.#ends.set(
+      shard,
+      this.#received(shard, connection, (symbol) => asked.has(symbol)),
+    );
     this.#connections.delete(shard);
     const closing = connection.stop(reason).finally(() => this.#closing.delete(closing));
     this.#closing.set(closing, shard);
@@ -372,7 +374,7 @@ export class RunningStream {
 
   /** Codes that a shard had brought when it was closed. */
   #ended(shard: number): string[] {
-    return [...(this.#ends.get(shard)?.values() ?? [])].flat();
+    return (this.#ends.get(shard) ?? []).flatMap(({ symbols }) => symbols);
   }
 
   #symbols(shard: number): readonly string[] {

@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.ts';
 import type { Micros } from '../market/market.ts';
 
 /** Codes of chunks in a window. */
@@ -6,6 +7,8 @@ const WINDOW = 32;
 const LEAST = 5_000_000;
 /** No clock is this far out: the row is. */
 const MOST = 86_400_000_000;
+/** A row that took longer by far is an old one, and hints at nothing. */
+const HINT = 60_000_000;
 
 /**
  * How far our clock is from an exchange's, as far as rows can tell: the shortest way that any of the last ones seems to
@@ -17,6 +20,17 @@ export class ClockOffset {
   #current = Number.POSITIVE_INFINITY;
   /** The shortest of the window before; NaN where there was none. */
   #before = Number.NaN;
+  readonly #clock: Clock;
+  /** The same by the monotonic clock, which nobody sets. */
+  readonly #steady = { least: Number.POSITIVE_INFINITY, before: Number.POSITIVE_INFINITY };
+  readonly #skewAtFirst: Micros;
+  /** How far our clock was set forward since the beginning, when it was last looked at. */
+  #set: Micros = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#skewAtFirst = this.#skew();
+  }
 
   /** @param way a row's arrival by our clock, less its own time */
   take(way: Micros): void {
@@ -24,9 +38,13 @@ export class ClockOffset {
     if (this.#count++ === WINDOW) {
       this.#before = this.#current;
       this.#current = Number.POSITIVE_INFINITY;
+      this.#steady.before = this.#steady.least;
+      this.#steady.least = Number.POSITIVE_INFINITY;
       this.#count = 1;
     }
     if (way < this.#current) this.#current = way;
+    const steady = way - this.#set;
+    if (steady < HINT) this.#steady.least = Math.min(this.#steady.least, steady);
   }
 
   /** Above 0 where our clock is ahead, below where the exchange's is; 0 where neither shows. */
@@ -37,8 +55,27 @@ export class ClockOffset {
     return both && least > LEAST ? least : 0;
   }
 
+  /**
+   * How far our clock may be ahead, as far as anything hints at it: few rows that were all late, or a clock that was set
+   * and no row since. 0 and more.
+   */
+  get doubt(): Micros {
+    const least = Math.min(this.#steady.least, this.#steady.before);
+    this.look();
+    return Math.max(0, this.value, this.#set + (Number.isFinite(least) ? least : 0));
+  }
+
   /** How far the exchange's clock is ahead of ours. */
   get ahead(): Micros {
     return Math.max(0, -this.value);
+  }
+
+  /** To be called about once a second: notices that our clock was set. */
+  look(): void {
+    this.#set = this.#skew() - this.#skewAtFirst;
+  }
+
+  #skew(): Micros {
+    return this.#clock.micros() - Math.round(this.#clock.now() * 1000);
   }
 }

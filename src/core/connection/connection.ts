@@ -32,7 +32,7 @@ export class Connection implements LinkOwner {
   readonly #coverage: Coverage;
   readonly #watchdog: Watchdog;
   readonly #rotation: Rotation;
-  readonly #offset = new ClockOffset();
+  readonly #offset: ClockOffset;
   readonly #refusals = new Refusals();
   readonly #leaving = new Set<Link>();
   /** How far each code was covered when its last rows came. */
@@ -63,6 +63,7 @@ export class Connection implements LinkOwner {
     this.#events = events;
     this.#host = parts.guard ?? new URL(parts.url).host;
     this.#backoff = new Backoff(clock);
+    this.#offset = new ClockOffset(clock);
     this.#coverage = new Coverage(clock, (gap) => events.gap(gap));
     this.#watchdog = new Watchdog(settings.staleAfterMs, (symbol) =>
       this.#carried({ symbol })
@@ -120,16 +121,25 @@ export class Connection implements LinkOwner {
     return this.#coverage.covered(this.coveredUntil());
   }
 
+  /** Symbols that the exchange was asked for, and that it has not refused. */
+  asked(): string[] {
+    const asks = (symbol: string) => this.#links().some((link) => link.asksFor(symbol));
+    return [...this.#wanted.keys()].filter(asks);
+  }
+
   /** Until when everything that was sent has been read, of codes that are not missing. */
   coveredUntil(): Micros {
-    return this.#primary?.coveredUntil() ?? this.#parts.clock.micros();
+    const now = this.#parts.clock.micros() - this.#offset.doubt;
+    const until = this.#primary?.coveredUntil() ?? now;
+    // What a socket owes that is being left shows only at its end.
+    return Math.min(until, ...Array.from(this.#leaving, (link) => link.coveredUntil()));
   }
 
   /** Stops reading, because what is read cannot be kept. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#coverage.lose(this.#wanted.values(), this.coveredUntil(), 'pause');
+    this.#lose(this.#primary, [...this.#wanted.values()], this.coveredUntil(), 'pause');
     for (const link of this.#links()) link.pause();
   }
 
@@ -221,6 +231,10 @@ export class Connection implements LinkOwner {
     const lost = [...this.#wanted.values()].filter(({ symbol }) => link.asksFor(symbol));
     this.#lose(link, lost, from);
     for (const market of lost) if (link.carries(market.symbol)) this.#cover(market);
+  }
+
+  received({ symbol }: Market): void {
+    this.#coverage.received(symbol);
   }
 
   data(link: Link, market: Market, atMs: number, live: boolean): void {
@@ -371,6 +385,7 @@ export class Connection implements LinkOwner {
       for (const link of this.#links()) link.excuse(nowMs);
     }
     this.#lastTickMs = nowMs;
+    this.#offset.look();
     for (const link of this.#links()) link.tick(nowMs);
     if (this.#primary) this.#judge(this.#primary);
     this.#recover();
@@ -428,10 +443,10 @@ export class Connection implements LinkOwner {
   }
 
   /** A socket has lost these since `from`, those too that the exchange may have served before it was heard to. */
-  #lose(link: Link, lost: readonly Market[], from: Micros): void {
-    const asked = lost.filter(({ symbol }) => link.asksFor(symbol) && this.#refusals.of(symbol) === null);
-    this.#coverage.suspect(asked, from, 'cut');
-    this.#coverage.lose(lost, from, 'cut');
+  #lose(link: Link | null, lost: readonly Market[], from: Micros, cause: GapCause = 'cut'): void {
+    const asked = lost.filter(({ symbol }) => link?.asksFor(symbol) && this.#refusals.of(symbol) === null);
+    this.#coverage.suspect(asked, from, cause);
+    this.#coverage.lose(lost, from, cause);
   }
 
   /** Those that no other socket has brought since before this one fell short. */

@@ -98,6 +98,11 @@ export class Coverage {
     );
   }
 
+  /** The code was served for certain. */
+  received(symbol: string): void {
+    this.#doubtful.delete(symbol);
+  }
+
   /** The exchange does not serve these codes: what was hardly ever received is no loss. */
   dismiss(markets: readonly Market[]): void {
     for (const { symbol } of markets) if (this.#doubtful.has(symbol)) this.forget(symbol);

@@ -55,6 +55,8 @@ export interface LinkOwner {
   /** An answer was dropped before its turn. */
   unanswered(): void;
   resyncing(link: Link, market: Market): void;
+  /** Rows came, also such as were read when the socket had ended. */
+  received(market: Market): void;
   /** @param live false where all rows are snapshots */
   data(link: Link, market: Market, atMs: number, live: boolean): void;
   /** The exchange has left out rows since `from`, as the process stood still. */
@@ -278,6 +280,7 @@ export class Link implements SocketHandle {
     const leaptFrom = live > 0 ? this.#receipt.rows(atMs, lastEventTime) : null;
     if (Number.isNaN(this.#firstDataMs)) this.#firstDataMs = atMs;
     this.#lastDataMs = atMs;
+    this.#owner.received(market);
     if (this.#state === 'ended') return;
     if (leaptFrom !== null) this.#owner.leapt(this, leaptFrom);
     const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol, atMs) : null;

@@ -93,7 +93,7 @@ export class Receipt {
     const offset = this.#offset.value;
     const byRows = Math.min(this.#frameAt, this.#eventAt + Math.min(0, offset)) - ORDER_SLACK;
     if (stall) return Math.max(stall.until, byRows);
-    return this.#believes(this.#eventAt) ? byRows : this.#frameAt - TRAVEL_SLACK - Math.max(0, offset);
+    return this.#believes(this.#eventAt) ? byRows : this.#frameAt - TRAVEL_SLACK - this.#offset.doubt;
   }
 
   /** Whether frames that are read now may have waited while the process stood still. */

@@ -88,6 +88,11 @@ export class ShardConnections {
     return covered;
   }
 
+  /** Symbols that the exchange was asked for, and that it has not refused. */
+  asked(): Set<string> {
+    return new Set([...this.#parts.values()].flatMap(({ connection }) => connection.asked()));
+  }
+
   askAgain(): void {
     for (const { connection } of this.#parts.values()) connection.askAgain();
   }
