@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Gap } from '../../src/core/events.ts';
-import { streamOf, TTL_MS, World } from './lease-rig.ts';
+import { KEY, streamOf, TTL_MS, World } from './lease-rig.ts';
 
 /** Nothing is renewed by then. */
 const SOON_MS = TTL_MS / 3 - 1000;
@@ -87,6 +87,19 @@ describe('what a collector that is killed leaves for the next', () => {
     await world.clock.advance(5000);
     expect(world.verdict(0).silent).toEqual([]);
     expect(world.gaps.flatMap(({ codes }) => codes)).toContain('KRW-C2');
+  });
+
+  test('what was received for the first time is on record before the next renewal', async () => {
+    const world = new World();
+    await world.desire(streamOf(2));
+    const member = world.begin('a');
+    await world.clock.advance(300);
+    member.crash();
+    const shards = [0, 1].map((shard) => ({ ...KEY, shard, version: 1, symbols: [`C${shard}`] }));
+    const taken = await world.store.leases.acquire(shards, 'a', TTL_MS, ['a'], 0);
+    const before = taken.flatMap((one) => (one && one !== 'outdated' ? (one.before?.covered ?? []) : []));
+    expect(before.flatMap(({ symbols }) => symbols).sort()).toEqual(['C0', 'C1']);
+    expect(before.filter(({ asked }) => asked)).toEqual([]);
   });
 
   test('a clean end between the question and the answer: what was served unheard may be lost', async () => {

@@ -273,7 +273,10 @@ export class Orchestrator implements ShardHost {
   ): Promise<void> {
     const of = await this.#deps.exchange(desired.exchange);
     if (this.#stopping) return;
-    const stream = new RunningStream(desired, of, this.#deps, this.#remembered(desired));
+    const stream = new RunningStream(desired, of, this.#deps, this.#remembered(desired), () => {
+      // A crash before the next renewal shall not make it something that was never received.
+      void this.#deps.leases?.record(desired);
+    });
     this.#running.set(key, stream);
     await this.#apply(stream, desired, since);
   }

@@ -93,6 +93,8 @@ export class RunningStream {
   readonly #ends = new Map<number, readonly Covered[]>();
   /** What is known of the codes of each shard that were not received here yet. */
   readonly #evidence = new Map<number, Evidence>();
+  /** Of each shard the symbols that were only asked for, as `covered` last said. */
+  readonly #unheard = new Map<number, readonly string[]>();
   /** Shards that are being given up. */
   readonly #leaving = new Set<number>();
   readonly #leaveGrid: () => void;
@@ -100,7 +102,14 @@ export class RunningStream {
   #desired: DesiredStream;
   #paused = false;
 
-  constructor(desired: DesiredStream, of: ExchangeDeps, deps: StreamDeps, remembered: RememberedIds) {
+  /** @param onHeard codes were received for the first time, and `covered` has more to say of them */
+  constructor(
+    desired: DesiredStream,
+    of: ExchangeDeps,
+    deps: StreamDeps,
+    remembered: RememberedIds,
+    onHeard: () => void,
+  ) {
     const { exchange } = of;
     this.#desired = desired;
     this.#of = of;
@@ -148,6 +157,7 @@ export class RunningStream {
     this.#leaveGrid = deps.grid.join((nowMs) => {
       this.#rejects.look(nowMs);
       this.#missing.look(nowMs);
+      if (this.#heard()) onHeard();
     });
   }
 
@@ -266,11 +276,11 @@ export class RunningStream {
    * were only asked for. Null where it never ran and is not about to.
    */
   covered(shard: number): Covered[] | null {
-    const connection = this.#connections.get(shard);
-    const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
-    if (!received) return this.#evidence.get(shard)?.covered([], this.#deps.clock.micros()) ?? null;
-    const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
-    return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
+    const covered = this.#covered(shard);
+    const unheard = (covered ?? []).flatMap(({ asked, symbols }) => (asked ? symbols : []));
+    if (unheard.length > 0) this.#unheard.set(shard, unheard);
+    else this.#unheard.delete(shard);
+    return covered;
   }
 
   /**
@@ -318,6 +328,23 @@ export class RunningStream {
   async settled(): Promise<void> {
     await this.#pipeline.settled();
     this.#deps.budget.close(this.#account);
+  }
+
+  #covered(shard: number): Covered[] | null {
+    const connection = this.#connections.get(shard);
+    const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
+    if (!received) return this.#evidence.get(shard)?.covered([], this.#deps.clock.micros()) ?? null;
+    const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
+    return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
+  }
+
+  /** Whether something was received for the first time since `covered` last spoke of it. */
+  #heard(): boolean {
+    for (const [shard, symbols] of this.#unheard) {
+      const connection = this.#connections.get(shard);
+      if (connection && symbols.some((symbol) => connection.knows(symbol))) return true;
+    }
+    return false;
   }
 
   /** How far a shard got, as `covered`, whether it is delivered or not. */

@@ -121,6 +121,11 @@ export class Connection implements LinkOwner {
     return this.#coverage.covered(this.coveredUntil());
   }
 
+  /** Whether the code was ever received, or may have been. */
+  knows(symbol: string): boolean {
+    return this.#coverage.knows(symbol);
+  }
+
   /** Symbols that the exchange was asked for, and that it has not refused. */
   asked(): string[] {
     const asks = (symbol: string) => this.#links().some((link) => link.asksFor(symbol));

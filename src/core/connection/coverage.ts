@@ -157,6 +157,11 @@ export class Coverage {
     return covered;
   }
 
+  /** Whether the code was ever received, or may have been. */
+  knows(symbol: string): boolean {
+    return this.#known.has(symbol);
+  }
+
   missing(symbol: string): boolean {
     return this.#open.has(symbol);
   }

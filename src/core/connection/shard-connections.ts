@@ -88,6 +88,11 @@ export class ShardConnections {
     return covered;
   }
 
+  /** Whether the code was ever received, or may have been. */
+  knows(symbol: string): boolean {
+    return [...this.#parts.values()].some(({ connection }) => connection.knows(symbol));
+  }
+
   /** Symbols that the exchange was asked for, and that it has not refused. */
   asked(): Set<string> {
     return new Set([...this.#parts.values()].flatMap(({ connection }) => connection.asked()));
