@@ -95,14 +95,19 @@ function faultOf(left: LeftBehind, timeoutMs: number, lost: Fault | null): Fault
   const { undelivered, messages, streams, hung } = left;
   const ended = hung.length === 0 ? '' : ` Not ended by then: ${hung.join(', ')}.`;
   if (undelivered + messages > 0) {
-    const named = streams.length === 0 ? '' : ` of ${streams.join(', ')}`;
-    const rows = `${undelivered} rows${named} (${messages} messages in all)`;
+    const named = streams.length === 0 ? '' : `, of ${streams.join(', ')}`;
+    const rows = `${undelivered} rows (${messages} messages in all)`;
     if (lost)
-      return new Fault(lost.code, lost.subject, `${rows} were not written: ${lost.message}`, lost.remedy);
+      return new Fault(
+        lost.code,
+        lost.subject,
+        `${rows} were not written${named}: ${lost.message}`,
+        lost.remedy,
+      );
     return new Fault(
       'undelivered',
       'the broker',
-      `${rows} were not acknowledged within ${timeoutMs} ms.${ended}`,
+      `${rows} were not acknowledged within ${timeoutMs} ms${named}.${ended}`,
       'Look after the broker; a longer shutdown.timeout_ms waits longer.',
     );
   }

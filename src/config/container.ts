@@ -242,9 +242,10 @@ export async function startCollector(
     await ending.part('Kafka client', () => messaging.close(), kept * 0.3);
     await ending.part('state store', () => Promise.all([marked, released]), kept * 0.15);
     await ending.part('state store', () => store.stop(), kept * 0.1);
+    await ending.rest();
     for (const words of ending.failed) log.warn({ phase: 'stop' }, `a part of the stop failed: ${words}`);
     // Streams and deliveries that ended in order have told what became of every row.
-    const whole = left?.messages === 0 && !ending.hung.includes('streams');
+    const whole = left?.messages === 0 && !ending.late.includes('streams');
     const behind = whole
       ? []
       : figures.all().filter(({ stats }) => pendingRows(stats, before.get(stats) ?? 0) > 0);

@@ -8,7 +8,9 @@ import { messageOf } from '../common/errors.ts';
 export class Ending {
   readonly #clock: Clock;
   readonly #until: number;
-  readonly #hung: string[] = [];
+  /** Parts that took longer than was theirs, in the order of the stop, and whether they have ended since. */
+  readonly #late = new Map<string, Promise<unknown>>();
+  readonly #ended = new Set<string>();
   readonly #failed: string[] = [];
 
   constructor(clock: Clock, timeoutMs: number) {
@@ -22,8 +24,22 @@ export class Ending {
   }
 
   /** Parts that did not end in their time, in the order of the stop. */
+  get late(): readonly string[] {
+    return [...this.#late.keys()];
+  }
+
+  /** Those of them that have not ended yet. */
   get hung(): readonly string[] {
-    return this.#hung;
+    return this.late.filter((name) => !this.#ended.has(name));
+  }
+
+  /** Waits until the late ones have ended too, or the deadline is there. */
+  async rest(): Promise<void> {
+    if (this.hung.length === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#clock.after(this.leftMs, resolve);
+    await Promise.race([Promise.all(this.#late.values()), promise]);
+    cancel();
   }
 
   /** What parts failed with: `name: words`. */
@@ -37,13 +53,15 @@ export class Ending {
    */
   async part<T>(name: string, work: () => Promise<T>, keepMs: number): Promise<T | null> {
     let cancel: Cancel = () => {};
+    const done = this.#settled(name, work);
     const late = new Promise<null>((resolve) => {
       cancel = this.#clock.after(this.leftMs - keepMs, () => {
-        this.#hung.push(name);
+        this.#ended.delete(name);
+        this.#late.set(name, done);
+        void done.then(() => this.#ended.add(name));
         resolve(null);
       });
     });
-    const done = this.#settled(name, work);
     const first = await Promise.race([done, late]);
     cancel();
     return first;

@@ -116,7 +116,7 @@ describe('a service that freezes under way', () => {
       const { error_code, phase, msg } = JSON.parse(complaints(err).at(-1) ?? '');
       expect([error_code, phase]).toEqual(['undelivered', 'stop']);
       expect(msg).toMatch(
-        /\d\d+ rows of upbit trade \(\d+ messages in all\) were not acknowledged within 3000 ms/,
+        /\d\d+ rows \(\d+ messages in all\) were not acknowledged within 3000 ms, of upbit trade/,
       );
     } finally {
       kafka.resume();

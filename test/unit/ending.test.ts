@@ -44,3 +44,32 @@ test('a part that ends gives its time to those after it, and one that fails stop
   expect(ending.failed).toEqual(['broken: no way', 'thrown: nor here']);
   expect(clock.pending).toBe(0);
 });
+
+test('a part that is late and ends before the deadline did not hang, and is waited for at the end', async () => {
+  const clock = new ManualClock();
+  const ending = new Ending(clock, 1000);
+  const stop = (async () => {
+    await ending.part('slow', () => new Promise<void>((resolve) => clock.after(400, resolve)), 750);
+    await ending.part('next', async () => {}, 0);
+    expect(ending.hung).toEqual(['slow']);
+    await ending.rest();
+    return clock.now();
+  })();
+  await clock.advance(1000);
+  expect(await stop).toBe(400);
+  expect([ending.late, ending.hung]).toEqual([['slow'], []]);
+  expect(clock.pending).toBe(0);
+});
+
+test('one that hangs is waited for until the deadline and no longer', async () => {
+  const clock = new ManualClock();
+  const ending = new Ending(clock, 1000);
+  const stop = (async () => {
+    await ending.part('hangs', never, 750);
+    await ending.rest();
+    return clock.now();
+  })();
+  await clock.advance(5000);
+  expect(await stop).toBe(1000);
+  expect(ending.hung).toEqual(['hangs']);
+});
