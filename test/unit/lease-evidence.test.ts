@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import type { Covered } from '../../src/application/state-store.ts';
 import type { Gap } from '../../src/core/events.ts';
 import { KEY, streamOf, TTL_MS, World } from './lease-rig.ts';
 
@@ -14,6 +15,13 @@ function expectEnded(gaps: readonly Gap[]): void {
       codes.some((code) => !closed.some((other) => other.codes.includes(code) && other.from <= from)),
   );
   expect(dangling).toEqual([]);
+}
+
+/** What the store has of a stream of two codes, on a shard each. */
+async function onRecord(world: World): Promise<readonly Covered[]> {
+  const shards = [0, 1].map((shard) => ({ ...KEY, shard, version: 1, symbols: [`C${shard}`] }));
+  const taken = await world.store.leases.acquire(shards, 'a', world.ttlMs, ['a'], 0);
+  return taken.flatMap((one) => (one && one !== 'outdated' ? (one.before?.covered ?? []) : []));
 }
 
 describe('what a collector that is killed leaves for the next', () => {
@@ -95,11 +103,53 @@ describe('what a collector that is killed leaves for the next', () => {
     const member = world.begin('a');
     await world.clock.advance(300);
     member.crash();
-    const shards = [0, 1].map((shard) => ({ ...KEY, shard, version: 1, symbols: [`C${shard}`] }));
-    const taken = await world.store.leases.acquire(shards, 'a', TTL_MS, ['a'], 0);
-    const before = taken.flatMap((one) => (one && one !== 'outdated' ? (one.before?.covered ?? []) : []));
+    const before = await onRecord(world);
     expect(before.flatMap(({ symbols }) => symbols).sort()).toEqual(['C0', 'C1']);
     expect(before.filter(({ asked }) => asked)).toEqual([]);
+  });
+
+  test('a gap that is told as open is on record with it', async () => {
+    const world = new World(60_000);
+    await world.desire(streamOf(2));
+    const member = await world.join('a');
+    await world.clock.advance(25_000);
+    const from = world.clock.micros();
+    member.ban(600_000);
+    await world.clock.advance(11_000);
+    expect(world.gaps.map(({ to }) => to)).toEqual([null, null]);
+    member.crash();
+    const before = await onRecord(world);
+    expect(before).toHaveLength(2);
+    expect(before.map(({ until }) => until)).toEqual(world.gaps.map((gap) => gap.from));
+    for (const { until } of before) expect(until).toBeGreaterThan(from - 2_000_000);
+  });
+
+  test('a lease that ended meanwhile has the record of now when it is taken again', async () => {
+    const world = new World();
+    await world.desire(streamOf(2));
+    const member = await world.join('a');
+    member.away = true;
+    await world.clock.advance(2 * TTL_MS);
+    const from = world.clock.micros();
+    const fence = member.leases.mine(KEY).get(0)?.fence;
+    member.away = false;
+    while (member.leases.mine(KEY).get(0)?.fence === fence) await world.clock.advance(10);
+    await world.clock.advance(0);
+    member.crash();
+    for (const { until } of await onRecord(world)) expect(until).toBeGreaterThan(from - 2_000_000);
+  });
+
+  test('rows that Kafka does not take are not covered where our clock is ahead either', async () => {
+    const world = new World();
+    await world.desire(streamOf(2));
+    const member = world.begin('a');
+    member.aheadMicros = 20_000_000;
+    await world.clock.advance(5000);
+    const from = world.clock.micros();
+    member.undelivered = true;
+    await world.clock.advance(2 * TTL_MS);
+    member.crash();
+    for (const { until } of await onRecord(world)) expect(until).toBeLessThan(from);
   });
 
   test('a clean end between the question and the answer: what was served unheard may be lost', async () => {

@@ -184,6 +184,8 @@ export class Member {
   silentMs = 0;
   /** Kafka takes nothing. */
   undelivered = false;
+  /** How far its clock is ahead of the exchange's. */
+  aheadMicros = 0;
   /** Rows that were not handed over, because their lease had ended. */
   superseded = 0;
   /** How long the store takes to be asked, in ms. */
@@ -387,7 +389,7 @@ export class Member {
   #clock(): Clock {
     const { clock } = this.#world;
     return {
-      micros: () => clock.micros(),
+      micros: () => clock.micros() + this.aheadMicros,
       now: () => clock.now(),
       random: () => clock.random(),
       after: (ms, fn): Cancel => clock.after(ms, () => !this.#gone && this.#awake(fn)),

@@ -211,6 +211,7 @@ export class ShardLeases {
     const answers = await leases.acquire(asked, id, ttlMs, [], this.#holdings.highest);
     const taken = new Map(asked.map((shard, at) => [shardKey(shard), answers[at] ?? null]));
     let known = true;
+    const back: Held[] = [];
     for (const held of gone) {
       const shard = wanted.get(shardKey(held.shard));
       const again = taken.get(shardKey(held.shard));
@@ -223,6 +224,7 @@ export class ShardLeases {
       if (shard && again && (another === undefined || another === id)) {
         if (!alone) this.#modestUntilMs = clock.now() + Math.max(ttlMs, RETURN_MS);
         this.#holdings.renewed(held, again, shard);
+        back.push(held);
         host.changed(streamKey(held.shard));
         continue;
       }
@@ -240,6 +242,9 @@ export class ShardLeases {
       if (holder === id) this.#twin();
       void this.#leave(held, `the lease was lost to ${holder}`);
     }
+    // What they had written meanwhile was not taken.
+    const holdings = back.map(({ lease, shard }) => ({ lease, covered: host.covered(shard) }));
+    if (holdings.length > 0) await leases.renew(holdings, ttlMs).catch(() => []);
     return known;
   }
 

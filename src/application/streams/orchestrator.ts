@@ -274,7 +274,7 @@ export class Orchestrator implements ShardHost {
     const of = await this.#deps.exchange(desired.exchange);
     if (this.#stopping) return;
     const stream = new RunningStream(desired, of, this.#deps, this.#remembered(desired), () => {
-      // A crash before the next renewal shall not make it something that was never received.
+      // A crash may come before the next renewal.
       void this.#deps.leases?.record(desired);
     });
     this.#running.set(key, stream);

@@ -93,28 +93,35 @@ export class RunningStream {
   readonly #ends = new Map<number, readonly Covered[]>();
   /** What is known of the codes of each shard that were not received here yet. */
   readonly #evidence = new Map<number, Evidence>();
+  /** How far our clock may have been ahead then, in µs. */
+  readonly #aheads = new Map<number, Micros>();
   /** Of each shard the symbols that were only asked for, as `covered` last said. */
   readonly #unheard = new Map<number, readonly string[]>();
   /** Shards that are being given up. */
   readonly #leaving = new Set<number>();
   readonly #leaveGrid: () => void;
+  readonly #onNews: () => void;
   #speaksSince: Micros | null = null;
   #desired: DesiredStream;
   #paused = false;
 
-  /** @param onHeard codes were received for the first time, and `covered` has more to say of them */
+  /**
+   * @param onNews `covered` has more to say: codes were received for the first time, or a gap is told as open, which the
+   *   next life has to end where this one cannot
+   */
   constructor(
     desired: DesiredStream,
     of: ExchangeDeps,
     deps: StreamDeps,
     remembered: RememberedIds,
-    onHeard: () => void,
+    onNews: () => void,
   ) {
     const { exchange } = of;
     this.#desired = desired;
     this.#of = of;
     this.#deps = deps;
     this.#type = desired.request_type;
+    this.#onNews = onNews;
     this.startedAt = deps.clock.micros();
     this.target = { exchange: exchange.id, region: exchange.region, request_type: this.#type };
     this.stats = deps.figures.begin(this.target, this.startedAt);
@@ -157,7 +164,7 @@ export class RunningStream {
     this.#leaveGrid = deps.grid.join((nowMs) => {
       this.#rejects.look(nowMs);
       this.#missing.look(nowMs);
-      if (this.#heard()) onHeard();
+      if (this.#heard()) onNews();
     });
   }
 
@@ -334,7 +341,8 @@ export class RunningStream {
     const connection = this.#connections.get(shard);
     const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
     if (!received) return this.#evidence.get(shard)?.covered([], this.#deps.clock.micros()) ?? null;
-    const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - TRAVEL_SLACK;
+    const ahead = connection?.clockAhead ?? this.#aheads.get(shard) ?? 0;
+    const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - ahead - TRAVEL_SLACK;
     return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
   }
 
@@ -366,7 +374,10 @@ export class RunningStream {
       notices: this.#notices,
       attach: (handle) => this.#pipeline.attach(handle, shard),
       correlationId: () => this.#desired.correlation_id,
-      onGap: (gap) => this.#missing.gap(gap),
+      onGap: (gap) => {
+        this.#missing.gap(gap);
+        if (gap.to === null) this.#onNews();
+      },
     });
     this.#connections.set(shard, connection);
     if (this.#paused) connection.pause();
@@ -377,6 +388,7 @@ export class RunningStream {
     const connection = this.#connections.get(shard);
     if (!connection) return;
     const asked = connection.asked();
+    this.#aheads.set(shard, connection.clockAhead);
     this.#ends.set(
       shard,
       this.#received(shard, connection, (symbol) => asked.has(symbol)),

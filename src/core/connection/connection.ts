@@ -132,6 +132,11 @@ export class Connection implements LinkOwner {
     return [...this.#wanted.keys()].filter(asks);
   }
 
+  /** How far our clock may be ahead of the exchange's, in µs. */
+  get clockAhead(): Micros {
+    return this.#offset.doubt;
+  }
+
   /** Until when everything that was sent has been read, of codes that are not missing. */
   coveredUntil(): Micros {
     const now = this.#parts.clock.micros() - this.#offset.doubt;

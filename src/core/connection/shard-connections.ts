@@ -79,6 +79,11 @@ export class ShardConnections {
     );
   }
 
+  /** How far our clock may be ahead of the exchange's, in µs. */
+  get clockAhead(): Micros {
+    return Math.max(0, ...Array.from(this.#parts.values(), ({ connection }) => connection.clockAhead));
+  }
+
   /** The codes that were ever received, by the moment until which they were for certain. */
   covered(): Map<Micros, string[]> {
     const covered = new Map<Micros, string[]>();
