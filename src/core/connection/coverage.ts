@@ -146,7 +146,8 @@ export class Coverage {
   covered(until: Micros): Map<Micros, string[]> {
     const covered = new Map<Micros, string[]>();
     const untold = new Map<string, Micros>();
-    for (const { back, since } of this.#groups) for (const { symbol } of back) untold.set(symbol, since);
+    for (const { back, since } of this.#groups)
+      for (const { symbol } of back) untold.set(symbol, Math.min(since, untold.get(symbol) ?? since));
     for (const symbol of this.#known.keys()) {
       const group = this.#open.get(symbol);
       const from = Math.min(group ? this.#span(group).from : until, untold.get(symbol) ?? until);
