@@ -330,6 +330,20 @@ test('a gap that lasts is told again under its id, by each code that is back', a
 });
 
 describe('an end', () => {
+  test('of two gaps of a code, neither told yet: it is covered until the first', async () => {
+    const clock = new ManualClock();
+    const coverage = new Coverage(clock, () => {});
+    const from = clock.micros();
+    coverage.inherit([coin('A')], from, 'restart');
+    await clock.advance(10_000);
+    coverage.confirm(coin('A'));
+    coverage.lose([coin('A')], clock.micros() - SECOND, 'cut');
+    coverage.confirm(coin('A'));
+    expect([...coverage.covered(clock.micros())]).toEqual([[from, ['A']]]);
+    await clock.advance(1000);
+    expect([...coverage.covered(clock.micros())]).toEqual([[clock.micros(), ['A']]]);
+  });
+
   test('a code that the old socket subscribes anew while its successor has it is not missing for ever', async () => {
     const clock = new ManualClock();
     const made = await running(['A', 'B'], {
