@@ -98,12 +98,7 @@ function faultOf(left: LeftBehind, timeoutMs: number, lost: Fault | null): Fault
     const named = streams.length === 0 ? '' : `, of ${streams.join(', ')}`;
     const rows = `${undelivered} rows (${messages} messages in all)`;
     if (lost)
-      return new Fault(
-        lost.code,
-        lost.subject,
-        `${rows} were not written${named}: ${lost.message}`,
-        lost.remedy,
-      );
+      return new Fault(lost.code, lost.subject, `${rows} were not written: ${lost.message}`, lost.remedy);
     return new Fault(
       'undelivered',
       'the broker',
