@@ -11,7 +11,7 @@ import { closing, line } from './runner/report.ts';
  *   bun test/run.ts unit|conformance|integration|long …    those parts
  *   bun test/run.ts PATH …                those files
  *
- * TEST_LANES says how many run at once: one more than there are cores. Whatever a job printed is kept in out/tests/.
+ * TEST_LANES says how many run at once: twice the number of cores. Whatever a job printed is kept in out/tests/.
  */
 
 /** Files that mostly wait, the longest first: begun last they would be waited for alone. */
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   const jobs = jobsOf(process.argv.slice(2));
   // Long runs measure: each has the machine to itself.
   const alone = jobs.some(({ limitMs }) => limitMs === LONG_LIMIT_MS);
-  const lanes = alone ? 1 : Number(process.env.TEST_LANES ?? cpus().length + 1);
+  const lanes = alone ? 1 : Number(process.env.TEST_LANES ?? 2 * cpus().length);
   const began = performance.now();
   const outcomes: Outcome[] = [];
   const queue = jobs[Symbol.iterator]();

@@ -263,6 +263,17 @@ describe('readiness', () => {
     ]);
   });
 
+  test('rows that wait for half as long are a warning, and no more', () => {
+    const { orchestrator } = observed();
+    const after = (waitedMs: number) =>
+      warnings({
+        orchestrator: { ...orchestrator, unacknowledged: () => [{ target: UPBIT_TRADES, waitedMs }] },
+      }).filter(({ what }) => what === 'rows');
+    expect(after(8000)).toEqual([]);
+    expect(after(8001)).toEqual([{ what: 'rows', why: 'rows wait: oldest 8 s, stream upbit trade' }]);
+    expect(after(15_001)).toEqual([]);
+  });
+
   test('is over when a row or a message has been waiting for more than 15 s, and names the stream', () => {
     const { orchestrator } = observed();
     const of = (rows: number[], messagesMs = 0) => {

@@ -3,7 +3,7 @@ import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { SchemaState } from '../avro/registry-watch.ts';
 import { inWords } from '../avro/verify.ts';
 import type { Observed } from './observed.ts';
-import { waitingReasons } from './unacknowledged.ts';
+import { waitingReasons, waitingWarnings } from './unacknowledged.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -34,7 +34,7 @@ export function dependencyReasons(observed: Omit<Watched, 'orchestrator' | 'outb
 }
 
 /**
- * What makes nothing unready and is not as it should be: schemas, streams that are wanted and do not run, or are not
+ * What makes nothing unready and is not as it should be: schemas, rows that wait for long, streams that are wanted and do not run, or are not
  * live, codes that are silent, refused or otherwise not received, and orders that cannot be carried out.
  */
 export function warnings({
@@ -45,6 +45,7 @@ export function warnings({
   return [
     ...schemaWarnings(schemas?.() ?? null),
     ...(notices?.() ?? []),
+    ...waitingWarnings(orchestrator),
     ...idle(orchestrator),
     ...orchestrator.streams().flatMap(streamWarnings),
   ];
