@@ -24,6 +24,7 @@ import { rejectSampler } from '../reporting/rejects.ts';
 import type { Reporter } from '../reporting/reporter.ts';
 import type { Covered } from '../state-store.ts';
 import { Evidence } from './evidence.ts';
+import { LateReading } from './late-reading.ts';
 import { openShard } from './open-shard.ts';
 import { streamStateOf } from './stream-state.ts';
 
@@ -99,6 +100,7 @@ export class RunningStream {
   readonly #unheard = new Map<number, readonly string[]>();
   /** Shards that are being given up. */
   readonly #leaving = new Set<number>();
+  readonly #late = new LateReading();
   readonly #leaveGrid: () => void;
   readonly #onNews: () => void;
   #speaksSince: Micros | null = null;
@@ -164,6 +166,7 @@ export class RunningStream {
     this.#leaveGrid = deps.grid.join((nowMs) => {
       this.#rejects.look(nowMs);
       this.#missing.look(nowMs);
+      this.#lookForStalls();
       if (this.#heard()) onNews();
     });
   }
@@ -342,8 +345,16 @@ export class RunningStream {
     const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
     if (!received) return this.#evidence.get(shard)?.covered([], this.#deps.clock.micros()) ?? null;
     const ahead = connection?.clockAhead ?? this.#aheads.get(shard) ?? 0;
-    const delivered = (this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY) - ahead - TRAVEL_SLACK;
+    this.#lookForStalls();
+    const oldest = this.#late.sentSince(this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY);
+    const delivered = oldest - ahead - TRAVEL_SLACK;
     return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
+  }
+
+  #lookForStalls(): void {
+    const { clock } = this.#deps;
+    const doubtful = Array.from(this.#connections.values()).some((connection) => connection.doubtful);
+    this.#late.look(clock.now(), clock.micros(), doubtful);
   }
 
   /** Whether something was received for the first time since `covered` last spoke of it. */

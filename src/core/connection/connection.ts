@@ -132,6 +132,11 @@ export class Connection implements LinkOwner {
     return [...this.#wanted.keys()].filter(asks);
   }
 
+  /** Whether what is read now may have waited while the process stood still. */
+  get doubtful(): boolean {
+    return this.#links().some((link) => link.doubtful);
+  }
+
   /** How far our clock may be ahead of the exchange's, in µs. */
   get clockAhead(): Micros {
     return this.#offset.doubt;

@@ -79,6 +79,11 @@ export class ShardConnections {
     );
   }
 
+  /** Whether what is read now may have waited while the process stood still. */
+  get doubtful(): boolean {
+    return [...this.#parts.values()].some(({ connection }) => connection.doubtful);
+  }
+
   /** How far our clock may be ahead of the exchange's, in µs. */
   get clockAhead(): Micros {
     return Math.max(0, ...Array.from(this.#parts.values(), ({ connection }) => connection.clockAhead));
