@@ -1,4 +1,5 @@
 import type { RunningStream } from '../../application/streams/stream.ts';
+import { streamStateOf } from '../../application/streams/stream-state.ts';
 import type { StreamState } from '../../core/events.ts';
 
 /** What a person wants to know of a stream at a glance. */
@@ -61,13 +62,9 @@ export class FiguresOf {
   }
 }
 
-/** The worst first: what a fold of several streams is in. */
-const BY_GRAVITY: readonly StreamState[] = ['blocked', 'stale', 'backoff', 'connecting', 'stopped', 'live'];
-
 /** Streams of one exchange as one line. */
 export function foldByExchange(all: readonly Figures[]): Figures[] {
   return [...Map.groupBy(all, ({ exchange }) => exchange).values()].map((group) => {
-    const states = group.map(({ state }) => state);
     const ages = group.flatMap(({ ageS }) => ageS ?? []);
     const newest = group.reduce((best, one) =>
       (one.ageS ?? Infinity) < (best.ageS ?? Infinity) ? one : best,
@@ -75,7 +72,7 @@ export function foldByExchange(all: readonly Figures[]): Figures[] {
     return {
       exchange: newest.exchange,
       type: group.map(({ type }) => type).join('+'),
-      state: BY_GRAVITY.find((state) => states.includes(state)) ?? newest.state,
+      state: streamStateOf(group.map(({ state }) => state)),
       codes: sum(group, 'codes'),
       rowsPerS: sum(group, 'rowsPerS'),
       last: newest.last,
