@@ -46,16 +46,22 @@ const messaging = z.strictObject({
   ),
 });
 
-const breaker = z.strictObject({
-  failure_threshold: setting(count.default(5), 'Failures within the window that open the breaker.'),
-  window_ms: setting(milliseconds.default(300_000), 'Sliding window of the failures, in ms.'),
-  open_ms: setting(
-    milliseconds.default(60_000),
-    'How long the open breaker refuses before it lets a trial through, in ms.',
-  ),
-  half_open_max_calls: setting(count.default(3), 'Trials let through while half open.'),
-  success_threshold: setting(count.default(2), 'Successful trials that close it.'),
-});
+const breaker = (openMs: number) =>
+  z.strictObject({
+    failure_threshold: setting(count.default(5), 'Failures within the window that open the breaker.'),
+    window_ms: setting(milliseconds.default(300_000), 'Sliding window of the failures, in ms.'),
+    open_ms: setting(
+      milliseconds.default(openMs),
+      'How long the open breaker refuses before it lets a trial through, in ms.',
+    ),
+    half_open_max_calls: setting(count.default(3), 'Trials let through while half open.'),
+    success_threshold: setting(count.default(2), 'Successful trials that close it.'),
+  });
+
+/** An acknowledgement closes this one before its time. */
+const kafkaBreaker = breaker(60_000);
+/** Short, for only a trial shows that an exchange is back; one socket in 15 s storms nobody. */
+const hostBreaker = breaker(15_000);
 
 const kafka = z.strictObject({
   bootstrap_servers: setting(optionalText, 'Brokers, host:port, separated by commas.', {
@@ -94,7 +100,7 @@ const kafka = z.strictObject({
     'Options for librdkafka, untouched: security.protocol, sasl.*, ssl.*, … As a variable: KAFKA_OPTION_SASL_PASSWORD is sasl.password.',
     { secret: true },
   ),
-  breaker: breaker.prefault({}),
+  breaker: kafkaBreaker.prefault({}),
 });
 
 const registry = z.strictObject({
@@ -277,7 +283,7 @@ export const settingsSchema = z.strictObject({
   state: state.prefault({}),
   redis: redis.prefault({}),
   connection: connection.prefault({}),
-  breaker: breaker.prefault({}),
+  breaker: hostBreaker.prefault({}),
   batch: batch.prefault({}),
   budget: budget.prefault({}),
   markets: z

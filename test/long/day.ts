@@ -10,14 +10,10 @@ export interface Happened {
   readonly to: number;
 }
 
-const READY_WITHIN_S = 30;
+/** How long after a fault's end it may take to be ready again. */
+export const READY_WITHIN_MS = 30_000;
 /** What waited for the end of a fault follows at ten times the pace at which it came, or faster. */
 const CATCH_UP = 10;
-
-/** How long after a fault's end it may take to be ready again, in ms. */
-export function readyWithinMs({ readyWithin = READY_WITHIN_S }: Fault): number {
-  return readyWithin * 1000;
-}
 
 /** Lets the faults happen one after another, each when the one before is over. */
 export async function runFaults(
@@ -41,7 +37,7 @@ export async function runFaults(
       world.suffered.push({ name: fault.name, from, to: to + (to - from) / CATCH_UP, topics });
     }
     say(`${fault.name} is over after ${((to - from) / 1000).toFixed(1)} s`);
-    await watch.untilReady(readyWithinMs(fault));
+    await watch.untilReady(READY_WITHIN_MS);
     await Bun.sleep(Math.max(0, to + calmMs(fault, minutes) - Date.now()));
   }
   return happened;

@@ -11,7 +11,7 @@ import {
   type SentRow,
 } from './checks/rows.ts';
 import { type Span, type Suffering, type Waited, waits } from './checks/waits.ts';
-import { type Happened, readyWithinMs } from './day.ts';
+import { type Happened, READY_WITHIN_MS } from './day.ts';
 import type { RawTopic, Violation } from './read-back.ts';
 
 /** All that was seen in a run. */
@@ -126,9 +126,7 @@ function readiness({ happened, ready }: Seen): Check[] {
     const wrong = [
       ...(mustTell && (toldAfterMs ?? Number.POSITIVE_INFINITY) > TOLD_WITHIN_MS ? ['not told in time'] : []),
       ...(mustTell && toldAfterMs !== null && toldShare < TOLD_SHARE ? ['told and taken back'] : []),
-      ...((readyAfterMs ?? Number.POSITIVE_INFINITY) > readyWithinMs(fault)
-        ? ['not ready again in time']
-        : []),
+      ...((readyAfterMs ?? Number.POSITIVE_INFINITY) > READY_WITHIN_MS ? ['not ready again in time'] : []),
     ];
     const told = `told after ${seconds(toldAfterMs)}, ${Math.round(toldShare * 100)} % of the answers, ready after ${seconds(readyAfterMs)}`;
     return check(`/readyz and ${fault.name}`, wrong, told);

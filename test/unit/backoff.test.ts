@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
-import { Backoff } from '../../src/core/connection/backoff.ts';
+import { Backoff, EAGER, PATIENT } from '../../src/core/connection/backoff.ts';
 import { seeded } from './connection-parts.ts';
 import { ManualClock } from './manual-clock.ts';
 
 function waits(random: () => number, count: number): number[] {
-  const backoff = new Backoff(new ManualClock(undefined, random));
+  const backoff = new Backoff(new ManualClock(undefined, random), PATIENT);
   return Array.from({ length: count }, () => backoff.fail());
 }
 
@@ -33,7 +33,7 @@ describe('back-off', () => {
 
   test('in a long outage one wait in twenty is halved', () => {
     const random = seeded(11);
-    const backoff = new Backoff(new ManualClock(undefined, random));
+    const backoff = new Backoff(new ManualClock(undefined, random), PATIENT);
     const list = Array.from({ length: 20_000 }, () => backoff.fail()).slice(100);
     const halved = list.filter((wait) => wait === 150_000).length;
     const full = list.filter((wait) => wait === 300_000).length;
@@ -42,8 +42,13 @@ describe('back-off', () => {
     expect(Math.min(...list)).toBeGreaterThanOrEqual(1000);
   });
 
+  test('of an exchange that is away never grows above 15 s', () => {
+    const backoff = new Backoff(new ManualClock(undefined, () => 0.999_999), EAGER);
+    expect(Math.max(...Array.from({ length: 500 }, () => backoff.fail()))).toBe(15_000);
+  });
+
   test('begins anew after a reset', () => {
-    const backoff = new Backoff(new ManualClock(undefined, () => 0.9));
+    const backoff = new Backoff(new ManualClock(undefined, () => 0.9), PATIENT);
     for (let i = 0; i < 5; i++) backoff.fail();
     expect(backoff.failures).toBe(5);
     backoff.reset();

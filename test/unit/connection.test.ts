@@ -62,7 +62,7 @@ describe('ends', () => {
   test.each([
     ['opens and closes at once', 0],
     ['confirms and closes at once', 1],
-  ])('%s, for ever: attempts become rare', async (_name, acks) => {
+  ])('%s, for ever: attempts are many seconds apart, and never cease', async (_name, acks) => {
     const clock = new ManualClock(undefined, seeded(7));
     const made = await running(['A'], {
       clock,
@@ -81,8 +81,7 @@ describe('ends', () => {
     await clock.advance(3_600_000);
     const before = made.sockets.length;
     await clock.advance(600_000);
-    expect(made.sockets.length - before).toBeGreaterThanOrEqual(1);
-    expect(made.sockets.length - before).toBeLessThan(20);
+    expect(made.sockets.length - before).toBeWithin(40, 80);
     expect(made.connection.snapshot().attempts).toBeGreaterThan(10);
   });
 

@@ -1,24 +1,38 @@
 import type { Clock } from '../../common/clock.ts';
 
 const FIRST_MS = 1000;
-const CAP_MS = 30_000;
-/** After this many failures in a row the outage is a long one, and the cap rises. */
+/** After this many failures in a row the outage is a long one, and has a cap of its own. */
 const LONG_AFTER = 10;
-const LONG_CAP_MS = 300_000;
 /** Chance that a wait of a long outage is halved, so that a recovery is noticed early now and then. */
 const EARLY_LOOK = 0.05;
 
+/** The longest waits in ms: of the first ten failures in a row, and of those after them. */
+export interface Caps {
+  readonly capMs: number;
+  readonly longCapMs: number;
+}
+
+/** For what runs meanwhile and is to be replaced: nothing is lost by waiting. */
+export const PATIENT: Caps = { capMs: 30_000, longCapMs: 300_000 };
+/**
+ * For an exchange that cannot be reached, however long: with an attempt that is just under way at the end of its outage,
+ * and the breaker's own time, data flows again within half a minute. That many do not knock is the breaker's business.
+ */
+export const EAGER: Caps = { capMs: 15_000, longCapMs: 15_000 };
+
 /**
  * Waits between attempts: decorrelated jitter. The first wait is 1 s; each later one is uniform between 1 s and three
- * times the one before, at most 30 s, and at most 300 s from the 11th failure in a row on.
+ * times the one before, up to the cap.
  */
 export class Backoff {
   #failures = 0;
   #previousMs = 0;
   readonly #clock: Clock;
+  readonly #caps: Caps;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, caps: Caps) {
     this.#clock = clock;
+    this.#caps = caps;
   }
 
   /** Failures in a row. */
@@ -42,7 +56,7 @@ export class Backoff {
   #wait(): number {
     const long = this.#failures > LONG_AFTER;
     const uniform = FIRST_MS + this.#clock.random() * (3 * this.#previousMs - FIRST_MS);
-    const capped = Math.min(uniform, long ? LONG_CAP_MS : CAP_MS);
+    const capped = Math.min(uniform, long ? this.#caps.longCapMs : this.#caps.capMs);
     return long && this.#clock.random() < EARLY_LOOK ? Math.max(FIRST_MS, capped / 2) : capped;
   }
 }

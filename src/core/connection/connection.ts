@@ -1,7 +1,7 @@
 import type { Cancel } from '../../common/clock.ts';
 import type { GapCause, StreamState } from '../events.ts';
 import type { Market, Micros } from '../market/market.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff, EAGER } from './backoff.ts';
 import { ClockOffset } from './clock-offset.ts';
 import type { ConnectionEvents, ConnectionParts, StateDetail } from './connection-parts.ts';
 import { Coverage } from './coverage.ts';
@@ -62,7 +62,7 @@ export class Connection implements LinkOwner {
     this.#parts = parts;
     this.#events = events;
     this.#host = parts.guard ?? new URL(parts.url).host;
-    this.#backoff = new Backoff(clock);
+    this.#backoff = new Backoff(clock, EAGER);
     this.#offset = new ClockOffset(clock);
     this.#coverage = new Coverage(clock, (gap) => events.gap(gap));
     this.#watchdog = new Watchdog(settings.staleAfterMs, (symbol) =>

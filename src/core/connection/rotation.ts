@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff, PATIENT } from './backoff.ts';
 
 /** Sockets of one exchange that opened together must not be replaced together: somewhere in this part of their life. */
 const EARLIEST = 0.85;
@@ -28,7 +28,7 @@ export class Rotation {
     this.#clock = clock;
     this.#lifetimeMs = lifetimeMs;
     this.#darkMs = darkMs;
-    this.#backoff = new Backoff(clock);
+    this.#backoff = new Backoff(clock, PATIENT);
   }
 
   /** Why a successor is needed; null where none is. */

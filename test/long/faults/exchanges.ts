@@ -4,8 +4,6 @@ import type { Fault } from './fault.ts';
 const IN_MAINTENANCE = ['binance', 'korbit'];
 const REFUSING = ['huobi', 'bithumb', 'kraken', 'bybit'];
 const REFUSED_CODES = 5;
-/** The breaker before a host that refused five times lets nothing through for a minute (`breaker.open_ms`). */
-const BREAKER_S = 60;
 
 /** Whole exchanges end their sockets and let nobody in, on WebSocket and REST alike. */
 export function maintenance(): Fault {
@@ -14,7 +12,6 @@ export function maintenance(): Fault {
     lasts: 30,
     least: 18,
     calm: 30,
-    readyWithin: BREAKER_S + 10,
     expects: 'told',
     delays: 'none',
     async begin({ simulator }) {

@@ -20,8 +20,6 @@ export interface Fault {
   readonly expects: Expected;
   /** Topics whose rows must wait for its end; `all`, or none. */
   readonly delays: 'all' | 'none' | readonly string[];
-  /** How long after its end it may take to be ready again, in seconds, where it is not 30. */
-  readonly readyWithin?: number;
   /** Left out where the whole run is shorter than so many minutes. */
   readonly fromMinutes?: number;
   begin(world: World): Promise<void>;
