@@ -1,7 +1,7 @@
 import type { MarketLists } from '../application/markets/market-lists.ts';
 import type { OpenTimes } from '../application/state-store.ts';
 import { SharedOpens } from '../application/streams/shared-opens.ts';
-import type { ExchangeDeps } from '../application/streams/stream.ts';
+import type { ExchangeDeps } from '../application/streams/stream-parts.ts';
 import type { Clock } from '../common/clock.ts';
 import { rewriteAddress } from '../core/address.ts';
 import { LimitedGate, type OpenBreaker } from '../core/connection/open-gate.ts';

@@ -1,6 +1,6 @@
 import { Connection } from '../../src/core/connection/connection.ts';
 import type { StateDetail } from '../../src/core/connection/connection-parts.ts';
-import type { LinkEnd } from '../../src/core/connection/link.ts';
+import type { LinkEnd } from '../../src/core/connection/link-parts.ts';
 import { LimitedGate, type OpenGate } from '../../src/core/connection/open-gate.ts';
 import type { FrameSink, SocketHandle } from '../../src/core/connection/pipe.ts';
 import type { Refusal } from '../../src/core/connection/refusals.ts';

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { systemClock } from '../../src/common/clock.ts';
-import type { LinkEnd } from '../../src/core/connection/link.ts';
+import type { LinkEnd } from '../../src/core/connection/link-parts.ts';
 import { verdict } from '../../src/core/connection/verdict.ts';
 import type { SocketEnd, SocketOptions } from '../../src/core/ports.ts';
 import { socketsLeft } from '../../src/infra/process/open-files.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { bitfinex } from '../../exchanges/bitfinex.ts';
 import { upbit } from '../../exchanges/upbit.ts';
-import type { LinkEnd } from '../../src/core/connection/link.ts';
+import type { LinkEnd } from '../../src/core/connection/link-parts.ts';
 import { verdict } from '../../src/core/connection/verdict.ts';
 
 test('an exchange that shuts an address out for longer than usual after a 429 is left alone for as long', () => {

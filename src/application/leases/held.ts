@@ -1,5 +1,5 @@
 import type { Covered, Lease, ShardKey, Taken } from '../state-store.ts';
-import type { HeldShard } from '../streams/stream.ts';
+import type { HeldShard } from '../streams/stream-parts.ts';
 
 /** A shard that shall run somewhere, with what it carries by one version of the stream's desired state. */
 export interface WantedShard extends ShardKey {

@@ -1,6 +1,6 @@
 import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import { type Covered, type Holding, type Leases, shardKey, type Taken } from '../state-store.ts';
-import type { HeldShard, HeldShards } from '../streams/stream.ts';
+import type { HeldShard, HeldShards } from '../streams/stream-parts.ts';
 import type { Fences } from './fences.ts';
 import { Held, type WantedShard } from './held.ts';
 import type { ShardHost } from './lease-parts.ts';

@@ -2,7 +2,7 @@ import type { Cancel } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import { type CollectorInfo, type Covered, type ShardKey, shardKey, type Taken } from '../state-store.ts';
-import type { HeldShard, HeldShards } from '../streams/stream.ts';
+import type { HeldShard, HeldShards } from '../streams/stream-parts.ts';
 import type { Held, WantedShard } from './held.ts';
 import { Holdings } from './holdings.ts';
 import type { Barred, LeaseDeps, LeaseView, ShardHost } from './lease-parts.ts';

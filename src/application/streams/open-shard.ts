@@ -5,8 +5,8 @@ import { type MakeConnection, ShardConnections } from '../../core/connection/sha
 import type { Gap, Target } from '../../core/events.ts';
 import type { StreamStats } from '../../core/pipeline/stream-stats.ts';
 import type { RefusalNotices } from '../reporting/refusal-notices.ts';
-import type { ExchangeDeps, StreamDeps } from './stream.ts';
 import { connectionEvents } from './stream-events.ts';
+import type { ExchangeDeps, StreamDeps } from './stream-parts.ts';
 
 export interface ShardOpening {
   readonly shard: number;

@@ -10,14 +10,8 @@ import type { WantedShard } from '../leases/held.ts';
 import type { Barred, LeaseView, Left, ShardHost } from '../leases/lease-parts.ts';
 import type { ShardLeases } from '../leases/shard-leases.ts';
 import type { Covered, DesiredStore, ShardKey } from '../state-store.ts';
-import {
-  DRAIN_MS,
-  type ExchangeDeps,
-  type HeldShard,
-  type HeldShards,
-  RunningStream,
-  type StreamDeps,
-} from './stream.ts';
+import { DRAIN_MS, RunningStream } from './stream.ts';
+import type { ExchangeDeps, HeldShard, HeldShards, StreamDeps } from './stream-parts.ts';
 
 export interface OrchestratorDeps extends StreamDeps {
   readonly log: Log;

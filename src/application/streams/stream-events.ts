@@ -1,6 +1,6 @@
 import { Fault } from '../../common/errors.ts';
 import type { ConnectionEvents } from '../../core/connection/connection-parts.ts';
-import type { LinkEnd } from '../../core/connection/link.ts';
+import type { LinkEnd } from '../../core/connection/link-parts.ts';
 import type { Verdict } from '../../core/connection/verdict.ts';
 import type { Gap, Target } from '../../core/events.ts';
 import type { Market } from '../../core/market/market.ts';

@@ -1,74 +1,27 @@
-import { type Clock, sleep } from '../../common/clock.ts';
-import type { OpenGate } from '../../core/connection/open-gate.ts';
-import type { ConnectionSettings } from '../../core/connection/settings.ts';
+import { sleep } from '../../common/clock.ts';
 import type { ShardConnections } from '../../core/connection/shard-connections.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
 import type { DesiredStream } from '../../core/desired/stream.ts';
-import type { GapCause, StreamState, Target } from '../../core/events.ts';
-import type { Exchange } from '../../core/exchange.ts';
+import type { StreamState, Target } from '../../core/events.ts';
 import type { Market, Micros, RequestType } from '../../core/market/market.ts';
-import type { Markets } from '../../core/market/markets.ts';
-import type { BatchLimits } from '../../core/pipeline/batch.ts';
-import type { Account, ByteBudget } from '../../core/pipeline/budget.ts';
-import type { Grid } from '../../core/pipeline/grid.ts';
+import type { Account } from '../../core/pipeline/budget.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
 import type { RememberedIds } from '../../core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../../core/pipeline/stream-stats.ts';
-import type { OpenSocket, SocketOptions, Writer } from '../../core/ports.ts';
 import type { Left } from '../leases/lease-parts.ts';
-import type { StreamFigures } from '../metrics/figures.ts';
 import { countOf, MissingTrades } from '../reporting/missing-trades.ts';
 import { type RefusalNotices, refusalNotices } from '../reporting/refusal-notices.ts';
 import { rejectSampler } from '../reporting/rejects.ts';
-import type { Reporter } from '../reporting/reporter.ts';
 import type { Covered } from '../state-store.ts';
-import { Evidence } from './evidence.ts';
-import { LateReading } from './late-reading.ts';
 import { openShard } from './open-shard.ts';
+import { ShardCoverage } from './shard-coverage.ts';
+import type { ExchangeDeps, HeldShards, StreamDeps } from './stream-parts.ts';
 import { streamStateOf } from './stream-state.ts';
-
-/** What all streams share. */
-export interface StreamDeps {
-  readonly clock: Clock;
-  readonly writer: Writer;
-  readonly budget: ByteBudget;
-  readonly batch: BatchLimits;
-  /** The tick on which all streams flush. */
-  readonly grid: Grid;
-  readonly connection: ConnectionSettings;
-  readonly reporter: Reporter;
-  readonly figures: StreamFigures;
-  readonly openSocket: OpenSocket;
-  readonly nextSocketId: () => number;
-}
-
-/** What the streams of one exchange share. */
-export interface ExchangeDeps {
-  readonly exchange: Exchange;
-  readonly markets: Markets;
-  readonly gate: OpenGate;
-  readonly socket: SocketOptions;
-  /** Scheme, host and port from settings in place of the plug-in's own; null keeps them. */
-  readonly url: string | null;
-}
-
-/** A shard that this collector is to stream. */
-export interface HeldShard {
-  /** Goes with every batch; null where leases are off. */
-  readonly fence: number | null;
-  /** The codes that the fence holds for; one that joined waits for a new fence. Null: all of them. */
-  readonly symbols: ReadonlySet<string> | null;
-  /** How far whoever had it before got: from there on its codes are missing. */
-  readonly missed: { readonly cause: GapCause; readonly since: readonly Covered[] } | null;
-}
-export type HeldShards = ReadonlyMap<number, HeldShard>;
 
 /** How often a shard that is given up is looked at for rows on their way, and for how long, in ms. */
 const DRAIN_LOOK_MS = 20;
 export const DRAIN_MS = 5000;
-/** Rows are older than their arrival by their way here. */
-const TRAVEL_SLACK: Micros = 1_000_000;
 
 /** A stream that runs: one pipeline, and a connection for each shard of its codes that is held here. */
 export class RunningStream {
@@ -88,19 +41,11 @@ export class RunningStream {
   readonly #notices: RefusalNotices;
   readonly #connections = new Map<number, ShardConnections>();
   readonly #closing = new Map<Promise<void>, number>();
+  readonly #coverage: ShardCoverage;
   /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
   readonly #fences = new Map<string, number | null>();
-  /** How far the shards got whose sockets were closed since their leases were taken. */
-  readonly #ends = new Map<number, readonly Covered[]>();
-  /** What is known of the codes of each shard that were not received here yet. */
-  readonly #evidence = new Map<number, Evidence>();
-  /** How far our clock may have been ahead then, in µs. */
-  readonly #aheads = new Map<number, Micros>();
-  /** Of each shard the symbols that were only asked for, as `covered` last said. */
-  readonly #unheard = new Map<number, readonly string[]>();
   /** Shards that are being given up. */
   readonly #leaving = new Set<number>();
-  readonly #late = new LateReading();
   readonly #leaveGrid: () => void;
   readonly #onNews: () => void;
   #speaksSince: Micros | null = null;
@@ -163,11 +108,17 @@ export class RunningStream {
         fence: this.#fences.get(symbol) ?? null,
       }),
     });
+    this.#coverage = new ShardCoverage({
+      clock: deps.clock,
+      connections: this.#connections,
+      oldest: () => this.#pipeline.oldest(),
+      marketsOf: (symbols) => this.#marketsOf(symbols),
+    });
     this.#leaveGrid = deps.grid.join((nowMs) => {
       this.#rejects.look(nowMs);
       this.#missing.look(nowMs);
-      this.#lookForStalls();
-      if (this.#heard()) onNews();
+      this.#coverage.look();
+      if (this.#coverage.heard()) onNews();
     });
   }
 
@@ -239,11 +190,7 @@ export class RunningStream {
     for (const [shard, { missed }] of held) {
       const symbols = desired.shards[shard] ?? [];
       if (symbols.length === 0) continue;
-      const begins = !this.#connections.has(shard) && !this.#ends.has(shard);
-      const known = begins ? undefined : this.#evidence.get(shard);
-      const evidence = known ?? new Evidence((begins && missed?.since) || []);
-      this.#evidence.set(shard, evidence);
-      news = evidence.want(symbols) || news;
+      news = this.#coverage.prepare(shard, symbols, missed?.since ?? null) || news;
     }
     return news;
   }
@@ -261,14 +208,7 @@ export class RunningStream {
       const connection = this.#connection(shard);
       const markets = this.#marketsOf(symbols);
       connection.update(markets);
-      const carried = new Set(markets.map(({ symbol }) => symbol));
-      const evidence = this.#evidence.get(shard);
-      for (const { until, symbols: gone } of evidence?.unwanted() ?? [])
-        connection.missedUntilNow(this.#marketsOf(gone), until, missed?.cause ?? 'restart');
-      for (const left of evidence?.take((symbol) => carried.has(symbol)) ?? []) {
-        const { until, symbols: mine, asked = false } = left;
-        connection.missedSince(this.#marketsOf(mine), until, missed?.cause ?? 'restart', !asked);
-      }
+      this.#coverage.handOn(shard, connection, markets, missed?.cause ?? 'restart');
     }
     const first = desired.shards.findIndex((symbols) => symbols.length > 0);
     if (!held.has(first)) this.#speaksSince = null;
@@ -286,11 +226,7 @@ export class RunningStream {
    * were only asked for. Null where it never ran and is not about to.
    */
   covered(shard: number): Covered[] | null {
-    const covered = this.#covered(shard);
-    const unheard = (covered ?? []).flatMap(({ asked, symbols }) => (asked ? symbols : []));
-    if (unheard.length > 0) this.#unheard.set(shard, unheard);
-    else this.#unheard.delete(shard);
-    return covered;
+    return this.#coverage.covered(shard);
   }
 
   /**
@@ -303,7 +239,7 @@ export class RunningStream {
     const { clock } = this.#deps;
     this.#drop(shard, reason);
     this.#leaving.add(shard);
-    const symbols = new Set(this.#ended(shard));
+    const symbols = new Set(this.#coverage.ended(shard));
     let closed = false;
     void this.#closed(shard).then(() => {
       closed = true;
@@ -316,8 +252,7 @@ export class RunningStream {
     while ((!closed || pending()) && clock.now() < deadline) await sleep(clock, DRAIN_LOOK_MS);
     const left = { covered: this.covered(shard), delivered: closed && !pending() };
     this.#leaving.delete(shard);
-    this.#ends.delete(shard);
-    this.#evidence.delete(shard);
+    this.#coverage.forget(shard);
     this.#retain();
     return left;
   }
@@ -338,38 +273,6 @@ export class RunningStream {
   async settled(): Promise<void> {
     await this.#pipeline.settled();
     this.#deps.budget.close(this.#account);
-  }
-
-  #covered(shard: number): Covered[] | null {
-    const connection = this.#connections.get(shard);
-    const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
-    if (!received) return this.#evidence.get(shard)?.covered([], this.#deps.clock.micros()) ?? null;
-    const ahead = connection?.clockAhead ?? this.#aheads.get(shard) ?? 0;
-    this.#lookForStalls();
-    const oldest = this.#late.sentSince(this.#pipeline.oldest() ?? Number.POSITIVE_INFINITY);
-    const delivered = oldest - ahead - TRAVEL_SLACK;
-    return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
-  }
-
-  #lookForStalls(): void {
-    const { clock } = this.#deps;
-    const doubtful = Array.from(this.#connections.values()).some((connection) => connection.doubtful);
-    this.#late.look(clock.now(), clock.micros(), doubtful);
-  }
-
-  /** Whether something was received for the first time since `covered` last spoke of it. */
-  #heard(): boolean {
-    for (const [shard, symbols] of this.#unheard) {
-      const connection = this.#connections.get(shard);
-      if (connection && symbols.some((symbol) => connection.knows(symbol))) return true;
-    }
-    return false;
-  }
-
-  /** How far a shard got, as `covered`, whether it is delivered or not. */
-  #received(shard: number, connection: ShardConnections, asked: (symbol: string) => boolean): Covered[] {
-    const known = Array.from(connection.covered(), ([until, symbols]) => ({ until, symbols }));
-    return this.#evidence.get(shard)?.covered(known, connection.coveredUntil(), asked) ?? known;
   }
 
   #connection(shard: number): ShardConnections {
@@ -398,12 +301,7 @@ export class RunningStream {
   #drop(shard: number, reason: string | null = null): void {
     const connection = this.#connections.get(shard);
     if (!connection) return;
-    const asked = connection.asked();
-    this.#aheads.set(shard, connection.clockAhead);
-    this.#ends.set(
-      shard,
-      this.#received(shard, connection, (symbol) => asked.has(symbol)),
-    );
+    this.#coverage.close(shard, connection);
     this.#connections.delete(shard);
     const closing = connection.stop(reason).finally(() => this.#closing.delete(closing));
     this.#closing.set(closing, shard);
@@ -417,14 +315,11 @@ export class RunningStream {
   /** Forgets the lanes of codes that are neither carried nor on their way out. */
   #retain(): void {
     const carried = [...this.#connections.keys()].flatMap((shard) => this.#symbols(shard));
-    const leaving = [...this.#closing.values(), ...this.#leaving].flatMap((shard) => this.#ended(shard));
+    const leaving = [...this.#closing.values(), ...this.#leaving].flatMap((shard) =>
+      this.#coverage.ended(shard),
+    );
     const wanted = new Set([...carried, ...leaving]);
     this.#pipeline.retain(({ symbol }) => wanted.has(symbol));
-  }
-
-  /** Codes that a shard had brought when it was closed. */
-  #ended(shard: number): string[] {
-    return (this.#ends.get(shard) ?? []).flatMap(({ symbols }) => symbols);
   }
 
   #symbols(shard: number): readonly string[] {

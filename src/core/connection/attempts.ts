@@ -1,7 +1,8 @@
 import type { Cancel, Clock } from '../../common/clock.ts';
 import type { Exchange } from '../exchange.ts';
 import { Backoff, EAGER } from './backoff.ts';
-import type { Link, LinkEnd } from './link.ts';
+import type { Link } from './link.ts';
+import type { LinkEnd } from './link-parts.ts';
 import type { OpenDecision, OpenGate, OpenOutcome } from './open-gate.ts';
 import { type Verdict, verdict } from './verdict.ts';
 

@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts';
 import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Markets } from '../market/markets.ts';
 import type { OpenSocket, SocketOptions } from '../ports.ts';
-import type { LinkEnd } from './link.ts';
+import type { LinkEnd } from './link-parts.ts';
 import type { OpenGate } from './open-gate.ts';
 import type { Pipe } from './pipe.ts';
 import type { Refusal } from './refusals.ts';

@@ -4,7 +4,8 @@ import type { Market, Micros } from '../market/market.ts';
 import { Attempts } from './attempts.ts';
 import { ClockOffset } from './clock-offset.ts';
 import type { ConnectionEvents, ConnectionParts, StateDetail } from './connection-parts.ts';
-import { Link, type LinkEnd, type LinkOwner } from './link.ts';
+import { Link } from './link.ts';
+import type { LinkEnd, LinkOwner } from './link-parts.ts';
 import { Reception } from './reception.ts';
 import type { Refusal } from './refusals.ts';
 import { Rotation } from './rotation.ts';
@@ -302,9 +303,8 @@ export class Connection implements LinkOwner {
   }
 
   #tick(): void {
-    const { clock } = this.#parts;
-    const nowMs = clock.now();
-    this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
+    const nowMs = this.#parts.clock.now();
+    this.#cancelTick = this.#parts.clock.after(TICK_MS, () => this.#tick());
     // The process stood still: frames that arrived meanwhile are not read yet, so nothing is known about silence.
     if (nowMs - this.#lastTickMs > STALL_MS) {
       this.#reception.restart(nowMs);

@@ -1,17 +1,16 @@
-import type { Cancel, Clock } from '../../common/clock.ts';
-import type { Exchange, Session } from '../exchange.ts';
+import type { Cancel } from '../../common/clock.ts';
+import type { Session } from '../exchange.ts';
 import type { Market, Micros } from '../market/market.ts';
-import type { OpenSocket, Socket, SocketEnd, SocketOptions } from '../ports.ts';
-import type { ClockOffset } from './clock-offset.ts';
+import type { Socket, SocketEnd } from '../ports.ts';
 import { Pulse } from './heartbeat.ts';
+import type { EndCause, LinkOwner, LinkParts } from './link-parts.ts';
 import type { OpenOutcome } from './open-gate.ts';
-import type { ControlEvent, FrameSink, Pipe, SocketHandle } from './pipe.ts';
+import type { ControlEvent, FrameSink, SocketHandle } from './pipe.ts';
 import { RateBudget, share } from './rate-budget.ts';
 import { Receipt } from './receipt.ts';
 import type { Refusal } from './refusals.ts';
 import { Resyncs } from './resyncs.ts';
 import { Sender } from './sender.ts';
-import type { ConnectionSettings } from './settings.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 const BRIEF_MS = 2000;
@@ -21,49 +20,6 @@ const CUT = 1006;
 const QUIET_FACTOR = 10;
 /** The most of a socket's messages that ask again for what was given up. */
 const RETRY_SHARE = 0.25;
-
-/**
- * Why a socket is no more. `unopened`: it never came about; `remote`: the exchange or the network ended it; the others
- * were our decision.
- */
-export type EndCause = 'unopened' | 'remote' | 'open_timeout' | 'dead' | 'mute' | 'replaced' | 'stopped';
-
-export interface LinkEnd extends SocketEnd {
-  readonly cause: EndCause;
-}
-
-export interface LinkParts {
-  readonly exchange: Exchange;
-  readonly session: Session;
-  readonly url: string;
-  readonly socket: SocketOptions;
-  readonly settings: ConnectionSettings;
-  readonly clock: Clock;
-  readonly openSocket: OpenSocket;
-  readonly pipe: Pipe;
-  /** Of the exchange's clock, by all sockets of the connection. */
-  readonly offset: ClockOffset;
-}
-
-/** What a connection wants to know of its sockets. */
-export interface LinkOwner {
-  opened(link: Link): void;
-  /** @param first whether it is so on this socket for the first time */
-  confirmed(link: Link, market: Market, first: boolean): void;
-  /** With no markets where the exchange's words name none. Told again whenever it was asked again in vain. */
-  refused(link: Link, markets: readonly Market[], refusal: Refusal): void;
-  /** An answer was dropped before its turn. */
-  unanswered(): void;
-  resyncing(link: Link, market: Market): void;
-  /** Rows came, also such as were read when the socket had ended. */
-  received(market: Market): void;
-  /** @param live false where all rows are snapshots */
-  data(link: Link, market: Market, atMs: number, live: boolean): void;
-  /** The exchange has left out rows since `from`, as the process stood still. */
-  leapt(link: Link, from: Micros): void;
-  restart(link: Link, reason: string): void;
-  ended(link: Link, end: LinkEnd): void;
-}
 
 /** One socket from the attempt to open it to its end: what is sent over it, and what it has heard. */
 export class Link implements SocketHandle {

@@ -1,5 +1,5 @@
 import type { Ban, Exchange } from '../exchange.ts';
-import type { LinkEnd } from './link.ts';
+import type { LinkEnd } from './link-parts.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
