@@ -135,6 +135,33 @@ describe('what an operator can cure costs no row', () => {
     await messaging.close();
   });
 
+  test('what is said about the data bears a time that the brokers take, where they refuse that of our clock', async () => {
+    const flow = await traffic(secured, SECURED);
+    const { messaging } = flow;
+    const topics = ['ws.event', 'ws.error', 'ws.dlq', TRADES];
+    for (const topic of topics)
+      await configureTopic(broker.bootstrap, topic, { 'message.timestamp.before.max.ms': '0' });
+    await until('its words', 10_000, troubled(messaging, /trade-data.korea is refused: .*32/));
+    const tell = (family: 'ws.event' | 'ws.error' | 'ws.dlq', n: number) =>
+      messaging.outbox.publish({ family, region: null, key: 'k', correlationId: null, value: { n } });
+    const families = ['ws.event', 'ws.error', 'ws.dlq'] as const;
+    const told = Array.from({ length: 40 }, (_, n) => families.map((family) => tell(family, n))).flat();
+    await Promise.all(told);
+    expect(troubled(messaging, /trade-data.korea is refused: .*32/)()).toBe(true);
+    await until('only rows wait', 5_000, () => messaging.state().troubles.length === 1);
+    const [all] = await Promise.all(
+      families.map((topic) => readTopic<{ n: number }>({ bootstrap: broker.bootstrap, topic })),
+    );
+    expect(all?.map(({ value }) => value?.n)).toEqual(Array.from({ length: 40 }, (_, n) => n));
+    for (const topic of topics)
+      await configureTopic(broker.bootstrap, topic, {
+        'message.timestamp.before.max.ms': '9223372036854775807',
+      });
+    await until('ready again', 15_000, well(messaging));
+    await expectAll(broker.bootstrap, flow, await flow.end());
+    await messaging.close();
+  });
+
   test('rows that are given up at the stop are on record where the rest of the cluster takes records', async () => {
     const flow = await traffic(secured, SECURED);
     const { messaging } = flow;

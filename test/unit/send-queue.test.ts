@@ -415,3 +415,74 @@ describe('the breaker', () => {
     expect(queue.waitingMessages + queue.underWayMessages).toBe(0);
   });
 });
+
+describe('a clock that the broker refuses', () => {
+  const INVALID_TIMESTAMP = 32;
+  const HOUR_MS = 3_600_000;
+
+  /** A broker whose clock is `ahead` of ours, and that takes what is within `rangeMs` of it. */
+  function wrongClock(aheadMs: number, rangeMs: { before: number; after: number }) {
+    const clock = new ManualClock();
+    const taken: { text: string; timestampMs: number | null }[] = [];
+    const broker = { aheadMs, rangeMs, attempts: 0 };
+    const breaker = new Breaker(BREAKER_DEFAULTS, clock, () => queue.pump());
+    const queue: SendQueue = new SendQueue(
+      (message, id) => {
+        const ourMs = clock.micros() / 1000;
+        const { timestampMs = null } = message;
+        const offMs = (timestampMs ?? ourMs) - (ourMs + broker.aheadMs);
+        const good = offMs <= broker.rangeMs.after && offMs >= -broker.rangeMs.before;
+        broker.attempts++;
+        clock.after(5, () => {
+          if (good) taken.push({ text: message.value.toString(), timestampMs });
+          queue.report(id, good ? 0 : INVALID_TIMESTAMP);
+        });
+        return 0;
+      },
+      breaker,
+      clock,
+      () => {},
+    );
+    return { clock, queue, broker, taken };
+  }
+
+  class Notice extends Letter {
+    override readonly rows = 0;
+  }
+
+  test.each([
+    ['2 h ahead, an hour allowed', -2 * HOUR_MS, { before: Number.POSITIVE_INFINITY, after: HOUR_MS }],
+    ['a week ahead', -168 * HOUR_MS, { before: Number.POSITIVE_INFINITY, after: HOUR_MS }],
+    ['3 h behind, an hour allowed', 3 * HOUR_MS, { before: HOUR_MS, after: HOUR_MS }],
+    ['a hair behind, nothing allowed', 5, { before: 0, after: HOUR_MS }],
+  ])(
+    '%s: notices go within 30 s, in order and once; rows wait for a right clock',
+    async (_, aheadMs, range) => {
+      const { clock, queue, broker, taken } = wrongClock(aheadMs, range);
+      const rows = new Letter('row', 'data');
+      queue.send(rows);
+      const notices = ['a', 'b', 'c', 'd'].map((text) => new Notice(text, 'ws.dlq', 'k'));
+      for (const notice of notices) queue.send(notice);
+      await clock.advance(30_000);
+      expect(taken.map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
+      expect(notices.map(({ fate }) => fate)).toEqual(Array(4).fill('delivered'));
+      expect(rows.fate).toBe('');
+      // Found once, it is known.
+      const before = broker.attempts;
+      queue.send(new Notice('e', 'ws.dlq', 'k'));
+      await clock.advance(300_000);
+      queue.send(new Notice('f', 'ws.dlq', 'k'));
+      await clock.advance(5_000);
+      expect(taken.slice(4).map(({ text }) => text)).toEqual(['e', 'f']);
+      expect(broker.attempts - before).toBeLessThan(320);
+      // The clock is set right: rows go, and notices bear our time again.
+      broker.aheadMs = 0;
+      broker.rangeMs = { before: HOUR_MS, after: HOUR_MS };
+      await clock.advance(65_000);
+      queue.send(new Notice('g', 'ws.dlq', 'k'));
+      await clock.advance(100);
+      expect(rows.fate).toBe('delivered');
+      expect(taken.at(-1)).toEqual({ text: 'g', timestampMs: null });
+    },
+  );
+});

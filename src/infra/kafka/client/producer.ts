@@ -26,7 +26,7 @@ interface NativeProducer {
     partition: number,
     value: Buffer,
     key: string | null,
-    timestamp: null,
+    timestamp: number | null,
     opaque: number,
     headers: unknown,
   ): number;
@@ -81,8 +81,8 @@ export class Producer {
   /** Returns librdkafka's code: 0 where a report with this id will follow. */
   produce(message: Outgoing, id: number): number {
     if (!this.#open) return NOT_CONNECTED;
-    const { topic, value, key, headers } = message;
-    return this.#native.produce(topic, ANY_PARTITION, value, key, null, id, headers);
+    const { topic, value, key, headers, timestampMs = null } = message;
+    return this.#native.produce(topic, ANY_PARTITION, value, key, timestampMs, id, headers);
   }
 
   /** What the cluster knows. @throws {Error} where no broker answers in time */

@@ -11,6 +11,11 @@ export interface Outgoing {
   readonly rows: number;
   /** Fence of the lease that it stands under; null or left out where there is none. */
   readonly fence?: number | null;
+  /**
+   * Kafka's time of the message, epoch ms. Set by the queue where the broker refuses that of our clock; null or left out:
+   * the client's clock.
+   */
+  timestampMs?: number | null;
   delivered(): void;
   /** The broker will never take it, whatever anybody does. @param code librdkafka's */
   refused(code: number): void;

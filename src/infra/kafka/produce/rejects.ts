@@ -67,7 +67,8 @@ export class Rejects {
     const fields = { phase: 'produce', topic, rows, code: batch.market.code, suppressed } as const;
     this.#log.error({ ...fields, exchange: batch.exchange }, `message refused for good: ${reason}`);
     this.#publish(deadLetter(refused, suppressed, this.#clock)).catch((error: unknown) =>
-      this.#log.error({ phase: 'produce' }, `dlq_publish_failed: ${messageOf(error)}`),
+      // The last place that can tell how much it was.
+      this.#log.error(fields, `dlq_publish_failed: ${messageOf(error)}`),
     );
   }
 

@@ -30,6 +30,8 @@ const PER_TURN = 500;
 const LAST_ID = 2 ** 30;
 /** When to look again after the client would not take a message. */
 const AGAIN_MS = 100;
+const INVALID_TIMESTAMP = 32;
+const MICROS_PER_MS = 1000;
 
 /**
  * Between whoever has messages and the producer. The messages of a topic go out in the order in which they came in;
@@ -145,6 +147,7 @@ export class SendQueue {
       this.acknowledgedAt = this.#clock.now();
       this.deliveredBytes += entry.bytes;
       line.acknowledged(entry);
+      line.stamp.taken(entry.shiftMs);
       this.#breaker.success();
       entry.message.delivered();
     } else {
@@ -280,6 +283,7 @@ export class SendQueue {
     }
     const id = this.#nextId;
     this.#nextId = id === LAST_ID ? 0 : id + 1;
+    this.#stamp(line, entry);
     const code = this.#produce(entry.message, id);
     if (code === 0) {
       line.sent(id, entry, this.#clock.now());
@@ -303,6 +307,8 @@ export class SendQueue {
       return verdict;
     }
     this.retried++;
+    if (code === INVALID_TIMESTAMP && entry.message.rows === 0)
+      line.stamp.refused(entry.shiftMs, this.#clock.now());
     entry.alone = verdict === 'alone';
     if (verdict === 'crowded') line.crowded(entry);
     if (verdict === 'held' || (verdict === 'retry' && sent)) {
@@ -313,6 +319,17 @@ export class SendQueue {
     line.putBack(entry);
     if (verdict !== 'retry') this.#onTrouble(verdict, code, line.topic, words);
     return verdict;
+  }
+
+  /**
+   * What is said about the data bears its time in itself: Kafka's may be another where the broker refuses ours. Rows wait
+   * for a right clock, as they bear its time too.
+   */
+  #stamp(line: TopicLine, entry: Entry): void {
+    if (entry.message.rows > 0) return;
+    entry.shiftMs = line.stamp.shift(this.#clock.now());
+    const ourMs = Math.floor(this.#clock.micros() / MICROS_PER_MS);
+    entry.message.timestampMs = entry.shiftMs === null ? null : ourMs + entry.shiftMs;
   }
 
   #divide(line: TopicLine, entry: Entry, code: number): void {
@@ -367,6 +384,7 @@ function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number)
     company: false,
     room: 0,
     round: 0,
+    shiftMs: null,
     sentAt: 0,
   };
 }

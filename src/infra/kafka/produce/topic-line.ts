@@ -1,5 +1,6 @@
 import type { Outgoing } from './outgoing.ts';
 import type { Refusal } from './refusal.ts';
+import { Stamp } from './stamp.ts';
 import { Waiting } from './waiting.ts';
 
 /** A message in the queue. */
@@ -20,6 +21,8 @@ export interface Entry {
   room: number;
   /** How often something of its topic had come back when it was sent. */
   round: number;
+  /** How far its time was from our clock when it was sent, ms; null where the client stamped it. */
+  shiftMs: number | null;
   sentAt: number;
 }
 
@@ -37,6 +40,8 @@ export class TopicLine {
   underWayBytes = 0;
   /** Null where the topic takes what it is given. */
   refusal: Refusal | null = null;
+  /** The time that messages without rows bear. */
+  readonly stamp = new Stamp();
   /** Messages under way per key. */
   readonly #keys = new Map<string | null, number>();
   #lonely = false;
