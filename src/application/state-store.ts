@@ -188,6 +188,8 @@ export interface Covered {
   readonly symbols: readonly string[];
   /** They were asked for, and nothing had been received of them by then. */
   readonly asked?: boolean | undefined;
+  /** They are missing since, and that was told under this id: whoever has them next ends the gap under it. */
+  readonly gap_id?: string | undefined;
 }
 
 /** A lease that is held, and how far its rows got; null: nothing new to say about that. */

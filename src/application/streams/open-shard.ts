@@ -19,12 +19,13 @@ export interface ShardOpening {
   readonly notices: RefusalNotices;
   attach(handle: SocketHandle): FrameSink;
   correlationId(): string | null;
+  nameGap(gap: Gap): readonly Gap[];
   onGap(gap: Gap): void;
 }
 
 /** The connections of a shard, wired to the stream they belong to. They begin to connect when they are given codes. */
 export function openShard(opening: ShardOpening): ShardConnections {
-  const { shard, target, of, deps, origin, stats, notices, attach, correlationId, onGap } = opening;
+  const { shard, target, of, deps, origin, stats, notices, attach, correlationId, nameGap, onGap } = opening;
   const { exchange, markets, gate, socket } = of;
   const { clock, connection: settings, openSocket, reporter } = deps;
   const own = exchange.endpoint(target.request_type);
@@ -59,6 +60,7 @@ export function openShard(opening: ShardOpening): ShardConnections {
         onUnanswered: () => {
           stats.unanswered++;
         },
+        nameGap,
         onGap,
         onFull,
       }),

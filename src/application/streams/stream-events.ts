@@ -19,6 +19,8 @@ export interface StreamEventDeps {
   correlationId(): string | null;
   /** An answer that the exchange asked for was dropped. */
   onUnanswered(): void;
+  /** A gap by the ids under which its codes are told. */
+  nameGap(gap: Gap): readonly Gap[];
   /** Told of every gap beside. */
   onGap(gap: Gap): void;
   /** A socket has no room for these codes. */
@@ -51,9 +53,11 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
         correlationId: correlationId(),
         context: { url, shard },
       }),
-    gap: (gap) => {
-      onGap(gap);
-      reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });
+    gap: (lost) => {
+      for (const gap of deps.nameGap(lost)) {
+        onGap(gap);
+        reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });
+      }
     },
     silent: (market, reason) =>
       reporter.tell({

@@ -14,6 +14,7 @@ import { countOf, MissingTrades } from '../reporting/missing-trades.ts';
 import { type RefusalNotices, refusalNotices } from '../reporting/refusal-notices.ts';
 import { rejectSampler } from '../reporting/rejects.ts';
 import type { Covered } from '../state-store.ts';
+import { GapNames } from './gap-names.ts';
 import { openShard } from './open-shard.ts';
 import { ShardCoverage } from './shard-coverage.ts';
 import type { ExchangeDeps, HeldShards, StreamDeps } from './stream-parts.ts';
@@ -42,6 +43,7 @@ export class RunningStream {
   readonly #connections = new Map<number, ShardConnections>();
   readonly #closing = new Map<Promise<void>, number>();
   readonly #coverage: ShardCoverage;
+  readonly #gapNames = new GapNames((symbols) => this.#marketsOf(symbols));
   /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
   readonly #fences = new Map<string, number | null>();
   /** Shards that are being given up. */
@@ -190,6 +192,7 @@ export class RunningStream {
     for (const [shard, { missed }] of held) {
       const symbols = desired.shards[shard] ?? [];
       if (symbols.length === 0) continue;
+      if (missed) this.#gapNames.inherit(missed.since);
       news = this.#coverage.prepare(shard, symbols, missed?.since ?? null) || news;
     }
     return news;
@@ -226,7 +229,8 @@ export class RunningStream {
    * were only asked for. Null where it never ran and is not about to.
    */
   covered(shard: number): Covered[] | null {
-    return this.#coverage.covered(shard);
+    const covered = this.#coverage.covered(shard);
+    return covered && this.#gapNames.marked(covered);
   }
 
   /**
@@ -288,6 +292,7 @@ export class RunningStream {
       notices: this.#notices,
       attach: (handle) => this.#pipeline.attach(handle, shard),
       correlationId: () => this.#desired.correlation_id,
+      nameGap: (gap) => this.#gapNames.named(gap),
       onGap: (gap) => {
         this.#missing.gap(gap);
         if (gap.to === null) this.#onNews();

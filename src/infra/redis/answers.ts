@@ -55,7 +55,12 @@ export const BREAKER = z.object({
 export const COVERED = z.object({
   collector: z.string(),
   covered: z.array(
-    z.object({ until: z.number(), symbols: z.array(z.string()), asked: z.boolean().optional() }),
+    z.object({
+      until: z.number(),
+      symbols: z.array(z.string()),
+      asked: z.boolean().optional(),
+      gap_id: z.string().optional(),
+    }),
   ),
 });
 
