@@ -129,7 +129,7 @@ export async function startCollector(
     loadCached: async (exchange) => (await store.markets.read(exchange))?.listings ?? null,
     saveCached: (exchange, listings) => store.markets.write(exchange, clock.micros(), listings),
     onChange: (exchange) => control.marketsChanged(exchange.id),
-    onRead: (exchange) => orchestrator.listRead(exchange.id),
+    onRead: (exchange, joined) => orchestrator.listRead(exchange.id, joined),
     onFailure: (exchange, fault) =>
       reporter.error(fault, { target: null, context: { exchange: exchange.id, region: exchange.region } }),
   });

@@ -80,7 +80,7 @@ describe('a refused code', () => {
     const asked = asksFor(socket.sent, 'NEVER');
     expect(asked).toBeWithin(15, 25);
     await clock.advance(2000);
-    made.connection.askAgain();
+    made.connection.askAgain(new Set());
     await clock.advance(2000);
     expect(asksFor(socket.sent, 'NEVER')).toBe(asked + 1);
     expect(made.refused).toHaveLength(1);
@@ -274,3 +274,80 @@ function single(over: Partial<Exchange>) {
   };
   return { subscriptions, drain };
 }
+
+describe('a code that is confirmed and not served', () => {
+  /** Confirms whatever it is asked for; serves what was open when it was asked for. */
+  function confirming(clock: ManualClock, opensMs: Record<string, number>): Serve {
+    return (socket) => {
+      const served = new Set<string>();
+      clock.after(10, () => socket.accept());
+      socket.onSend = (text) => {
+        answer(clock, socket, text);
+        if (text === '<ping>') return;
+        const { sub, unsub } = JSON.parse(text) as { sub?: string[]; unsub?: string[] };
+        for (const symbol of unsub ?? []) served.delete(symbol);
+        for (const symbol of sub ?? []) if (clock.now() >= (opensMs[symbol] ?? 0)) served.add(symbol);
+      };
+      const trade = (): void => {
+        for (const symbol of served) socket.row(symbol);
+        if (!socket.gone) clock.after(1000, trade);
+      };
+      clock.after(1000, trade);
+    };
+  }
+
+  test('is subscribed anew when a market list newly has it, and no other is', async () => {
+    const clock = new ManualClock();
+    const made = await running(['A', 'B', 'LATE'], { clock, serve: confirming(clock, { LATE: 60_000 }) });
+    const socket = socketOf(made, 1);
+    await clock.advance(90_000);
+    expect(made.rows.filter((row) => row.startsWith('LATE'))).toEqual([]);
+    const before = socket.sent.length;
+    made.connection.askAgain(new Set(['A', 'LATE']));
+    await clock.advance(3000);
+    expect(socket.sent.slice(before).filter((text) => text !== '<ping>')).toEqual([
+      '{"unsub":["LATE"]}',
+      '{"sub":["LATE"]}',
+    ]);
+    expect(made.rows).toContain('LATE@1*');
+    expect(made.gaps.every(({ to }) => to !== null)).toBe(true);
+    expect(made.confirmed).toEqual(['A@1', 'B@1', 'LATE@1']);
+  });
+
+  test('and was listed all the while is subscribed anew at readings, ever more seldom', async () => {
+    const clock = new ManualClock();
+    const serve = confirming(clock, { LATE: 100_000, NEVER: Number.POSITIVE_INFINITY });
+    const made = await running(['A', 'LATE', 'NEVER'], { clock, serve });
+    const socket = socketOf(made, 1);
+    for (let reading = 0; reading < 100; reading++) {
+      await clock.advance(15_000);
+      made.connection.askAgain(new Set());
+    }
+    await clock.advance(2000);
+    expect(made.rows).toContain('LATE@1*');
+    expect(asksFor(socket.sent, 'A')).toBe(1);
+    expect(asksFor(socket.sent, 'NEVER')).toBe(1 + 7);
+    expect(asksFor(socket.sent, 'LATE')).toBeLessThan(6);
+  });
+
+  test('many at once are not asked for at one reading', async () => {
+    const clock = new ManualClock();
+    const symbols = Array.from({ length: 90 }, (_, i) => `S${i}`);
+    const closed = Object.fromEntries(symbols.map((symbol) => [symbol, Number.POSITIVE_INFINITY]));
+    const made = await running(['A', ...symbols], { clock, serve: confirming(clock, closed) });
+    const socket = socketOf(made, 1);
+    const asked = () => symbols.filter((symbol) => asksFor(socket.sent, symbol) > 1).length;
+    for (const most of [20, 40, 60, 80, 90]) {
+      await clock.advance(15_000);
+      made.connection.askAgain(new Set());
+      await clock.advance(1000);
+      expect(asked()).toBeLessThanOrEqual(most);
+    }
+    for (let reading = 0; reading < 20; reading++) {
+      await clock.advance(15_000);
+      made.connection.askAgain(new Set());
+    }
+    await clock.advance(1000);
+    expect(asked()).toBe(90);
+  });
+});

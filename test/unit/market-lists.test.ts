@@ -13,6 +13,7 @@ let body: unknown;
 let cached: readonly Listing[] | null;
 let faults: Fault[];
 let changes: number;
+let reads: string[][];
 let lists: MarketLists;
 
 function rows(codes: readonly string[]): unknown {
@@ -25,6 +26,7 @@ beforeEach(() => {
   cached = null;
   faults = [];
   changes = 0;
+  reads = [];
   lists = new MarketLists([upbit], {
     clock,
     refreshMs: REFRESH_MS,
@@ -34,7 +36,7 @@ beforeEach(() => {
       cached = listings;
     },
     onChange: () => changes++,
-    onRead: () => {},
+    onRead: (_, joined) => reads.push(joined.map(({ symbol }) => symbol)),
     onFailure: (_, fault) => faults.push(fault),
   });
 });
@@ -64,6 +66,18 @@ test.each([
   await clock.advance(20_000);
   expect(listed()).toEqual([...CODES, 'KRW-NEW']);
   expect(lists.state('upbit').error).toBeNull();
+});
+
+test('each reading says what the list before it had not', async () => {
+  await lists.ensure('upbit');
+  body = rows([...CODES, 'KRW-NEW']);
+  await clock.advance(REFRESH_MS * 1.05);
+  await clock.advance(REFRESH_MS * 1.05);
+  body = rows(CODES);
+  await clock.advance(REFRESH_MS * 1.05);
+  body = rows([...CODES, 'KRW-NEW']);
+  await clock.advance(REFRESH_MS * 1.05);
+  expect(reads).toEqual([[], ['KRW-NEW'], [], [], ['KRW-NEW']]);
 });
 
 test('the first list of a life is held against the one before it', async () => {

@@ -15,8 +15,11 @@ export interface MarketListDeps {
   saveCached(id: ExchangeId, listings: readonly Listing[]): Promise<void>;
   /** Told after a refresh that changed something. */
   onChange(exchange: Exchange, joined: readonly Market[], left: readonly Market[]): void;
-  /** Told after every refresh, whether it changed something or not. */
-  onRead(exchange: Exchange): void;
+  /**
+   * Told after every refresh, whether it changed something or not.
+   * @param joined what it has and the one before had not
+   */
+  onRead(exchange: Exchange, joined: readonly Market[]): void;
   onFailure(exchange: Exchange, fault: Fault): void;
 }
 
@@ -110,9 +113,9 @@ export class MarketLists {
       if (fresh.length === 0) throw new Error('the list is empty');
       const { listings, doubt } = entry.doubt.judge(fresh, clock.now());
       entry.listings = listings;
-      this.#take(entry, listings);
+      const joined = this.#take(entry, listings);
       entry.refreshedAt = clock.now();
-      this.#deps.onRead(exchange);
+      this.#deps.onRead(exchange, joined);
       await this.#deps.saveCached(exchange.id, listings).catch(() => {});
       if (doubt !== null) throw new Error(doubt);
       entry.error = null;
@@ -127,11 +130,12 @@ export class MarketLists {
     entry.cancel = clock.after(wait, () => void this.#refresh(entry));
   }
 
-  #take(entry: Entry, listings: readonly Listing[]): void {
+  #take(entry: Entry, listings: readonly Listing[]): readonly Market[] {
     const first = !entry.markets.known;
     const { joined, left } = entry.markets.replace(listings);
-    if (!first && joined.length + left.length === 0) return;
-    this.#deps.onChange(entry.exchange, first ? [] : joined, left);
+    const news = first ? [] : joined;
+    if (first || joined.length + left.length > 0) this.#deps.onChange(entry.exchange, news, left);
+    return news;
   }
 }
 

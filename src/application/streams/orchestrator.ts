@@ -4,6 +4,7 @@ import type { Log } from '../../common/log.ts';
 import { sameStream } from '../../core/desired/recall.ts';
 import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { Target } from '../../core/events.ts';
+import type { Market } from '../../core/market/market.ts';
 import { RememberedIds } from '../../core/pipeline/remembered-ids.ts';
 import { DesiredMemory } from '../commands/desired-memory.ts';
 import type { WantedShard } from '../leases/held.ts';
@@ -130,9 +131,14 @@ export class Orchestrator implements ShardHost {
     await this.#settled(key);
   }
 
-  /** A market list was read anew: what the exchange refused or never answered for may be served now. */
-  listRead(exchange: string): void {
-    for (const stream of this.#running.values()) if (stream.target.exchange === exchange) stream.askAgain();
+  /**
+   * A market list was read anew: what the exchange refused, never answered for or confirmed in vain may be served now.
+   * @param joined what the list before had not
+   */
+  listRead(exchange: string, joined: readonly Market[]): void {
+    const listed = new Set(joined.map(({ symbol }) => symbol));
+    for (const stream of this.#running.values())
+      if (stream.target.exchange === exchange) stream.askAgain(listed);
   }
 
   wanted(): WantedShard[] {

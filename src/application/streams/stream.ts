@@ -219,9 +219,9 @@ export class RunningStream {
     this.#retain();
   }
 
-  /** There is a reason to ask soon for what the exchange refused or never answered for. */
-  askAgain(): void {
-    for (const connection of this.#connections.values()) connection.askAgain();
+  /** A market list was read anew, and newly has these symbols; see `Connection`. */
+  askAgain(listed: ReadonlySet<string>): void {
+    for (const connection of this.#connections.values()) connection.askAgain(listed);
   }
 
   /**

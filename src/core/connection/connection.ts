@@ -175,9 +175,9 @@ export class Connection implements LinkOwner {
     this.#settle(link);
   }
 
-  /** There is a reason to ask soon for what was refused or never answered, as a market list that was read anew. */
-  askAgain(): void {
-    for (const link of this.#sockets.all()) link.askAgain();
+  /** A market list was read anew, and newly has these: what is not served, whatever was said of it, is asked for soon. */
+  askAgain(listed: ReadonlySet<string>): void {
+    this.#reception.askAgain(listed);
   }
 
   unanswered(): void {

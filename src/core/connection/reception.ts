@@ -215,6 +215,16 @@ export class Reception {
     return { dark, repair: repair.length <= REPAIRS ? repair : [] };
   }
 
+  /** See `Connection`. What was refused or never answered is due; what was confirmed in vain is subscribed anew. */
+  askAgain(listed: ReadonlySet<string>): void {
+    const { primary } = this.#sockets;
+    for (const link of this.#sockets.all()) link.askAgain();
+    if (this.#paused || primary === null) return;
+    const carried = (symbol: string) => primary.carries(symbol);
+    for (const symbol of this.#watchdog.unproven(this.#parts.clock.now(), listed, carried))
+      primary.resync(symbol);
+  }
+
   /** Whatever is received and counts as missing: no gap lasts because a moment was missed. */
   recover(): void {
     const missing = [...this.#coverage.open].flatMap((symbol) => this.#wanted.get(symbol) ?? []);

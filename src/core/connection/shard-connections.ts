@@ -108,8 +108,9 @@ export class ShardConnections {
     return new Set([...this.#parts.values()].flatMap(({ connection }) => connection.asked()));
   }
 
-  askAgain(): void {
-    for (const { connection } of this.#parts.values()) connection.askAgain();
+  /** A market list was read anew, and newly has these symbols; see `Connection`. */
+  askAgain(listed: ReadonlySet<string>): void {
+    for (const { connection } of this.#parts.values()) connection.askAgain(listed);
   }
 
   pause(): void {

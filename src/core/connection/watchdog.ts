@@ -7,6 +7,10 @@ const KEPT = 63;
 const ENOUGH = 15;
 /** A code is silent for too long above this many times its median silence. */
 const FACTOR = 20;
+/** A code that brought something within this time is served. */
+const SERVED_MS = 10_000;
+/** Codes never heard that are subscribed anew at one reading of the market list. */
+const ANEW = 20;
 
 class Activity {
   readonly gaps = new Float32Array(KEPT);
@@ -23,6 +27,8 @@ class Activity {
   heard = false;
   /** Subscribed anew, because it was never heard. */
   retried = false;
+  /** Readings of the market list since which it was never heard. */
+  readings = 0;
 
   constructor(nowMs: number) {
     this.sinceMs = nowMs;
@@ -175,6 +181,27 @@ export class Watchdog {
     const known = judged > 0 ? stale === judged : mute > 0 && mute === this.#codes.size;
     for (const { symbol } of silent) repair.push(symbol);
     return { silent, repair, dark: known || this.#stream.isOver(nowMs), lastMs: this.#stream.lastMs };
+  }
+
+  /**
+   * To be called at each reading of the market list: which of the carried codes should be subscribed anew, because a
+   * confirmation need not mean that they are served. Those that the list newly has and that are silent; and some that
+   * were never heard, each at the first reading, the second, the fourth, …
+   */
+  unproven(nowMs: number, listed: ReadonlySet<string>, carried: (symbol: string) => boolean): string[] {
+    const found: string[] = [];
+    let room = ANEW;
+    for (const [symbol, activity] of this.#codes) {
+      if (nowMs - activity.sinceMs < SERVED_MS || !carried(symbol)) continue;
+      if (listed.has(symbol)) found.push(symbol);
+      else if (!activity.heard && room > 0) {
+        const readings = ++activity.readings;
+        if ((readings & (readings - 1)) !== 0) continue;
+        found.push(symbol);
+        room--;
+      }
+    }
+    return found;
   }
 
   isStale(symbol: string): boolean {
