@@ -8,6 +8,7 @@ import { startKafka } from '../services/kafka.ts';
 import { createTopic } from '../services/kafka-wire.ts';
 import { produce } from '../services/produce.ts';
 import { startRedis } from '../services/redis.ts';
+import { startRegistry } from '../services/registry.ts';
 import { kafka, redis, registry } from '../services/services.ts';
 
 // Real servers and processes take their time on a busy machine.
@@ -135,6 +136,13 @@ test('a Redis with a password keeps its data over a kill', async () => {
   await server.restart();
   expect(await command(server.url, 'GET key')).toContain('value');
   await server.discard();
+});
+
+test('Kafka and the registry take their classes from the archives that the installer made', async () => {
+  const [broker, schemas] = await Promise.all([startKafka(), startRegistry()]);
+  expect(readFileSync(`/proc/${broker.pid}/maps`, 'utf8')).toContain('/kafka.jsa');
+  expect(readFileSync(`/proc/${schemas.pid}/maps`, 'utf8')).toContain('/registry.jsa');
+  await Promise.all([broker.discard(), schemas.discard()]);
 });
 
 test('servers and their folders go with the process that started them, even when it is killed', async () => {

@@ -10,7 +10,9 @@ import {
   REGISTRY_VERSION,
   recipesHome,
   registryHome,
+  warmHome,
 } from './paths.ts';
+import { warmUp } from './warm.ts';
 
 /**
  * Sets up what the tests need beyond the project's own packages, and does nothing where it is there already.
@@ -45,6 +47,12 @@ async function main(): Promise<void> {
   for (const { home, install } of fetches) {
     console.error(`test services: fetching ${basename(home)}`);
     await appear(home, install);
+  }
+  if (!existsSync(warmHome())) {
+    console.error(
+      'test services: letting Kafka and the registry start once, so that they start quickly from now on',
+    );
+    await appear(warmHome(), warmUp);
   }
 }
 

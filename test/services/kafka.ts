@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { copyStorage } from './kafka-storage.ts';
 import { brokerAnswers } from './kafka-wire.ts';
-import { kafkaHome } from './paths.ts';
+import { archived, KAFKA_ARCHIVE, kafkaHome, kafkaJars, warmHome } from './paths.ts';
 import { freePort } from './ports.ts';
 import { scratchDir } from './scratch.ts';
 import { Server, startOnPort } from './server.ts';
@@ -14,51 +15,54 @@ export interface KafkaOptions {
   properties?: Record<string, string>;
   /** Further listeners by security protocol, e.g. `{ SASL_SSL: 9093 }`; `properties` say how they are secured. */
   listeners?: Record<string, number>;
+  /** Flags of Java in place of the archive of classes. */
+  java?: string[];
 }
 
 export type KafkaServer = Server & { bootstrap: string; port: number };
 
-/** Any valid id will do: clusters of tests never meet. */
-const CLUSTER_ID = 'a29yLWNvaW4tc3RyZWFtMA';
-
 /** Starts a broker of the caller's own (one process, KRaft), which keeps its data over `kill9` and `restart`. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
-  if (!existsSync(kafkaHome)) throw new Error('Apache Kafka is missing: run `bun test/services/install.ts`');
+  if (!existsSync(kafkaHome) || !existsSync(options.java ? kafkaHome : warmHome())) {
+    throw new Error('Apache Kafka is missing: run `bun test/services/install.ts`');
+  }
   return startOnPort(options.port, async (port) => kafkaOn(port, await freePort(), options));
 }
 
 async function kafkaOn(port: number, controllerPort: number, options: KafkaOptions): Promise<KafkaServer> {
   const dir = options.dataDir ?? scratchDir('kafka');
   const bootstrap = `127.0.0.1:${port}`;
+  const settings = await writeSettings(dir, port, controllerPort, options);
   const data = join(dir, 'data');
-  const settings = join(dir, 'server.properties');
-  await mkdir(dir, { recursive: true });
-  await writeFile(settings, properties(port, controllerPort, data, options));
-  if (!existsSync(join(data, 'meta.properties'))) await format(settings);
+  if (!existsSync(join(data, 'meta.properties'))) {
+    await copyStorage(data, options.properties?.['node.id'] ?? '1');
+  }
   const server = new Server({
     name: 'kafka',
     port,
-    argv: [...java(), 'kafka.Kafka', settings],
+    argv: [...java(options.java ?? [archived(KAFKA_ARCHIVE)]), 'kafka.Kafka', settings],
     dir,
     ready: () => brokerAnswers(bootstrap),
   });
   return Object.assign(server, { bootstrap, port });
 }
 
-function java(): string[] {
-  const jars = join(kafkaHome, 'libs', '*');
+function java(flags: readonly string[]): string[] {
   const quick = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-  return ['java', ...quick, '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', jars];
+  return ['java', ...quick, ...flags, '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', kafkaJars()];
 }
 
-async function format(settings: string): Promise<void> {
-  const tool = Bun.spawn([...java(), 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settings], {
-    stdin: 'ignore',
-    stdout: 'ignore',
-    stderr: 'pipe',
-  });
-  const [said, code] = await Promise.all([tool.stderr.text(), tool.exited]);
-  if (code !== 0) throw new Error(`kafka could not format its data folder: ${said.trim()}`);
+/** Writes the settings of a broker whose data lie in `data` of that folder. Returns the path of the file. */
+export async function writeSettings(
+  dir: string,
+  port = 9092,
+  controllerPort = 9093,
+  options: KafkaOptions = {},
+): Promise<string> {
+  await mkdir(dir, { recursive: true });
+  const settings = join(dir, 'server.properties');
+  await writeFile(settings, properties(port, controllerPort, join(dir, 'data'), options));
+  return settings;
 }
 
 function properties(port: number, controllerPort: number, data: string, options: KafkaOptions): string {

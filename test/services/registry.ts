@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { registryJar } from './paths.ts';
+import { archived, REGISTRY_ARCHIVE, registryJar } from './paths.ts';
 import { scratchDir } from './scratch.ts';
 import { Server, startOnPort } from './server.ts';
 
 export interface RegistryOptions {
   port?: number;
+  /** Flags of Java in place of the archive of classes. */
+  java?: string[];
 }
 
 export type RegistryServer = Server & { url: string; port: number };
@@ -14,10 +16,10 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   if (!existsSync(registryJar)) {
     throw new Error('the schema registry is missing: run `bun test/services/install.ts`');
   }
-  return startOnPort(options.port, (port) => registryOn(port));
+  return startOnPort(options.port, (port) => registryOn(port, options.java ?? [archived(REGISTRY_ARCHIVE)]));
 }
 
-function registryOn(port: number): RegistryServer {
+function registryOn(port: number, flags: string[]): RegistryServer {
   // Confluent's REST API lies under a path here: clients have to keep the path of the base URL.
   const url = `http://127.0.0.1:${port}/apis/ccompat/v7`;
   const server = new Server({
@@ -25,6 +27,7 @@ function registryOn(port: number): RegistryServer {
     port,
     argv: [
       'java',
+      ...flags,
       '-Xmx512m',
       '-XX:+UseSerialGC',
       '-XX:TieredStopAtLevel=1',

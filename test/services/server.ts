@@ -89,11 +89,11 @@ export class Server {
   }
 
   /** Ends it in order (SIGTERM), by force if it takes too long. The data stay for `restart`. */
-  async stop(): Promise<void> {
+  async stop(withinMs = STOP_WITHIN_MS): Promise<void> {
     if (!this.running || !this.#process) return;
     this.#process.kill('SIGTERM');
     this.#process.kill('SIGCONT');
-    const force = setTimeout(() => this.#process?.kill('SIGKILL'), STOP_WITHIN_MS);
+    const force = setTimeout(() => this.#process?.kill('SIGKILL'), withinMs);
     await this.#process.exited;
     clearTimeout(force);
   }
