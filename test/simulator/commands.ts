@@ -1,3 +1,4 @@
+import type { BookFaultCommand } from './books/perform.ts';
 import type { DataType } from './protocol.ts';
 
 /** Which sockets: one by id, else up to `count` of an exchange, the oldest first, else all of it, else all. */
@@ -94,6 +95,12 @@ export type Command =
     }
   | { readonly do: 'delist'; readonly exchange: string; readonly symbol: string }
   | { readonly do: 'rate'; readonly rowsPerS: number }
+  /** Level changes a second over all books. */
+  | { readonly do: 'book-rate'; readonly changesPerS: number }
+  /** Keeps the book as its subscribers have it now in the ledger; from another process it is the answer, too. */
+  | { readonly do: 'book'; readonly exchange: string; readonly symbol: string; readonly channel?: string }
+  /** A fault of order books; see `books/faults.ts`. */
+  | BookFaultCommand
   /** Writes the ledger as NDJSON. */
   | { readonly do: 'dump'; readonly file: string }
   /** Forgets the ledger. */

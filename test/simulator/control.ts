@@ -8,7 +8,7 @@ export interface Control {
 
 /**
  * The simulator's remote control on loopback: POST /control with a command as JSON answers `{"touched":n}` or 400 with
- * `{"error":…}`; GET /control/summary and /control/violations answer JSON, GET /control/ledger the whole as NDJSON.
+ * `{"error":…}`, to `book` also the book; GET /control/summary and /control/violations answer JSON, GET /control/ledger the whole as NDJSON.
  */
 export function serveControl(
   port: number,
@@ -22,7 +22,10 @@ export function serveControl(
       '/control': {
         async POST(request) {
           try {
-            return Response.json({ touched: await run((await request.json()) as Command) });
+            const command = (await request.json()) as Command;
+            const touched = await run(command);
+            const book = command.do === 'book' ? ledger.of('book').at(-1)?.state : undefined;
+            return Response.json({ touched, book });
           } catch (error) {
             return Response.json({ error: String(error) }, { status: 400 });
           }

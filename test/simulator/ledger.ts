@@ -1,3 +1,5 @@
+import type { BookState } from './books/exchange-books.ts';
+import type { BookFault } from './books/faults.ts';
 import type { DataType, Tick, Trade } from './protocol.ts';
 
 /** A row that went out, or a trade that happened and went to nobody. Times are epoch milliseconds. */
@@ -38,7 +40,17 @@ export type Happening =
   | { readonly what: 'violation'; readonly limit: string; readonly detail: string }
   | { readonly what: 'fault'; readonly detail: string; readonly bytes: number }
   | { readonly what: 'hole'; readonly symbol: string; readonly first: string; readonly last: string }
-  | { readonly what: 'rest'; readonly path: string; readonly status: number };
+  | { readonly what: 'rest'; readonly path: string; readonly status: number }
+  /** A book that somebody asked for, as its subscribers had it then. */
+  | { readonly what: 'book'; readonly state: BookState }
+  /** A fault of a book, when it happened; `timeMs` is the exchange's time of the frame. */
+  | {
+      readonly what: 'book-fault';
+      readonly symbol: string;
+      readonly fault: BookFault;
+      readonly sequence: number | null;
+      readonly timeMs: number;
+    };
 
 /** Everything beside rows, in the order it happened. */
 export type Entry = Happening & {

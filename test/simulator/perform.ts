@@ -1,3 +1,5 @@
+import type { BookPulse } from './books/book-pulse.ts';
+import { performBookFault } from './books/perform.ts';
 import type { Command, Which } from './commands.ts';
 import type { Door } from './door.ts';
 import { bigText, garbage, gzipBomb } from './garbage.ts';
@@ -11,6 +13,7 @@ export interface World {
   readonly exchanges: ReadonlyMap<string, SimExchange>;
   readonly ledger: Ledger;
   readonly pulse: Pulse;
+  readonly bookPulse: BookPulse;
   door(exchange: string): Door;
 }
 
@@ -39,6 +42,9 @@ export async function perform(command: Command, world: World): Promise<number> {
     case 'rate':
       world.pulse.rowsPerS = command.rowsPerS;
       return 1;
+    case 'book-rate':
+      world.bookPulse.changesPerS = command.changesPerS;
+      return 1;
     case 'dump':
       await dump(command.file, world.ledger);
       return world.ledger.rows.length;
@@ -66,7 +72,19 @@ async function dump(file: string, ledger: Ledger): Promise<void> {
 type OnExchange = Exclude<
   Command,
   {
-    do: 'close' | 'cut' | 'stall' | 'rotate' | 'garbage' | 'big' | 'bomb' | 'nan' | 'rate' | 'dump' | 'clear';
+    do:
+      | 'close'
+      | 'cut'
+      | 'stall'
+      | 'rotate'
+      | 'garbage'
+      | 'big'
+      | 'bomb'
+      | 'nan'
+      | 'rate'
+      | 'book-rate'
+      | 'dump'
+      | 'clear';
   }
 >;
 
@@ -89,6 +107,11 @@ async function performOnExchange(command: OnExchange, exchange: SimExchange, doo
     case 'event':
       for (let i = 0; i < (command.count ?? 1); i++) exchange.happen(command.type, command.symbol);
       return;
+    case 'book':
+      exchange.books.state(command.symbol, command.channel);
+      return;
+    case 'book-fault':
+      return performBookFault(command, exchange.books);
     case 'refuse-open': {
       const { status, retryAfterS } = command;
       return exchange.gate.misbehave({ status, retryAfterS }, command.forMs, command.times);
@@ -179,7 +202,10 @@ function faultyFrame(command: Extract<Command, { do: 'garbage' | 'big' | 'bomb' 
 function nan(exchange: SimExchange, command: Extract<Command, { do: 'nan' }>, world: World): number {
   const { type, symbol } = command;
   const key = subscriptionKey(type, symbol);
-  const subscribed = [...exchange.sockets.values()].filter(({ subscriptions }) => subscriptions.has(key));
+  const has = (subscription: string) => subscription === key || subscription.startsWith(`${key} `);
+  const subscribed = [...exchange.sockets.values()].filter(({ subscriptions }) =>
+    [...subscriptions].some(has),
+  );
   return each(subscribed, (socket) => {
     for (const text of exchange.brokenFrame(socket, type, symbol)) {
       const bytes = socket.send(text);

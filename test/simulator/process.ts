@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { BookState } from './books/exchange-books.ts';
 import type { Command } from './commands.ts';
 
 /** What a simulator in a process of its own says when it listens. */
@@ -15,6 +16,8 @@ export interface Listening {
 export interface SimulatorProcess extends Listening {
   readonly pid: number;
   do(command: Command): Promise<number>;
+  /** A code's book as its subscribers have it now. */
+  book(exchange: string, symbol: string): Promise<BookState>;
   /** Ends it and waits. */
   stop(): Promise<void>;
 }
@@ -33,17 +36,21 @@ export async function spawnSimulator(flags: readonly string[]): Promise<Simulato
     detached: true,
   });
   const listening = JSON.parse(await firstLine(child.stdout)) as Listening;
+  async function ask(command: Command): Promise<{ touched: number; book?: BookState }> {
+    const body = JSON.stringify(command);
+    const response = await fetch(`${listening.control}/control`, { method: 'POST', body });
+    const answer = (await response.json()) as { touched: number; book?: BookState; error?: string };
+    if (answer.error !== undefined) throw new Error(answer.error);
+    return answer;
+  }
   return {
     ...listening,
     pid: child.pid,
-    async do(command) {
-      const response = await fetch(`${listening.control}/control`, {
-        method: 'POST',
-        body: JSON.stringify(command),
-      });
-      const answer = (await response.json()) as { touched: number; error?: string };
-      if (answer.error !== undefined) throw new Error(answer.error);
-      return answer.touched;
+    do: async (command) => (await ask(command)).touched,
+    async book(exchange, symbol) {
+      const { book } = await ask({ do: 'book', exchange, symbol });
+      if (!book) throw new Error(`no book of ${symbol}`);
+      return book;
     },
     async stop() {
       child.kill('SIGTERM');

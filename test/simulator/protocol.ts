@@ -1,3 +1,5 @@
+import type { Books, BookView } from './books/channel.ts';
+
 /**
  * What the simulator must know of one exchange. A protocol is pure: it owns no socket, timer or clock, and it shares no
  * code with the plug-ins under test, so that it is a second reading of the exchange's documents.
@@ -56,7 +58,7 @@ export interface Tick {
   readonly sequence: number;
   /** True for the frames that answer a new subscription. */
   readonly snapshot: boolean;
-  /** The book's best `depth` levels, best first. */
+  /** The best `depth` levels, best first: the book's, where the code has one. */
   bids(depth: number): Level[];
   asks(depth: number): Level[];
 }
@@ -64,6 +66,14 @@ export interface Tick {
 export interface Rate {
   readonly count: number;
   readonly perMs: number;
+}
+
+export interface RestWeights {
+  readonly perMinute: number;
+  weight(path: string, query: URLSearchParams): number;
+  /** Beyond it: this, and how long to wait. Whoever goes on so often gets `ban`. */
+  readonly status: number;
+  readonly ban: { readonly after: number; readonly status: number; readonly forMs: number };
 }
 
 /** How a socket is ended: with a close frame, or by cutting the connection without one. */
@@ -117,8 +127,22 @@ export type Reply =
       readonly type: DataType;
       readonly symbol: string;
       readonly snapshot?: boolean;
+      /** Of an order book, as `Books.channel` knows it. */
+      readonly channel?: string;
     }
-  | { readonly do: 'unsubscribe'; readonly type: DataType; readonly symbol: string }
+  | {
+      readonly do: 'unsubscribe';
+      readonly type: DataType;
+      readonly symbol: string;
+      readonly channel?: string;
+    }
+  /** Answers a request for a whole book with what its channel has told so far. */
+  | {
+      readonly do: 'book';
+      readonly symbol: string;
+      readonly channel: string;
+      readonly text: (view: BookView) => string;
+    }
   | { readonly do: 'unsubscribe-all' }
   /** `afterMs` later, while subscriptions go on. */
   | { readonly do: 'end'; readonly ending: Ending; readonly afterMs?: number }
@@ -137,6 +161,8 @@ export interface Venue {
   readonly room?: number;
   /** Epoch milliseconds. */
   now(): number;
+  /** Milliseconds that this process itself runs late: what arrives bunched then is not the client's doing. */
+  lagMs?(): number;
   /** Uniform in [0, 1), from the run's seed. */
   random(): number;
 }
@@ -147,8 +173,13 @@ export interface Conversation {
   open(): Reply[];
   /** Answers one text frame of the client, text heartbeats included. */
   receive(text: string): Reply[];
-  /** Frames for one event of a subscribed code: the wire text, before `Protocol.encode`. */
+  /** Frames for one ticker or trade event of a subscribed code: the wire text, before `Protocol.encode`. */
   data(type: DataType, tick: Tick): string[];
+  /**
+   * One frame of a book as this socket gets it, null where it did not ask for frames of its kind; absent: as its channel
+   * wrote it, the same for all.
+   */
+  book?(symbol: string, channel: string, text: string, timeMs: number): string | null;
   /** Called every `Rules.beatMs`: text heartbeats, and the end of a client that does not answer them. */
   beat?(): Reply[];
   /** The exchange's announcement that this socket will end soon; absent where it has none. */
@@ -169,6 +200,10 @@ export interface Protocol {
   /** Answer of a REST route, status 200, or undefined for 404. */
   rest(path: string, query: URLSearchParams, listings: readonly Listing[]): unknown;
   readonly rules: Rules;
+  /** How it publishes order books; absent: it does not. */
+  readonly books?: Books;
+  /** What REST requests cost and may cost together per minute; absent: no limit is enforced. */
+  readonly restWeights?: RestWeights;
   /** How a frame's text goes on the wire: a string is a text frame, bytes are a binary one. */
   encode(text: string): string | Uint8Array;
   /** Trades that one frame may hold; above 1 the simulator sometimes puts several into one event. */

@@ -11,6 +11,12 @@ export interface RestFault {
   readonly untilMs: number;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Answers one REST request; `path` is without the simulator's prefix. */
 export async function answer(
   exchange: SimExchange,
@@ -20,11 +26,31 @@ export async function answer(
 ): Promise<Response> {
   const active = fault && performance.now() < fault.untilMs ? fault : null;
   if (active?.slowMs) await Bun.sleep(active.slowMs);
-  const body = exchange.protocol.rest(path, query, exchange.listings);
-  const status = active?.status ?? (body === undefined ? 404 : 200);
+  const { status: own, body, headers } = exchange.weights.spend(path, query) ?? plain(exchange, path, query);
+  const status = active?.status ?? own;
   exchange.ledger.note(exchange.protocol.id, null, { what: 'rest', path: `${path}?${query}`, status });
-  return new Response(active?.body ?? JSON.stringify(body ?? { error: 'not found' }), {
+  return new Response(active?.body ?? JSON.stringify(body), {
     status,
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...exchange.weights.used(), ...headers },
   });
+}
+
+function plain(exchange: SimExchange, path: string, query: URLSearchParams): Answer {
+  const asked = exchange.protocol.books?.rest?.(path, query);
+  if (asked) {
+    const { books } = exchange;
+    if (books.refusals > 0) {
+      books.refusals--;
+      return {
+        status: 429,
+        body: { code: -1003, msg: 'Too many requests.' },
+        headers: { 'Retry-After': '1' },
+      };
+    }
+    const { symbol, channel, depth } = asked;
+    if (!exchange.lists(symbol)) return asked.unknown;
+    return { status: 200, body: asked.answer(books.asked(symbol, channel, depth, true)) };
+  }
+  const body = exchange.protocol.rest(path, query, exchange.listings);
+  return body === undefined ? { status: 404, body: { error: 'not found' } } : { status: 200, body };
 }

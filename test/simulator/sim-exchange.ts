@@ -1,9 +1,12 @@
+import type { BookView } from './books/channel.ts';
+import { ExchangeBooks } from './books/exchange-books.ts';
 import type { Ledger, Row } from './ledger.ts';
 import { marketList, start } from './listings.ts';
 import { OpenGate } from './open-gate.ts';
 import type { DataType, Listing, Protocol, Tick, Trade, Venue } from './protocol.ts';
 import { between, type Random } from './random.ts';
 import type { LagWatch } from './rate-window.ts';
+import { WeightBudget } from './rest-weights.ts';
 import { type Host, SimSocket, subscriptionKey } from './sim-socket.ts';
 import { Walk } from './walk.ts';
 
@@ -29,6 +32,8 @@ export interface Feed {
 export class SimExchange implements Host {
   readonly sockets = new Map<number, SimSocket>();
   readonly gate: OpenGate;
+  readonly books: ExchangeBooks;
+  readonly weights: WeightBudget;
   /** `type symbol`, `type`, ` symbol` parts that are silent; see `mute`. */
   readonly muted: { type?: DataType; symbol?: string }[] = [];
   /** Codes the exchange lists and refuses to serve. */
@@ -54,6 +59,8 @@ export class SimExchange implements Host {
     readonly nextSocketId: () => number,
   ) {
     this.gate = new OpenGate(protocol, ledger, lag, this.sockets);
+    this.weights = new WeightBudget(protocol, ledger, Date.now);
+    this.books = new ExchangeBooks(this, (symbol) => this.walk(symbol).openBook(seed, Date.now()));
     for (const { listing, price } of marketList(protocol, symbols, seed)) this.#add(listing, price);
     const hides = (symbol: string): boolean => this.closed || this.refused.has(symbol);
     const isClosed = (): boolean => this.closed;
@@ -67,6 +74,7 @@ export class SimExchange implements Host {
         return roomNow();
       },
       now: () => Date.now(),
+      lagMs: () => this.lag.ms,
       random,
     };
   }
@@ -79,6 +87,10 @@ export class SimExchange implements Host {
     return [...this.#codes].flatMap(([symbol, { active, nth }]) =>
       [...active].map((type) => ({ exchange: this, type, symbol, nth })),
     );
+  }
+
+  lists(symbol: string): boolean {
+    return this.#codes.has(symbol);
   }
 
   /** The market of one code. */
@@ -97,6 +109,7 @@ export class SimExchange implements Host {
   delist(symbol: string): void {
     this.#code(symbol);
     this.#codes.delete(symbol);
+    this.books.end(symbol);
     this.onFeeds();
   }
 
@@ -108,9 +121,14 @@ export class SimExchange implements Host {
     return socket;
   }
 
-  subscribe(socket: SimSocket, type: DataType, symbol: string, snapshot: boolean): void {
+  subscribe(socket: SimSocket, type: DataType, symbol: string, snapshot: boolean, channel?: string): void {
     const code = this.#code(symbol);
-    const key = subscriptionKey(type, symbol);
+    const key = subscriptionKey(type, symbol, channel);
+    if (channel !== undefined) {
+      socket.subscriptions.add(key);
+      this.ledger.note(this.protocol.id, socket.id, { what: 'subscribe', type, symbol });
+      return this.books.subscribe(socket, symbol, channel, snapshot);
+    }
     const known = this.#subscribers.get(key);
     if (known) known.add(socket);
     else this.#subscribers.set(key, new Set([socket]));
@@ -122,9 +140,14 @@ export class SimExchange implements Host {
     this.onFeeds();
   }
 
-  unsubscribe(socket: SimSocket, type: DataType, symbol: string): void {
-    const key = subscriptionKey(type, symbol);
+  book(symbol: string, channel: string): BookView {
+    return this.books.asked(symbol, channel, this.books.channel(channel).depth, false);
+  }
+
+  unsubscribe(socket: SimSocket, type: DataType, symbol: string, channel?: string): void {
+    const key = subscriptionKey(type, symbol, channel);
     if (!socket.subscriptions.delete(key)) return;
+    if (channel !== undefined) this.books.unsubscribe(socket, symbol, channel);
     this.#subscribers.get(key)?.delete(socket);
     this.ledger.note(this.protocol.id, socket.id, { what: 'unsubscribe', type, symbol });
   }
@@ -137,15 +160,16 @@ export class SimExchange implements Host {
   happen(type: DataType, symbol: string): number {
     const code = this.#code(symbol);
     const now = Date.now();
-    if (type !== 'trade') {
+    if (type === 'orderbook') return this.books.happen(symbol);
+    if (type === 'ticker') {
       // Without a trade feed the market moves with the ticker.
-      if (!code.active.has('trade')) code.walk.trade(now);
+      if (!code.active.has('trade')) this.#trade(code, now);
       this.#deliver(type, code.walk.tick(now, false), null);
       return 1;
     }
     const most = Math.min(3, this.protocol.tradesPerFrame);
     const count = most > 1 && this.random() < 0.2 ? between(this.random, 2, most) : 1;
-    const trades = Array.from({ length: count }, () => code.walk.trade(now));
+    const trades = Array.from({ length: count }, () => this.#trade(code, now));
     const tick = code.walk.tick(now, false, trades);
     this.#deliver(type, tick, null);
     const { held } = code;
@@ -165,7 +189,7 @@ export class SimExchange implements Host {
   holdBack(symbol: string): void {
     const code = this.#code(symbol);
     const now = Date.now();
-    const trade = code.walk.trade(now);
+    const trade = this.#trade(code, now);
     code.held = { tick: code.walk.tick(now, false, [trade]), trade };
   }
 
@@ -177,10 +201,18 @@ export class SimExchange implements Host {
 
   /** Wire text of one more event whose price is not a number; the market itself does not move. */
   brokenFrame(socket: SimSocket, type: DataType, symbol: string): string[] {
+    if (type === 'orderbook') return this.books.broken(socket, symbol);
     const tick = this.#code(symbol).walk.tick(Date.now(), false);
     const [trade] = tick.trades;
     const nan = Number.NaN;
     return socket.conversation.data(type, { ...tick, close: nan, trades: [{ ...trade, price: nan }] });
+  }
+
+  #trade({ walk }: Code, now: number): Trade {
+    const trade = walk.trade(now);
+    const book = this.books.codes.get(walk.listing.symbol);
+    if (book) this.books.touched(book);
+    return trade;
   }
 
   #deliver(type: DataType, tick: Tick, fault: Row['fault']): void {

@@ -1,3 +1,4 @@
+import type { BookView } from './books/channel.ts';
 import type { Ledger } from './ledger.ts';
 import type { Conversation, DataType, Ending, Protocol, Reply, Tick } from './protocol.ts';
 import { type LagWatch, RateWindow } from './rate-window.ts';
@@ -7,8 +8,10 @@ export interface Host {
   readonly protocol: Protocol;
   readonly ledger: Ledger;
   readonly lag: LagWatch;
-  subscribe(socket: SimSocket, type: DataType, symbol: string, snapshot: boolean): void;
-  unsubscribe(socket: SimSocket, type: DataType, symbol: string): void;
+  subscribe(socket: SimSocket, type: DataType, symbol: string, snapshot: boolean, channel?: string): void;
+  unsubscribe(socket: SimSocket, type: DataType, symbol: string, channel?: string): void;
+  /** The whole book as the channel has told it so far. */
+  book(symbol: string, channel: string): BookView;
   gone(socket: SimSocket): void;
 }
 
@@ -157,10 +160,13 @@ export class SimSocket {
           this.#violation('subscriptions per socket', `${reply.symbol} is beyond ${rules.subscriptions}`);
           return;
         }
-        this.host.subscribe(this, reply.type, reply.symbol, reply.snapshot === true);
+        this.host.subscribe(this, reply.type, reply.symbol, reply.snapshot === true, reply.channel);
         return;
       case 'unsubscribe':
-        this.host.unsubscribe(this, reply.type, reply.symbol);
+        this.host.unsubscribe(this, reply.type, reply.symbol, reply.channel);
+        return;
+      case 'book':
+        this.send(reply.text(this.host.book(reply.symbol, reply.channel)));
         return;
       case 'unsubscribe-all':
         this.#unsubscribeAll();
@@ -181,8 +187,8 @@ export class SimSocket {
 
   #unsubscribeAll(): void {
     for (const key of [...this.subscriptions]) {
-      const [type, symbol] = splitKey(key);
-      this.host.unsubscribe(this, type, symbol);
+      const [type, symbol, channel] = splitKey(key);
+      this.host.unsubscribe(this, type, symbol, channel);
     }
   }
 
@@ -240,12 +246,15 @@ export class SimSocket {
   }
 }
 
-/** Key of a subscription within a socket and of its subscribers within an exchange. */
-export function subscriptionKey(type: DataType, symbol: string): string {
-  return `${type} ${symbol}`;
+/** Key of a subscription within a socket and of its subscribers within an exchange. Only books have a channel. */
+export function subscriptionKey(type: DataType, symbol: string, channel?: string): string {
+  return channel === undefined ? `${type} ${symbol}` : `${type} ${symbol} ${channel}`;
 }
 
-function splitKey(key: string): [DataType, string] {
-  const at = key.indexOf(' ');
-  return [key.slice(0, at) as DataType, key.slice(at + 1)];
+/** Symbols hold no blank, channels may. */
+export function splitKey(
+  key: string,
+): readonly [type: DataType, symbol: string, channel: string | undefined] {
+  const [, type = '', symbol = '', channel] = /^(\S+) (\S+)(?: (.+))?$/.exec(key) ?? [];
+  return [type as DataType, symbol, channel];
 }

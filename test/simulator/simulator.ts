@@ -1,3 +1,5 @@
+import { BookPulse } from './books/book-pulse.ts';
+import type { BookState } from './books/exchange-books.ts';
 import type { Command } from './commands.ts';
 import { serveControl } from './control.ts';
 import { Door } from './door.ts';
@@ -18,6 +20,8 @@ export interface SimulatorOptions {
   readonly symbols?: number;
   /** Rows in one second over all that was ever subscribed; 0: events happen only by `do({do:'event'})`. */
   readonly rowsPerS?: number;
+  /** Level changes in one second over all order books that were ever subscribed; 0. Spread as rows are. */
+  readonly bookChangesPerS?: number;
   /** 0 spreads them evenly (the default), 1 by Zipf's law. */
   readonly zipf?: number;
   /** Same seed, same names, prices and choices. */
@@ -53,6 +57,8 @@ export interface Simulator {
   env(): Record<string, string>;
   /** Native ids of an exchange's market list, in its order. */
   symbols(exchange: string): string[];
+  /** A code's book as its subscribers have it now. @param channel the first that is heard where it is left out */
+  book(exchange: string, symbol: string, channel?: string): BookState;
   /** Carries out a command; throws an Error where it names what is not there. @returns how many things it touched */
   do(command: Command): Promise<number>;
   stop(): Promise<void>;
@@ -73,6 +79,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   );
   const doors = openDoors(exchanges, options);
   const pulse = new Pulse([...exchanges.values()], random, options.rowsPerS ?? 0, options.zipf ?? 0);
+  const books = [...exchanges.values()].map((exchange) => exchange.books);
+  const changesPerS = options.bookChangesPerS ?? 0;
+  // Chance of its own: with or without books a seed means the same trades.
+  const bookPulse = new BookPulse(books, seededRandom(seed + 1), changesPerS, options.zipf ?? 0);
   const door = (exchange: string): Door => {
     const found = doors.get(exchange);
     if (!found) throw new Error(`the simulator does not run ${exchange}`);
@@ -81,7 +91,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const flood = options.floodRows === undefined ? null : new FloodDoor(exchanges, options.floodRows);
   const url = (exchange: string) => `ws://127.0.0.1:${(flood ?? door(exchange)).port}/${exchange}`;
   const restUrl = (exchange: string) => `http://127.0.0.1:${door(exchange).port}/${exchange}`;
-  const run = (command: Command) => perform(command, { exchanges, ledger, pulse, door });
+  const run = (command: Command) => perform(command, { exchanges, ledger, pulse, bookPulse, door });
   const control = serveControl(options.controlPort ?? 0, ledger, run);
 
   return {
@@ -98,9 +108,15 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         ]),
       ),
     symbols: (exchange) => exchanges.get(exchange)?.listings.map(({ symbol }) => symbol) ?? [],
+    book(exchange, symbol, channel) {
+      const found = exchanges.get(exchange);
+      if (!found) throw new Error(`the simulator does not run ${exchange}`);
+      return found.books.state(symbol, channel);
+    },
     do: run,
     async stop() {
       pulse.stop();
+      bookPulse.stop();
       lag.stop();
       flood?.stop();
       await control.stop();

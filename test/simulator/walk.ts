@@ -1,3 +1,5 @@
+import { CodeBook } from './books/code-book.ts';
+import type { Side } from './books/side.ts';
 import type { Level, Listing, Protocol, Tick, Trade } from './protocol.ts';
 import { between, type Random } from './random.ts';
 
@@ -11,6 +13,7 @@ const FRAME_DELAY_MS = 4;
 export class Walk {
   readonly #protocol: Protocol;
   readonly #random: Random;
+  readonly #nth: number;
   readonly #priceUnit: number;
   readonly #sizeUnit: number;
   /** Prices in steps of the last decimal. */
@@ -24,6 +27,7 @@ export class Walk {
   #quoteVolume: number;
   #sequence = 0;
   #last: Trade;
+  #book: CodeBook | null = null;
 
   constructor(
     readonly listing: Listing,
@@ -35,6 +39,7 @@ export class Walk {
   ) {
     this.#protocol = protocol;
     this.#random = random;
+    this.#nth = nth;
     this.#priceUnit = 10 ** listing.priceDigits;
     this.#sizeUnit = 10 ** listing.sizeDigits;
     this.#start = Math.round(startPrice * this.#priceUnit);
@@ -51,6 +56,12 @@ export class Walk {
   /** The latest trade. */
   get last(): Trade {
     return this.#last;
+  }
+
+  /** Begins the code's book where the price stands; from now on trades eat what they print out of it. */
+  openBook(seed: number, nowMs: number): CodeBook {
+    this.#book ??= new CodeBook(this.listing, this.#price, this.#step, this.#nth, seed, nowMs);
+    return this.#book;
   }
 
   /** The next trade. Its time is just before `nowMs` and never before the previous one's. */
@@ -76,8 +87,9 @@ export class Walk {
     const [first = this.#last, ...more] = trades;
     const price = this.#price;
     const up = this.#last.takerBuys;
-    const bid = up ? price - this.#step : price;
-    const ask = up ? price : price + this.#step;
+    const engine = this.#book?.engine;
+    const bid = engine?.best(true) ?? (up ? price - this.#step : price);
+    const ask = engine?.best(false) ?? (up ? price : price + this.#step);
     return {
       listing: this.listing,
       timeMs: Math.max(nowMs, this.#last.timeMs),
@@ -90,27 +102,46 @@ export class Walk {
       volume: this.#volume / this.#sizeUnit,
       quoteVolume: Number(this.#quoteVolume.toFixed(5)),
       bid: bid / this.#priceUnit,
-      bidSize: this.#size(),
+      bidSize: engine ? this.#resting(engine.bids) : this.#size(),
       ask: ask / this.#priceUnit,
-      askSize: this.#size(),
+      askSize: engine ? this.#resting(engine.asks) : this.#size(),
       sequence: this.#sequence,
       snapshot,
-      bids: (depth) => this.#levels(bid, -this.#step, depth),
-      asks: (depth) => this.#levels(ask, this.#step, depth),
+      bids: (depth) => (engine ? this.#best(engine.bids, depth) : this.#levels(bid, -this.#step, depth)),
+      asks: (depth) => (engine ? this.#best(engine.asks, depth) : this.#levels(ask, this.#step, depth)),
     };
   }
 
   #match(id: string, timeMs: number): Trade {
-    const moved = this.#price + this.#step * between(this.#random, -2, 2);
-    // Kept within half and double of the start.
-    if (moved > this.#start / 2 && moved < this.#start * 2) this.#price = moved;
+    // Nobody rests only where a fault took a side away or froze the book.
+    const fill = this.#book?.trade() ?? null;
+    if (fill) this.#price = fill.price;
+    else if (!this.#book) this.#wander();
     this.#high = Math.max(this.#high, this.#price);
     this.#low = Math.min(this.#low, this.#price);
     const price = this.#price / this.#priceUnit;
-    const size = this.#size();
+    const size = fill ? fill.size / this.#sizeUnit : this.#size();
     this.#volume += Math.round(size * this.#sizeUnit);
     this.#quoteVolume += price * size;
-    return { id, price, size, takerBuys: this.#random() < 0.5, timeMs };
+    return { id, price, size, takerBuys: fill ? fill.takerBuys : this.#random() < 0.5, timeMs };
+  }
+
+  #wander(): void {
+    const moved = this.#price + this.#step * between(this.#random, -2, 2);
+    // Kept within half and double of the start.
+    if (moved > this.#start / 2 && moved < this.#start * 2) this.#price = moved;
+  }
+
+  #resting(side: Side): number {
+    return (side.sizes[side.length - 1] ?? 0) / this.#sizeUnit;
+  }
+
+  #best(side: Side, depth: number): Level[] {
+    return Array.from({ length: Math.min(depth, side.length) }, (_, nth) => {
+      const at = side.length - 1 - nth;
+      const price = Math.abs(side.keys[at] ?? 0) / this.#priceUnit;
+      return { price, size: (side.sizes[at] ?? 0) / this.#sizeUnit };
+    });
   }
 
   #size(): number {

@@ -47,3 +47,33 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test('from another process it tells a book, and lets faults of books happen', async () => {
+  const simulator = await spawnSimulator([
+    '--exchanges',
+    'bybit',
+    '--symbols',
+    '3',
+    '--rate',
+    '0',
+    '--book-rate',
+    '200',
+  ]);
+  const { url, symbols } = simulator.exchanges.bybit ?? { url: '', symbols: [] };
+  const [symbol = ''] = symbols;
+  expect(simulator.book('bybit', symbol)).rejects.toThrow('nobody ever subscribed');
+  const client = await PlainClient.open(`${url}/v5/public/spot`);
+  client.send({ op: 'subscribe', args: [`orderbook.50.${symbol}`] });
+  await client.until(({ texts }) => texts.length > 5);
+  const book = await simulator.book('bybit', symbol);
+  expect(book).toMatchObject({ exchange: 'bybit', symbol, channel: 'orderbook.50' });
+  expect(book.bids).toHaveLength(50);
+  expect(book.bids[0]?.[0]).toBeLessThan(book.asks[0]?.[0] ?? 0);
+  await client.until(({ texts }) => texts.some((text) => text.includes(`"u":${book.sequence}`)));
+  expect(await simulator.do({ do: 'book-fault', fault: 'drop', exchange: 'bybit', symbol })).toBe(1);
+  const wrong = simulator.do({ do: 'book-fault', fault: 'checksum', exchange: 'bybit', symbol });
+  expect(wrong).rejects.toThrow('can do that');
+  expect(await simulator.do({ do: 'book-rate', changesPerS: 0 })).toBe(1);
+  await client.close();
+  await simulator.stop();
+});

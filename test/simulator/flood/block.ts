@@ -1,6 +1,6 @@
 import type { DataType, Tick } from '../protocol.ts';
 import type { SimExchange } from '../sim-exchange.ts';
-import type { SimSocket } from '../sim-socket.ts';
+import { type SimSocket, splitKey } from '../sim-socket.ts';
 import { BINARY, headerLength, TEXT, writeHeader } from './frames.ts';
 
 /** Bytes of a block, about; more where every code's frame takes more. */
@@ -93,8 +93,7 @@ function round(
   const nowMs = Date.now();
   for (let i = 0; i < rounds; i++) {
     for (const key of socket.subscriptions) {
-      const at = key.indexOf(' ');
-      const [type, symbol] = [key.slice(0, at) as DataType, key.slice(at + 1)];
+      const [type, symbol] = splitKey(key);
       const walk = exchange.walk(symbol);
       const moved = walk.trade(nowMs);
       const id = exchange.protocol.nextId(lastIds.get(symbol) ?? moved.id, nowMs);

@@ -1,6 +1,7 @@
 import { consecutiveIds } from '../ids.ts';
-import type { Conversation, DataType, Level, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
+import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books, depthOf } from './books/binance.ts';
 
 const STREAMS_PER_SOCKET = 1024;
 
@@ -33,11 +34,27 @@ export const binance: Protocol = {
     lifetime: { ms: 24 * 3_600_000, ending: { code: 1001, reason: '' } },
     beatMs: null,
   },
+  books,
+  // https://developers.binance.com/docs/binance-spot-api-docs/rest-api#ip-limits
+  restWeights: { perMinute: 6000, weight, status: 429, ban: { after: 10, status: 418, forMs: 120_000 } },
   encode: (text) => text,
   tradesPerFrame: 1,
   ...consecutiveIds(3_489_021_234n),
   connect,
 };
+
+function weight(path: string, query: URLSearchParams): number {
+  if (path !== '/api/v3/depth') return path === '/api/v3/exchangeInfo' ? 20 : 1;
+  const limit = depthOf(query);
+  return limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
+}
+
+/** A stream of one code; books have a channel. */
+interface Stream {
+  readonly type: DataType;
+  readonly symbol: string;
+  readonly channel?: string;
+}
 
 function exchangeInfo(query: URLSearchParams, listings: readonly Listing[]): unknown {
   const symbols = listings.map(({ symbol, base, quote }) => ({
@@ -68,7 +85,7 @@ function exchangeInfo(query: URLSearchParams, listings: readonly Listing[]): unk
 
 function connect(venue: Venue, path: string, query: URLSearchParams): Conversation {
   let combined = path === '/stream';
-  const streams = new Map<string, { readonly type: DataType; readonly symbol: string }>();
+  const streams = new Map<string, Stream>();
   const names = new Map<string, string>();
 
   function subscribe(params: readonly string[]): Reply[] {
@@ -78,7 +95,8 @@ function connect(venue: Venue, path: string, query: URLSearchParams): Conversati
       if (!stream) return [{ do: 'refused', detail: name }];
       if (streams.has(name)) return [];
       streams.set(name, stream);
-      names.set(key(stream.type, stream.symbol), name);
+      if (stream.channel === undefined) names.set(key(stream.type, stream.symbol), name);
+      // Partial books are whole in each frame, the first one comes with the next change.
       return [{ do: 'subscribe', ...stream }];
     });
   }
@@ -89,6 +107,10 @@ function connect(venue: Venue, path: string, query: URLSearchParams): Conversati
       streams.delete(name);
       return stream ? [{ do: 'unsubscribe', ...stream }] : [];
     });
+  }
+
+  function wrapped(stream: string, text: string): string {
+    return combined ? `{"stream":"${stream}","data":${text}}` : text;
   }
 
   return {
@@ -121,11 +143,10 @@ function connect(venue: Venue, path: string, query: URLSearchParams): Conversati
       return [send({ result: null, id }), ...subscribe(params)];
     },
     data(type, tick) {
-      const text = frame(type, tick, names.get(key(type, tick.listing.symbol)) ?? '');
-      return [
-        combined ? `{"stream":"${names.get(key(type, tick.listing.symbol)) ?? ''}","data":${text}}` : text,
-      ];
+      const text = type === 'ticker' ? ticker(tick) : trade(tick);
+      return [wrapped(names.get(key(type, tick.listing.symbol)) ?? '', text)];
     },
+    book: (symbol, channel, text) => wrapped(`${symbol.toLowerCase()}@${channel}`, text),
     announceEnd() {
       const event = { e: 'serverShutdown', E: venue.now() };
       return [send(combined ? { stream: '!serverShutdown', data: event } : event)];
@@ -138,12 +159,12 @@ function key(type: DataType, symbol: string): string {
 }
 
 /** `btcusdt@trade`; upper-case symbols name no stream. */
-function read(name: string, venue: Venue): { type: DataType; symbol: string } | undefined {
+function read(name: string, venue: Venue): Stream | undefined {
   const [, lower = '', channel = ''] = /^([^@]+)@(.+)$/.exec(name) ?? [];
   const symbol = lower.toUpperCase();
   if (lower === symbol || !venue.find(symbol)) return undefined;
   if (channel === 'ticker' || channel === 'trade') return { type: channel, symbol };
-  return /^depth(5|10|20)(@100ms)?$/.test(channel) ? { type: 'orderbook', symbol } : undefined;
+  return books.channel(channel) ? { type: 'orderbook', symbol, channel } : undefined;
 }
 
 function validId(id: unknown): boolean {
@@ -158,11 +179,6 @@ function send(value: unknown): Reply {
 function error(code: number, msg: string, id: unknown): Reply[] {
   const refused: Reply = { do: 'refused', detail: `${code} ${msg}` };
   return [refused, send(id === undefined ? { code, msg } : { error: { code, msg }, id })];
-}
-
-function frame(type: DataType, tick: Tick, stream: string): string {
-  if (type === 'ticker') return ticker(tick);
-  return type === 'trade' ? trade(tick) : orderbook(tick, stream);
 }
 
 function ticker(tick: Tick): string {
@@ -185,12 +201,4 @@ function trade(tick: Tick): string {
     `{"e":"trade","E":${tick.timeMs},"s":"${tick.listing.symbol}","t":${id},"p":"${price.toFixed(8)}",` +
     `"q":"${size.toFixed(8)}","T":${timeMs},"m":${!takerBuys},"M":true}`
   );
-}
-
-/** `depthN`: the best N levels, without symbol and time. The incremental stream is not simulated. */
-function orderbook(tick: Tick, stream: string): string {
-  const levels = (side: readonly Level[]) =>
-    JSON.stringify(side.map(({ price, size }) => [price.toFixed(8), size.toFixed(8)]));
-  const depth = Number(/@depth(\d+)/.exec(stream)?.[1]);
-  return `{"lastUpdateId":${tick.sequence},"bids":${levels(tick.bids(depth))},"asks":${levels(tick.asks(depth))}}`;
 }

@@ -10,15 +10,17 @@ import type {
   Venue,
 } from '../protocol.ts';
 import { asObject, parse } from '../read.ts';
+import { books, channelOf } from './books/bitfinex.ts';
 
 const CHANNELS_PER_SOCKET = 25;
 const TIMESTAMP = 32_768;
 const SEQ_ALL = 65_536;
+const OB_CHECKSUM = 131_072;
 
 /** https://docs.bitfinex.com/docs/ws-public */
 export const bitfinex: Protocol = {
   id: 'bitfinex',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [
     { quote: 'USD', share: 0.5 },
     { quote: 'USDT', share: 0.3 },
@@ -47,6 +49,7 @@ export const bitfinex: Protocol = {
     lifetime: null,
     beatMs: 15_000,
   },
+  books,
   encode: (text) => text,
   tradesPerFrame: 1,
   // Rising with holes.
@@ -66,8 +69,10 @@ function pairs(listings: readonly Listing[]): string[] {
 
 interface Channel {
   readonly id: number;
-  readonly name: 'ticker' | 'trades';
+  readonly name: 'ticker' | 'trades' | 'book';
   readonly symbol: string;
+  /** Of a book. */
+  readonly book?: string;
 }
 
 function connect(venue: Venue): Conversation {
@@ -92,12 +97,16 @@ function connect(venue: Venue): Conversation {
 
   function subscribe(request: Record<string, unknown>): Reply[] {
     const { channel: name } = request;
-    if (name !== 'ticker' && name !== 'trades') return refuse(request, 'channel: unknown', 10300);
+    if (name !== 'ticker' && name !== 'trades' && name !== 'book') {
+      return refuse(request, 'channel: unknown', 10300);
+    }
     const asked = typeof request.symbol === 'string' ? request.symbol : '';
     const symbol = asked.startsWith('t') ? asked : `t${asked}`;
     const pair = symbol.slice(1);
     if (!venue.find(symbol)) return refuse(request, 'symbol: invalid', 10300, { pair });
-    const key = `${name} ${symbol}`;
+    const book = name === 'book' ? channelOf(request) : undefined;
+    if (book && 'wrong' in book) return refuse(request, book.wrong, 10300, { pair });
+    const key = `${book?.name ?? name} ${symbol}`;
     const known = channels.get(key);
     if (known) return refuse(request, 'subscribe: dup', 10301, { chanId: known.id, pair });
     if (channels.size >= (venue.room ?? CHANNELS_PER_SOCKET) && channels.size < CHANNELS_PER_SOCKET)
@@ -110,17 +119,22 @@ function connect(venue: Venue): Conversation {
       ];
     }
     const id = free.pop() ?? nextId++;
-    channels.set(key, { id, name, symbol });
+    channels.set(key, { id, name, symbol, ...(book && { book: book.name }) });
     const { subId } = request;
+    const [, prec, freq, len] = book?.name.split(' ') ?? [];
     const answer = {
       event: 'subscribed',
       channel: name,
       chanId: id,
       symbol,
+      ...(book ? { prec, freq, len } : {}),
       pair,
       ...(subId ? { subId } : {}),
     };
-    return [say(answer), { do: 'subscribe', type: typeOf(name), symbol, snapshot: true }];
+    return [
+      say(answer),
+      { do: 'subscribe', type: typeOf(name), symbol, snapshot: true, ...(book && { channel: book.name }) },
+    ];
   }
 
   function unsubscribe(request: Record<string, unknown>): Reply[] {
@@ -129,7 +143,12 @@ function connect(venue: Venue): Conversation {
     channels.delete(key);
     free.push(channel.id);
     return [
-      { do: 'unsubscribe', type: typeOf(channel.name), symbol: channel.symbol },
+      {
+        do: 'unsubscribe',
+        type: typeOf(channel.name),
+        symbol: channel.symbol,
+        ...(channel.book !== undefined && { channel: channel.book }),
+      },
       say({ event: 'unsubscribed', status: 'OK', chanId: channel.id }),
     ];
   }
@@ -167,6 +186,10 @@ function connect(venue: Venue): Conversation {
       // Now and then the execution itself is not told.
       return venue.random() < 0.01 ? [told('tu')] : [told('te'), told('tu')];
     },
+    book(symbol, name, text, timeMs) {
+      if (text.startsWith('"cs"') && !(flags & OB_CHECKSUM)) return null;
+      return `[${channels.get(`${name} ${symbol}`)?.id ?? 0},${text}${tail(timeMs)}]`;
+    },
     beat: () =>
       [...channels.values()].map(({ id }) => ({ do: 'send', text: `[${id},"hb"${tail(venue.now())}]` })),
     announceEnd: () => [say({ event: 'info', code: 20051, msg: 'Stopping. Please try to reconnect' })],
@@ -174,6 +197,7 @@ function connect(venue: Venue): Conversation {
 }
 
 function typeOf(name: Channel['name']): DataType {
+  if (name === 'book') return 'orderbook';
   return name === 'ticker' ? 'ticker' : 'trade';
 }
 

@@ -1,5 +1,6 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books, channelOf } from './books/bithumb.ts';
 
 /** 2025-09-16 00:00 in Seoul: the ids count milliseconds from here. */
 const ID_EPOCH_MS = 1_757_948_400_000;
@@ -8,7 +9,7 @@ const KST_MS = 9 * 3_600_000;
 /** https://apidocs.bithumb.com/, the socket of API 2. */
 export const bithumb: Protocol = {
   id: 'bithumb',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [
     { quote: 'KRW', share: 0.95 },
     { quote: 'BTC', share: 0.05 },
@@ -33,6 +34,7 @@ export const bithumb: Protocol = {
     lifetime: null,
     beatMs: 10_000,
   },
+  books,
   // Every frame is a binary one holding plain JSON.
   encode: (text) => Buffer.from(text),
   tradesPerFrame: 1,
@@ -78,7 +80,7 @@ function connect(venue: Venue): Conversation {
       const replies: Reply[] = [{ do: 'unsubscribe-all' }];
       for (const part of wanted) {
         const { type } = part;
-        if (type !== 'ticker' && type !== 'trade') {
+        if (type !== 'ticker' && type !== 'trade' && type !== 'orderbook') {
           return failure('INVALID_PARAM', `${String(type)} 은 지원하지 않는 타입입니다.`);
         }
         const codes = asArray(part.codes) ?? [];
@@ -93,11 +95,13 @@ function connect(venue: Venue): Conversation {
 
   /** Options are read in camelCase only; unknown and lower-case codes are ignored without a word. */
   function one(type: DataType, code: unknown, part: Record<string, unknown>): Reply[] {
-    const listing = typeof code === 'string' ? venue.find(code) : undefined;
+    const asked = typeof code === 'string' ? code : '';
+    const listing = venue.find(type === 'orderbook' ? asked.replace(/\.\d+$/, '') : asked);
     if (!listing) return [{ do: 'refused', detail: `${type} ${String(code)}` }];
     const { symbol } = listing;
-    const begin: Reply = { do: 'subscribe', type, symbol, snapshot: part.isOnlyRealtime !== true };
-    return part.isOnlySnapshot === true ? [begin, { do: 'unsubscribe', type, symbol }] : [begin];
+    const stream = { type, symbol, ...(type === 'orderbook' && { channel: channelOf(asked) }) };
+    const begin: Reply = { do: 'subscribe', ...stream, snapshot: part.isOnlyRealtime !== true };
+    return part.isOnlySnapshot === true ? [begin, { do: 'unsubscribe', ...stream }] : [begin];
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books } from './books/bybit.ts';
 
 const ARGS_PER_REQUEST = 10;
 const ARGS_CHARS = 21_000;
@@ -7,7 +8,7 @@ const ARGS_CHARS = 21_000;
 /** https://bybit-exchange.github.io/docs/v5/ws/connect, spot. */
 export const bybit: Protocol = {
   id: 'bybit',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [
     { quote: 'USDT', share: 0.6 },
     { quote: 'USDC', share: 0.2 },
@@ -33,6 +34,7 @@ export const bybit: Protocol = {
     lifetime: null,
     beatMs: null,
   },
+  books,
   encode: (text) => text,
   tradesPerFrame: 1024,
   // 19 digits, rising with holes.
@@ -105,8 +107,8 @@ function connect(venue: Venue): Conversation {
       answer(true, 'subscribe', 'subscribe', reqId),
       ...args.flatMap((topic): Reply[] => {
         const stream = read(topic, venue);
-        // A ticker tells its state at once; trades do not.
-        return stream ? [{ do: 'subscribe', ...stream, snapshot: stream.type === 'ticker' }] : [];
+        // A ticker and a book tell their state at once; trades do not.
+        return stream ? [{ do: 'subscribe', ...stream, snapshot: stream.type !== 'trade' }] : [];
       }),
     ];
   }
@@ -136,11 +138,12 @@ function connect(venue: Venue): Conversation {
 }
 
 /** `publicTrade.BTCUSDT`; case counts. */
-function read(topic: string, venue: Venue): { type: DataType; symbol: string } | undefined {
-  const at = topic.indexOf('.');
+function read(topic: string, venue: Venue): { type: DataType; symbol: string; channel?: string } | undefined {
+  const at = topic.lastIndexOf('.');
   const symbol = topic.slice(at + 1);
   if (!venue.find(symbol)) return undefined;
   const name = topic.slice(0, at);
+  if (books.channel(name)) return { type: 'orderbook', symbol, channel: name };
   if (name === 'tickers') return { type: 'ticker', symbol };
   return name === 'publicTrade' ? { type: 'trade', symbol } : undefined;
 }

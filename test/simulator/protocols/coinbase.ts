@@ -1,11 +1,12 @@
 import { consecutiveIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books } from './books/coinbase.ts';
 
 /** https://docs.cdp.coinbase.com/exchange/websocket-feed/overview, the Exchange feed. */
 export const coinbase: Protocol = {
   id: 'coinbase',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [
     { quote: 'USD', share: 0.6 },
     { quote: 'EUR', share: 0.15 },
@@ -35,6 +36,7 @@ export const coinbase: Protocol = {
     lifetime: null,
     beatMs: 1000,
   },
+  books,
   encode: (text) => text,
   tradesPerFrame: 1,
   ...consecutiveIds(703_124_072n),
@@ -131,7 +133,7 @@ function connect(venue: Venue): Conversation {
       for (const symbol of products) {
         ids.add(symbol);
         const type = typeOf(channel);
-        if (type) begun.push({ do: 'subscribe', type, symbol, snapshot: true });
+        if (type) begun.push({ do: 'subscribe', type, symbol, snapshot: true, ...bookChannel(channel) });
       }
     }
     return [state(), ...begun];
@@ -143,7 +145,9 @@ function connect(venue: Venue): Conversation {
       const ids = channels.get(channel);
       for (const symbol of products.length > 0 ? products : [...(ids ?? [])]) {
         const type = typeOf(channel);
-        if (ids?.delete(symbol) && type) ended.push({ do: 'unsubscribe', type, symbol });
+        if (ids?.delete(symbol) && type) {
+          ended.push({ do: 'unsubscribe', type, symbol, ...bookChannel(channel) });
+        }
       }
       if (ids?.size === 0) channels.delete(channel);
     }
@@ -193,7 +197,12 @@ function idsOf(value: unknown): string[] {
 }
 
 function typeOf(channel: string): DataType | null {
+  if (channel === 'level2_batch') return 'orderbook';
   return channel === 'ticker' ? 'ticker' : channel === 'matches' ? 'trade' : null;
+}
+
+function bookChannel(channel: string): { channel?: string } {
+  return channel === 'level2_batch' ? { channel } : {};
 }
 
 function isoMicros(timeMs: number): string {

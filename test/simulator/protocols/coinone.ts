@@ -1,11 +1,12 @@
 import { timeBasedIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asObject, parse } from '../read.ts';
+import { books } from './books/coinone.ts';
 
 /** https://docs.coinone.co.kr/reference/public-websocket-1 */
 export const coinone: Protocol = {
   id: 'coinone',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [{ quote: 'KRW', share: 1 }],
   symbol: (base, quote) => `${quote}-${base}`,
   upgrades: (path) => path === '/' || path === '',
@@ -25,6 +26,7 @@ export const coinone: Protocol = {
     lifetime: null,
     beatMs: null,
   },
+  books,
   encode: (text) => text,
   tradesPerFrame: 1,
   ...timeBasedIds(3),
@@ -51,6 +53,12 @@ function markets(listings: readonly Listing[]): unknown {
   return { result: 'success', error_code: '0', server_time: Date.now(), markets: [...rows, closed, mended] };
 }
 
+const TYPES: Readonly<Record<string, DataType>> = {
+  TICKER: 'ticker',
+  TRADE: 'trade',
+  ORDERBOOK: 'orderbook',
+};
+
 function connect(venue: Venue): Conversation {
   const say = (frame: object): Reply => ({ do: 'send', text: JSON.stringify(frame) });
   const refuse = (error_code: number, message: string, more: object = {}): Reply[] => [
@@ -70,7 +78,7 @@ function connect(venue: Venue): Conversation {
       if (verb !== 'SUBSCRIBE' && verb !== 'UNSUBSCRIBE') {
         return refuse(160011, 'Invalid Type', { field: 'request_type' });
       }
-      const type: DataType | null = channel === 'TICKER' ? 'ticker' : channel === 'TRADE' ? 'trade' : null;
+      const type = typeof channel === 'string' ? TYPES[channel] : undefined;
       if (!type) return refuse(160011, 'Invalid Type', { field: 'channel' });
       const { quote_currency, target_currency } = asObject(request.topic) ?? {};
       if (typeof quote_currency !== 'string' || typeof target_currency !== 'string') {
@@ -79,9 +87,10 @@ function connect(venue: Venue): Conversation {
       // The ack repeats the topic as it was sent, and comes for markets that do not exist, too.
       const answer = say({ response_type: `${verb}D`, channel, data: { quote_currency, target_currency } });
       const symbol = `${quote_currency}-${target_currency}`.toUpperCase();
-      if (verb === 'UNSUBSCRIBE') return [{ do: 'unsubscribe', type, symbol }, answer];
+      const stream = { type, symbol, ...(type === 'orderbook' && { channel: 'ORDERBOOK' }) };
+      if (verb === 'UNSUBSCRIBE') return [{ do: 'unsubscribe', ...stream }, answer];
       if (!venue.find(symbol)) return [answer, ...refuse(160012, 'Invalid Topic')];
-      return [answer, { do: 'subscribe', type, symbol, snapshot: type === 'ticker' }];
+      return [answer, { do: 'subscribe', ...stream, snapshot: type !== 'trade' }];
     },
     data: (type, tick) => [type === 'ticker' ? ticker(tick) : trade(tick)],
   };

@@ -1,5 +1,16 @@
+import { java } from '../books/text.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
+import { RateWindow } from '../rate-window.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { answer as bookAnswer, books, isOn } from './books/huobi.ts';
+
+const REQUESTS = { count: 1, perMs: 100 };
+
+interface Stream {
+  readonly type: DataType;
+  readonly symbol: string;
+  readonly channel?: string;
+}
 
 /** Pings that may stay without an answer. */
 const UNANSWERED = 2;
@@ -7,14 +18,14 @@ const UNANSWERED = 2;
 /** https://www.htx.com/en-us/opend/newApiPages/, spot. */
 export const huobi: Protocol = {
   id: 'huobi',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [
     { quote: 'USDT', share: 0.7 },
     { quote: 'BTC', share: 0.2 },
     { quote: 'HUSD', share: 0.1 },
   ],
   symbol: (base, quote) => `${base}${quote}`.toLowerCase(),
-  upgrades: (path) => path === '/ws',
+  upgrades: (path) => path === '/ws' || path === '/feed',
   rest: (path, _query, listings) => (path === '/v1/common/symbols' ? symbols(listings) : undefined),
   rules: {
     opens: [],
@@ -30,6 +41,7 @@ export const huobi: Protocol = {
     lifetime: null,
     beatMs: 5000,
   },
+  books,
   encode: (text) => Bun.gzipSync(text),
   tradesPerFrame: 10,
   newestFirst: true,
@@ -58,8 +70,9 @@ function symbols(listings: readonly Listing[]): unknown {
   return { status: 'ok', data: [...data, gone, closed] };
 }
 
-function connect(venue: Venue): Conversation {
+function connect(venue: Venue, path: string): Conversation {
   const topics = new Set<string>();
+  const requests = new RateWindow(REQUESTS);
   const pings: number[] = [];
   const say = (frame: object): Reply => ({ do: 'send', text: JSON.stringify({ ...frame, ts: venue.now() }) });
   const refuse = (msg: string, id: unknown): Reply[] => [
@@ -70,13 +83,34 @@ function connect(venue: Venue): Conversation {
   function subscribe(topic: string, id: unknown): Reply[] {
     const [, symbol = ''] = topic.split('.');
     const stream = read(topic);
-    if (!stream) return refuse(`invalid topic ${topic}`, id);
+    if (!stream || !serves(stream)) return refuse(`invalid topic ${topic}`, id);
     if (!venue.find(symbol)) return refuse(`invalid symbol ${symbol}`, id);
     const answer = say({ id, status: 'ok', subbed: topic });
     if (topics.has(topic)) return [answer];
     topics.add(topic);
-    // The latest trades come at once; nothing marks them.
+    // The latest trades come at once; nothing marks them. Nor are whole books of a subscription marked.
     return [answer, { do: 'subscribe', ...stream, snapshot: stream.type === 'trade' }];
+  }
+
+  /** Tickers and trades are on /ws alone, changes of books on /feed alone. */
+  function serves({ channel }: Stream): boolean {
+    return channel === undefined ? path === '/ws' : isOn(channel, path);
+  }
+
+  function request(topic: string, id: unknown): Reply[] {
+    if (requests.hit(performance.now(), venue.lagMs?.() ?? 0)) {
+      return [
+        { do: 'violation', limit: 'REQ messages', detail: `more than 1 in ${REQUESTS.perMs} ms` },
+        ...refuse(`429 too many request topic is ${topic}`, id),
+      ];
+    }
+    const stream = read(topic);
+    if (!stream?.channel || !/^mbp\.\d+$/.test(stream.channel) || !serves(stream)) {
+      return refuse(`invalid topic ${topic}`, id);
+    }
+    const { symbol, channel } = stream;
+    if (!venue.find(symbol)) return refuse(`invalid ${channel}.symbol ${symbol}`, id);
+    return [{ do: 'book', symbol, channel, text: (view) => bookAnswer(topic, id, view) }];
   }
 
   function unsubscribe(topic: string, id: unknown): Reply[] {
@@ -88,9 +122,9 @@ function connect(venue: Venue): Conversation {
   return {
     open: () => [],
     receive(text) {
-      const request = asObject(parse(text));
-      if (!request) return refuse('not json string', undefined);
-      const { pong, sub, unsub, id } = request;
+      const message = asObject(parse(text));
+      if (!message) return refuse('not json string', undefined);
+      const { pong, sub, unsub, req, id } = message;
       if (pong !== undefined) {
         const at = pings.indexOf(pong as number);
         if (at === -1) return [{ do: 'violation', limit: 'pong', detail: `${text} answers no ping` }];
@@ -98,6 +132,7 @@ function connect(venue: Venue): Conversation {
         return [];
       }
       if (sub !== undefined) return names(sub).flatMap((topic) => subscribe(topic, id));
+      if (typeof req === 'string') return request(req, id);
       if (unsub !== undefined) return names(unsub).flatMap((topic) => unsubscribe(topic, id));
       return refuse('invalid command', id);
     },
@@ -122,18 +157,11 @@ function names(value: unknown): string[] {
 }
 
 /** `market.btcusdt.trade.detail`; symbols in lower case. */
-function read(topic: string): { type: DataType; symbol: string } | undefined {
-  const [, symbol = '', channel] = /^market\.([a-z0-9]+)\.(ticker|trade\.detail)$/.exec(topic) ?? [];
-  if (channel === undefined) return undefined;
-  return { type: channel === 'ticker' ? 'ticker' : 'trade', symbol };
-}
-
-/** A number as Java prints it: 8.0, 3.0E-4, 1.26936964043E7. */
-function java(value: number): string {
-  const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-3 && size < 1e7)) return Number.isInteger(value) ? `${value}.0` : `${value}`;
-  const [mantissa = '', exponent = ''] = value.toExponential().split('e');
-  return `${mantissa.includes('.') ? mantissa : `${mantissa}.0`}E${Number(exponent)}`;
+function read(topic: string): Stream | undefined {
+  const [, symbol = '', channel = ''] = /^market\.([a-z0-9]+)\.(.+)$/.exec(topic) ?? [];
+  if (channel === 'ticker') return { type: 'ticker', symbol };
+  if (channel === 'trade.detail') return { type: 'trade', symbol };
+  return books.channel(channel) ? { type: 'orderbook', symbol, channel } : undefined;
 }
 
 function ticker(tick: Tick): string {

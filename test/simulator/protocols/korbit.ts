@@ -1,10 +1,11 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books } from './books/korbit.ts';
 
 /** https://docs.korbit.co.kr/, WebSocket API v2, public. */
 export const korbit: Protocol = {
   id: 'korbit',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [{ quote: 'KRW', share: 1 }],
   symbol: (base, quote) => `${base}_${quote}`.toLowerCase(),
   upgrades: (path) => path === '/v2/public',
@@ -24,6 +25,7 @@ export const korbit: Protocol = {
     lifetime: null,
     beatMs: null,
   },
+  books,
   encode: (text) => text,
   tradesPerFrame: 5,
   // Rising with holes.
@@ -56,7 +58,8 @@ function connect(venue: Venue): Conversation {
   function one(request: Record<string, unknown>): Reply[] {
     const { method, type: asked, requestId } = request;
     const id = Number.isInteger(requestId) ? requestId : undefined;
-    const type: DataType | null = asked === 'ticker' || asked === 'trade' ? asked : null;
+    const type: DataType | null =
+      asked === 'ticker' || asked === 'trade' || asked === 'orderbook' ? asked : null;
     if (!type) return refuse('unknown_type', 'INVALID_REQUEST', id);
     if (method !== 'subscribe' && method !== 'unsubscribe') {
       return refuse('unknown_method', 'INVALID_REQUEST', id);
@@ -68,9 +71,10 @@ function connect(venue: Venue): Conversation {
     }
     const done: Reply[] = id === undefined ? [] : [say({ status: 'success', requestId: id })];
     const changes = symbols.map((symbol): Reply => {
+      const stream = { type, symbol, ...(type === 'orderbook' && { channel: 'orderbook' }) };
       return method === 'subscribe'
-        ? { do: 'subscribe', type, symbol, snapshot: true }
-        : { do: 'unsubscribe', type, symbol };
+        ? { do: 'subscribe', ...stream, snapshot: true }
+        : { do: 'unsubscribe', ...stream };
     });
     return [...done, ...changes];
   }

@@ -1,11 +1,12 @@
 import { consecutiveIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books, channelOf } from './books/kraken.ts';
 
 /** https://docs.kraken.com/api/docs/guides/spot-ws-intro, API v2. */
 export const kraken: Protocol = {
   id: 'kraken',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [
     { quote: 'USD', share: 0.5 },
     { quote: 'EUR', share: 0.3 },
@@ -30,6 +31,7 @@ export const kraken: Protocol = {
     lifetime: null,
     beatMs: 1000,
   },
+  books,
   encode: (text) => text,
   tradesPerFrame: 5,
   ...consecutiveIds(4_665_846n),
@@ -81,22 +83,26 @@ function connect(venue: Venue): Conversation {
 
   function one(method: string, symbol: string, params: Record<string, unknown>, req: object): Reply[] {
     const { channel, snapshot, event_trigger } = params;
-    const type = channel as DataType;
+    const type = channel === 'book' ? 'orderbook' : (channel as DataType);
+    const book = type === 'orderbook' ? channelOf(params.depth) : undefined;
+    const stream = { type, symbol, ...(book !== undefined && { channel: book }) };
+    // One depth of a book per symbol and socket.
     const key = `${type} ${symbol}`;
     const result: Record<string, unknown> = { channel, symbol };
+    if (book !== undefined) result.depth = Number(book.slice('book '.length));
     const answer = () => say({ method, ...req, result, success: true, ...times() });
     if (method === 'unsubscribe') {
       if (!subscribed.delete(key)) return refuse('Subscription Not Found', { method, ...req, symbol });
-      return [{ do: 'unsubscribe', type, symbol }, answer()];
+      return [{ do: 'unsubscribe', ...stream }, answer()];
     }
     if (!venue.find(symbol))
       return refuse(`Currency pair not supported ${symbol}`, { method, ...req, symbol });
     if (subscribed.has(key)) return refuse('Already subscribed', { method, ...req, symbol });
     subscribed.add(key);
-    const wanted = typeof snapshot === 'boolean' ? snapshot : type === 'ticker';
+    const wanted = typeof snapshot === 'boolean' ? snapshot : type !== 'trade';
     result.snapshot = wanted;
     if (type === 'ticker') result.event_trigger = event_trigger ?? 'trades';
-    return [answer(), { do: 'subscribe', type, symbol, snapshot: wanted }];
+    return [answer(), { do: 'subscribe', ...stream, snapshot: wanted }];
   }
 
   function status(): Reply[] {
@@ -117,8 +123,11 @@ function connect(venue: Venue): Conversation {
       if (method === 'ping') return [say({ method: 'pong', ...req, ...times() })];
       if (method !== 'subscribe' && method !== 'unsubscribe') return refuse('Unsupported method', req);
       const params = asObject(request.params) ?? {};
-      if (params.channel !== 'ticker' && params.channel !== 'trade') {
+      if (params.channel !== 'ticker' && params.channel !== 'trade' && params.channel !== 'book') {
         return refuse('Channel not supported', { method, ...req });
+      }
+      if (params.channel === 'book' && channelOf(params.depth) === undefined) {
+        return refuse('Subscription depth not supported', { method, ...req });
       }
       const symbols = asArray(params.symbol)?.filter((symbol) => typeof symbol === 'string') ?? [];
       if (symbols.length === 0) return refuse('Symbol(s) not found', { method, ...req });

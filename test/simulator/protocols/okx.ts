@@ -1,5 +1,6 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books } from './books/okx.ts';
 
 const REQUESTS = { count: 480, perMs: 3_600_000 };
 const START = 1_067_468_268n;
@@ -7,7 +8,7 @@ const START = 1_067_468_268n;
 /** https://www.okx.com/docs-v5/en/#overview-websocket, spot. */
 export const okx: Protocol = {
   id: 'okx',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
   quotes: [
     { quote: 'USDT', share: 0.6 },
     { quote: 'USDC', share: 0.2 },
@@ -34,6 +35,7 @@ export const okx: Protocol = {
     lifetime: null,
     beatMs: null,
   },
+  books,
   encode: (text) => text,
   tradesPerFrame: 1,
   // Ids are 0 or 1 beyond a multiple of three: a trade of the former kind is two merged fills, else it is one.
@@ -89,16 +91,17 @@ function connect(venue: Venue): Conversation {
   function one(op: 'subscribe' | 'unsubscribe', value: unknown, id: unknown): Reply[] {
     const arg = asObject(value);
     const { channel, instId } = arg ?? {};
-    const type: DataType | null = channel === 'tickers' ? 'ticker' : channel === 'trades' ? 'trade' : null;
+    const type = typeOf(channel);
     if (type === null || typeof instId !== 'string' || !venue.find(instId)) {
       const what = `channel:${String(channel)},instId:${String(instId)}`;
       return refuse('60018', `Subscribe failed, wrong URL or ${what} doesn't exist.`, id);
     }
     const answer = say({ id, event: op, arg: { channel, instId } });
     // The state comes at once: for trades the latest one, as after a reconnect.
+    const stream = { type, symbol: instId, ...(type === 'orderbook' && { channel: String(channel) }) };
     return op === 'subscribe'
-      ? [answer, { do: 'subscribe', type, symbol: instId, snapshot: true }]
-      : [{ do: 'unsubscribe', type, symbol: instId }, answer];
+      ? [answer, { do: 'subscribe', ...stream, snapshot: true }]
+      : [{ do: 'unsubscribe', ...stream }, answer];
   }
 
   return {
@@ -130,6 +133,12 @@ function connect(venue: Venue): Conversation {
       }),
     ],
   };
+}
+
+function typeOf(channel: unknown): DataType | null {
+  if (channel === 'tickers') return 'ticker';
+  if (channel === 'trades') return 'trade';
+  return typeof channel === 'string' && books.channel(channel) ? 'orderbook' : null;
 }
 
 /** Without exponent and trailing zeros. */

@@ -1,6 +1,7 @@
 import { timeBasedIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
+import { books, channelOf } from './books/upbit.ts';
 
 /** https://docs.upbit.com/kr/reference/websocket-guide */
 export const upbit: Protocol = {
@@ -33,6 +34,7 @@ export const upbit: Protocol = {
     lifetime: null,
     beatMs: 10_000,
   },
+  books,
   // Every frame is a binary one holding plain JSON.
   encode: (text) => Buffer.from(text),
   tradesPerFrame: 1,
@@ -81,13 +83,18 @@ function connect(venue: Venue): Conversation {
             continue;
           }
           const { symbol } = listing;
-          replies.push({ do: 'subscribe', type, symbol, snapshot: is_only_realtime !== true });
-          if (is_only_snapshot === true) replies.push({ do: 'unsubscribe', type, symbol });
+          const stream = { type, symbol, ...(type === 'orderbook' && { channel: channelOf(String(code)) }) };
+          replies.push({ do: 'subscribe', ...stream, snapshot: is_only_realtime !== true });
+          if (is_only_snapshot === true) replies.push({ do: 'unsubscribe', ...stream });
         }
       }
       return replies;
     },
-    data: (type, tick) => [list ? `[${frame(type, tick)}]` : frame(type, tick)],
+    data(type, tick) {
+      const text = type === 'ticker' ? ticker(tick) : trade(tick);
+      return [list ? `[${text}]` : text];
+    },
+    book: (_symbol, _channel, text) => (list ? `[${text}]` : text),
     beat: () => (statusWanted ? [{ do: 'send', text: '{"status":"UP"}' }] : []),
   };
 }
@@ -103,11 +110,6 @@ function failure(name: string, message: string): Reply[] {
     { do: 'send', text: JSON.stringify({ error: { name, message } }) },
     { do: 'end', ending: { code: 1000, reason: '' }, afterMs: 150 },
   ];
-}
-
-function frame(type: DataType, tick: Tick): string {
-  if (type === 'ticker') return ticker(tick);
-  return type === 'trade' ? trade(tick) : orderbook(tick);
 }
 
 function ticker(tick: Tick): string {
@@ -148,29 +150,6 @@ function trade(tick: Tick): string {
     `"sequential_id":${id},"best_ask_price":${tick.ask},"best_ask_size":${tick.askSize.toFixed(8)},` +
     `"best_bid_price":${tick.bid},"best_bid_size":${tick.bidSize.toFixed(8)},"stream_type":"${streamType(tick)}"}`
   );
-}
-
-function orderbook(tick: Tick): string {
-  const asks = tick.asks(30);
-  const bids = tick.bids(30);
-  const units = asks.map((ask, i) => ({
-    ask_price: ask.price,
-    // A thin side is padded with zeros.
-    bid_price: bids[i]?.price ?? 0,
-    ask_size: ask.size,
-    bid_size: bids[i]?.size ?? 0,
-  }));
-  const total = (levels: readonly { size: number }[]) => levels.reduce((sum, { size }) => sum + size, 0);
-  return JSON.stringify({
-    type: 'orderbook',
-    code: tick.listing.symbol,
-    timestamp: tick.timeMs,
-    total_ask_size: total(asks),
-    total_bid_size: total(bids),
-    orderbook_units: units,
-    stream_type: streamType(tick),
-    level: 0,
-  });
 }
 
 function streamType({ snapshot }: Tick): string {
