@@ -1,5 +1,7 @@
-import type { Ban, Emit, Exchange, Session } from '../src/core/exchange.ts';
+import type { Ban, Emit, Event, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { pairLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -8,6 +10,7 @@ import {
   exactDigits,
   isObject,
   type JsonObject,
+  number,
   optionalDecimal,
   rateOf,
   saying,
@@ -25,7 +28,7 @@ export const binance: Exchange = {
   name: 'Binance',
   region: 'asia',
   docs: 'https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://stream.binance.com:9443/stream',
   hosts: ['stream.binance.com', 'data-stream.binance.vision'],
@@ -42,6 +45,7 @@ export const binance: Exchange = {
       { count: 1, perMs: 250 },
     ],
     opens: [{ count: 300, perMs: 300_000 }],
+    rest: [{ count: 6000, perMs: 60_000 }],
     sockets: null,
     lifetimeMs: 86_400_000,
   },
@@ -68,8 +72,22 @@ export const binance: Exchange = {
     split,
   },
 
+  // Changes alone come over the socket; those of a few levels are whole. A book is made of them and of a thousand levels
+  // over REST.
+  orderbooks: {
+    choices: ['depth@100ms', 'depth', 'depth20@100ms', 'depth10@100ms', 'depth5@100ms'],
+    start: (choice) => (/^depth\d/.test(choice) ? 'whole' : 'fetched'),
+    crossedMs: null,
+    rest: {
+      url: (symbol) => `https://api.binance.com/api/v3/depth?symbol=${encodeURIComponent(symbol)}&limit=1000`,
+      weight: 50,
+      frame: (symbol, body) => `{"rest":${JSON.stringify(symbol)},"data":${body}}`,
+    },
+  },
+
   ban,
-  session: (type, markets) => session(type, markets),
+  session: (type, markets, { book = 'depth@100ms' } = {}) =>
+    session(type, type === 'orderbook' ? book : type, markets),
 };
 
 /** Quotes come and go: this serves only until the market list is there. */
@@ -90,17 +108,21 @@ function ban(closeCode: number, reason: string): Ban | null {
   return closeCode === 1008 && /too many/i.test(reason) ? { forMs: 120_000, reason } : null;
 }
 
-function session(type: RequestType, markets: Markets): Session {
+/** @param stream what a symbol's stream is called behind its @ */
+function session(type: RequestType, stream: string, markets: Markets): Session {
   /** Symbols of SUBSCRIBE requests that were not answered yet, by request id. */
   const asked = new Map<unknown, string[]>();
   let id = 0;
+  /** A few levels without their wrapping name no symbol: they are of the only one. */
+  let only: Market | undefined;
   return {
     open: () => [],
-    change(_want, add, drop) {
+    change(want, add, drop) {
+      only = want.length === 1 ? want[0] : undefined;
       const frames: string[] = [];
-      if (drop.length > 0) frames.push(request('UNSUBSCRIBE', type, drop, ++id));
+      if (drop.length > 0) frames.push(request('UNSUBSCRIBE', stream, drop, ++id));
       if (add.length > 0) {
-        frames.push(request('SUBSCRIBE', type, add, ++id));
+        frames.push(request('SUBSCRIBE', stream, add, ++id));
         asked.set(
           id,
           add.map(({ symbol }) => symbol),
@@ -108,14 +130,14 @@ function session(type: RequestType, markets: Markets): Session {
       }
       return frames;
     },
-    read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, asked, emit),
+    read: (text, receivedAt, emit) => read(text, receivedAt, type, stream, markets, only, asked, emit),
   };
 }
 
-function request(method: string, type: RequestType, markets: readonly Market[], id: number): string {
+function request(method: string, stream: string, markets: readonly Market[], id: number): string {
   return JSON.stringify({
     method,
-    params: markets.map(({ symbol }) => `${symbol.toLowerCase()}@${type}`),
+    params: markets.map(({ symbol }) => `${symbol.toLowerCase()}@${stream}`),
     id,
   });
 }
@@ -124,14 +146,16 @@ function read(
   text: string,
   receivedAt: Micros,
   type: RequestType,
+  own: string,
   markets: Markets,
+  only: Market | undefined,
   asked: Map<unknown, string[]>,
   emit: Emit,
 ): void {
   const frame = parseObject(text);
   if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
   const { stream } = frame;
-  const data = stream === undefined ? frame : frame.data;
+  const data = stream === undefined && frame.rest === undefined ? frame : frame.data;
   if (!isObject(data)) {
     // Streams over all markets ("!miniTicker@arr") are arrays and not ours.
     return typeof stream === 'string' && stream.startsWith('!')
@@ -139,14 +163,24 @@ function read(
       : emit({ kind: 'reject', reason: 'data is not a JSON object', row: null });
   }
   const { e, s } = data;
-  const known = type === 'ticker' ? e === '24hrTicker' : e === 'trade' || e === 'aggTrade';
-  if (!known) return control(frame, data, type, asked, emit);
+  if (type === 'orderbook' && 'lastUpdateId' in data) {
+    return emit(whole(frame, data, markets, only, receivedAt));
+  }
+  if (!EVENTS[type].includes(e)) return control(frame, data, type, own, asked, emit);
   const market = typeof s === 'string' ? markets.get(s) : undefined;
   if (!market) return emit({ kind: 'reject', reason: 's is not a market', row: null });
+  if (type === 'orderbook') return emit(orderbook(data, market, receivedAt));
   return type === 'ticker'
     ? ticker(data, market, receivedAt, emit)
     : trade(data, text, market, receivedAt, emit);
 }
+
+/** What an event of each type is called. */
+const EVENTS: Readonly<Record<RequestType, readonly unknown[]>> = {
+  ticker: ['24hrTicker'],
+  trade: ['trade', 'aggTrade'],
+  orderbook: ['depthUpdate'],
+};
 
 /**
  * {"result":null,"id":1} | {"error":{"code":4,"msg":"Too many subscriptions"},"id":19} | {"code":3,"msg":"Invalid JSON: …"}
@@ -157,6 +191,7 @@ function control(
   frame: JsonObject,
   data: JsonObject,
   type: RequestType,
+  own: string,
   asked: Map<unknown, string[]>,
   emit: Emit,
 ): void {
@@ -172,7 +207,7 @@ function control(
     const symbols = take(asked, frame.id);
     return emit(symbols.length > 0 ? { kind: 'ack', symbols } : { kind: 'alive' });
   }
-  const ours = typeof frame.stream === 'string' && frame.stream.endsWith(`@${type}`);
+  const ours = typeof frame.stream === 'string' && frame.stream.endsWith(`@${own}`);
   if (ours || (data.e !== undefined && typeof data.e !== 'string')) {
     return emit({ kind: 'reject', reason: `e is not that of a ${type}`, row: null });
   }
@@ -245,4 +280,38 @@ function trade(data: JsonObject, text: string, market: Market, receivedAt: Micro
     amount: price * volume,
     side: sideOf(data.m, false, true),
   });
+}
+
+/**
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#diff-depth-stream
+ * {"e":"depthUpdate","E":1633998513369,"s":"NKNUSDT","U":499869765,"u":499869767,
+ *  "b":[["0.35120000","6567.00000000"],["0.35080000","8246.00000000"]],"a":[["0.35340000","0.00000000"]]}
+ * `U` and `u` number the first and the last change of the frame; `U` follows the last one of the frame before.
+ */
+function orderbook(data: JsonObject, market: Market, received_at: Micros): Event {
+  const sides = { bids: pairLevels(data.b, 'bids'), asks: pairLevels(data.a, 'asks') };
+  const numbers = { sequence: number(data.u), prev_sequence: number(data.U) - 1 };
+  return bookRow({ market, timestamp: timeOf(data.E), received_at, type: 'DELTA', ...sides, ...numbers });
+}
+
+/**
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#partial-book-depth-streams
+ * {"stream":"bnbbtc@depth5@100ms","data":{"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[["0.0026","100"]]}}
+ * The same with the symbol as `rest` is what the REST interface answered. Neither bears a time.
+ */
+function whole(
+  { rest, stream }: JsonObject,
+  data: JsonObject,
+  markets: Markets,
+  only: Market | undefined,
+  received_at: Micros,
+): Event {
+  const [name = ''] = typeof stream === 'string' ? stream.split('@') : [];
+  const symbol = typeof rest === 'string' ? rest : name.toUpperCase();
+  const market = symbol === '' ? only : markets.get(symbol);
+  if (!market) return { kind: 'reject', reason: 'the stream is of no market', row: null };
+  const stream_type = rest === undefined ? 'REALTIME' : 'SNAPSHOT';
+  const sides = { bids: pairLevels(data.bids, 'bids'), asks: pairLevels(data.asks, 'asks') };
+  const times = { timestamp: received_at, received_at, stream_type } as const;
+  return bookRow({ market, ...times, type: 'SNAPSHOT', ...sides, sequence: number(data.lastUpdateId) });
 }

@@ -53,7 +53,7 @@ export const bitfinex: Exchange = {
 
   markets: { urls: ['https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange'], parse, split },
 
-  session: (type, markets, recorded = false) => session(type, markets, recorded),
+  session: (type, markets, { recorded = false } = {}) => session(type, markets, recorded),
 };
 
 /** [["ADABTC","AAVE:USD","BTCUST",…]]: pairs without `t`, all tradable but for the exchange's own test pairs. */

@@ -1,5 +1,7 @@
-import type { Emit, Event, Exchange, Listing, Session } from '../src/core/exchange.ts';
+import type { Emit, Event, Exchange, Listing, Session, SessionOptions } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { digitChecksum } from '../src/core/market/checksum.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -14,6 +16,7 @@ import {
   words,
 } from '../src/core/market/read-values.ts';
 import type { StreamType } from '../src/core/market/rows.ts';
+import { type LevelCursors, levelCursors, spelledSides } from '../src/core/market/spelled-levels.ts';
 
 /**
  * Kraken, spot, North America, WebSocket API v2. https://docs.kraken.com/api/docs/guides/spot-ws-intro
@@ -25,7 +28,7 @@ export const kraken: Exchange = {
   name: 'Kraken',
   region: 'na',
   docs: 'https://docs.kraken.com/api/docs/websocket-v2/ticker',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://ws.kraken.com/v2',
   hosts: ['ws.kraken.com', 'beta-ws.kraken.com'],
@@ -53,7 +56,15 @@ export const kraken: Exchange = {
 
   markets: { urls: ['https://api.kraken.com/0/public/AssetPairs'], parse, split },
 
-  session: (type, markets) => session(type, markets),
+  // The checksum covers ten levels, whatever the depth: 10 is the one that is checked as a whole.
+  orderbooks: {
+    choices: ['100', '10', '25', '500', '1000'],
+    start: () => 'sent',
+    crossedMs: null,
+    checksum: { texts: true, of: digitChecksum },
+  },
+
+  session,
 };
 
 /** States in which orders are taken that can trade, now or at the opening; `cancel_only` takes none. */
@@ -92,9 +103,16 @@ function split(symbol: string): Pair | null {
 /** Requests without an answer for every symbol yet, by req_id. */
 type Asked = Map<number, Set<string>>;
 
-function session(type: RequestType, markets: Markets): Session {
+function session(
+  type: RequestType,
+  markets: Markets,
+  { book = '100', recorded = false }: SessionOptions = {},
+): Session {
   const asked: Asked = new Map();
+  const name = type === 'orderbook' ? 'book' : type;
   let requests = 0;
+  /** Of a recording without its acks it is the least that the exchange has. */
+  let depth = recorded ? 10 : Number(book);
   /** What the exchange last said of itself: `online`, `cancel_only`, `maintenance`, `post_only`. */
   let system: unknown = 'online';
   function request(method: string, some: readonly Market[]): string[] {
@@ -102,7 +120,7 @@ function session(type: RequestType, markets: Markets): Session {
     const symbol = some.map((market) => market.symbol);
     requests += 1;
     if (method === 'subscribe') asked.set(requests, new Set(symbol));
-    const params = { channel: type, symbol, ...options(type, method) };
+    const params = { channel: name, symbol, ...options(type, method, book) };
     return [JSON.stringify({ method, params, req_id: requests })];
   }
   return {
@@ -112,8 +130,11 @@ function session(type: RequestType, markets: Markets): Session {
       const frame = parseObject(text);
       if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
       const { channel } = frame;
-      if (channel === type) return rows(frame, text, type, markets, receivedAt, emit);
-      if (channel === undefined) return answer(frame, type, asked, emit);
+      if (channel === name) return rows(frame, text, type, markets, depth, receivedAt, emit);
+      if (channel === undefined) {
+        depth = depthIn(frame) ?? depth;
+        return answer(frame, name, asked, emit);
+      }
       if (channel === 'status') {
         const before = system;
         system = systemIn(frame) ?? before;
@@ -133,7 +154,9 @@ function systemIn({ data }: JsonObject): unknown {
 }
 
 /** The 50 latest trades come with a subscription, so that those missed while a socket was replaced are not lost. */
-function options(type: RequestType, method: string): object {
+function options(type: RequestType, method: string, depth: string): object {
+  if (type === 'orderbook')
+    return method === 'unsubscribe' ? { depth: Number(depth) } : { depth: Number(depth), snapshot: true };
   if (method === 'unsubscribe') return {};
   return type === 'ticker' ? { event_trigger: 'trades', snapshot: true } : { snapshot: true };
 }
@@ -144,18 +167,24 @@ function options(type: RequestType, method: string): object {
  * {"Error":"Exceeded msg rate"}
  * A refusal without a symbol means every symbol of its request that has no answer yet.
  */
-function answer(frame: JsonObject, type: RequestType, asked: Asked, emit: Emit): void {
+function answer(frame: JsonObject, name: string, asked: Asked, emit: Emit): void {
   const { method, result, success, req_id: id } = frame;
   const reason = words(frame.error) || words(frame.Error);
   if (success === false || reason !== '') return refusal(frame, reason, asked, emit);
   if (typeof method !== 'string') {
     return emit({ kind: 'reject', reason: 'neither a channel nor a method', row: null });
   }
-  const symbol = isObject(result) && result.channel === type ? result.symbol : undefined;
+  const symbol = isObject(result) && result.channel === name ? result.symbol : undefined;
   if (method !== 'subscribe' || success !== true || typeof symbol !== 'string')
     return emit({ kind: 'alive' });
   settle(asked, id, symbol);
   emit({ kind: 'ack', symbols: [symbol] });
+}
+
+/** Levels a side that the exchange keeps; undefined where it does not say. */
+function depthIn({ result }: JsonObject): number | undefined {
+  const depth = isObject(result) ? result.depth : undefined;
+  return typeof depth === 'number' && Number.isInteger(depth) && depth > 0 ? depth : undefined;
 }
 
 function refusal(frame: JsonObject, reason: string, asked: Asked, emit: Emit): void {
@@ -183,6 +212,7 @@ function rows(
   text: string,
   type: RequestType,
   markets: Markets,
+  depth: number,
   receivedAt: Micros,
   emit: Emit,
 ): void {
@@ -191,12 +221,15 @@ function rows(
   const streamType = frame.type === 'snapshot' ? 'SNAPSHOT' : 'REALTIME';
   if (data.length === 0) emit({ kind: 'alive' });
   const cursor = { at: 0 };
+  const cursors = levelCursors();
   for (let i = 0; i < data.length; i++) {
     const row: unknown = data[i];
     const symbol = isObject(row) ? row.symbol : undefined;
     const market = typeof symbol === 'string' ? markets.get(symbol) : undefined;
     if (!isObject(row) || !market) emit(stranger(symbol, i));
     else if (type === 'ticker') emit(ticker(row, market, streamType, receivedAt), i);
+    else if (type === 'orderbook')
+      emit(orderbook(row, text, cursors, market, streamType, depth, receivedAt), i);
     else emit(trade(row, text, cursor, market, streamType, receivedAt), i);
   }
 }
@@ -214,7 +247,7 @@ function quoted(value: unknown): number | null {
 }
 
 /** Absent in older frames, 1970 on pairs that never had a quote: then our clock stands in. */
-function tickerTime(value: unknown, receivedAt: Micros): Micros {
+function stampOf(value: unknown, receivedAt: Micros): Micros {
   if (value === undefined || value === null) return receivedAt;
   const time = timeOfIso(value);
   return time === 0 ? receivedAt : time;
@@ -233,7 +266,7 @@ function ticker(row: JsonObject, market: Market, streamType: StreamType, receive
   return {
     kind: 'ticker',
     market,
-    timestamp: tickerTime(row.timestamp, receivedAt),
+    timestamp: stampOf(row.timestamp, receivedAt),
     received_at: receivedAt,
     stream_type: streamType,
     open: null,
@@ -281,4 +314,28 @@ function trade(
     amount: price * volume,
     side: sideOf(row.side, 'buy', 'sell'),
   };
+}
+
+/**
+ * https://docs.kraken.com/api/docs/websocket-v2/book
+ * {"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[],"asks":[{"price":78503.1,"qty":1.15329850}],
+ *  "checksum":400418376,"timestamp":"2026-08-26T11:55:56.960852Z"}]}
+ * The levels of an update are in no order. Snapshots of 2024 bear no time. No removal is sent for what falls out of the
+ * depth; the checksum counts zeros at the end of numbers.
+ */
+function orderbook(
+  row: JsonObject,
+  text: string,
+  cursors: LevelCursors,
+  market: Market,
+  stream_type: StreamType,
+  depth: number,
+  received_at: Micros,
+): Event {
+  const { texts, ...sides } = spelledSides(row, 'price', 'qty', text, cursors);
+  const timestamp = stampOf(row.timestamp, received_at);
+  const type = stream_type === 'SNAPSHOT' ? 'SNAPSHOT' : 'DELTA';
+  const checksum = optionalNumber(row.checksum);
+  const of = { market, timestamp, received_at, stream_type, type, depth, checksum } as const;
+  return { kind: 'checked', texts, row: bookRow({ ...of, ...sides }) };
 }

@@ -1,5 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { objectLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -26,7 +28,7 @@ export const upbit: Exchange = {
   name: 'Upbit',
   region: 'korea',
   docs: 'https://docs.upbit.com/kr/reference/websocket-guide',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://api.upbit.com/websocket/v1',
   hosts: ['api.upbit.com'],
@@ -67,7 +69,10 @@ export const upbit: Exchange = {
     split,
   },
 
-  session: (type, markets) => session(type, markets),
+  // Every frame is a whole book: nothing to check, and a lost one heals with the next.
+  orderbooks: { choices: ['30', '15', '5', '1'], start: () => 'whole', crossedMs: null },
+
+  session: (type, markets, { book } = {}) => session(type, markets, book),
 };
 
 /** `KRW-BTC`: quote first. Bases may hold digits (`1INCH`); lower case is no code: the exchange ignores it in silence. */
@@ -76,16 +81,18 @@ function split(symbol: string): Pair | null {
   return parts && { quote: parts[0], base: parts[1] };
 }
 
-function session(type: RequestType, markets: Markets): Session {
+/** @param depth levels a side of order books; 30 unless a code asks for fewer */
+function session(type: RequestType, markets: Markets, depth = '30'): Session {
+  const suffix = type === 'orderbook' && depth !== '30' ? `.${depth}` : '';
   return {
     open: () => [],
-    change: (want) => (want.length === 0 ? [] : [subscribe(type, want)]),
+    change: (want) => (want.length === 0 ? [] : [subscribe(type, want, suffix)]),
     read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, emit),
   };
 }
 
-function subscribe(type: RequestType, want: readonly Market[]): string {
-  const codes = want.map(({ symbol }) => symbol);
+function subscribe(type: RequestType, want: readonly Market[], suffix: string): string {
+  const codes = want.map(({ symbol }) => symbol + suffix);
   return JSON.stringify([{ ticket: `kcs-${type}` }, { type, codes }, { format: 'DEFAULT' }]);
 }
 
@@ -96,6 +103,7 @@ function read(text: string, receivedAt: Micros, type: RequestType, markets: Mark
     const { code } = frame;
     const market = typeof code === 'string' ? markets.get(code) : undefined;
     if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
+    if (type === 'orderbook') return orderbook(frame, market, receivedAt, emit);
     return type === 'ticker'
       ? ticker(frame, market, receivedAt, emit)
       : trade(frame, text, market, receivedAt, emit);
@@ -176,4 +184,30 @@ function trade(frame: JsonObject, text: string, market: Market, receivedAt: Micr
     amount: price * volume,
     side: sideOf(frame.ask_bid, 'BID', 'ASK'),
   });
+}
+
+/**
+ * https://docs.upbit.com/kr/reference/websocket-orderbook
+ * {"type":"orderbook","code":"KRW-BTC","timestamp":1790134742106,"total_ask_size":2.51469375,"total_bid_size":1.63815297,
+ *  "orderbook_units":[{"ask_price":1.16539E8,"bid_price":1.16538E8,"ask_size":0.02054761,"bid_size":0.08120946}],
+ *  "stream_type":"SNAPSHOT","level":0}
+ * A thin side is filled up with levels of price 0. The first frame of a quiet book bears the time of its last change.
+ */
+function orderbook(frame: JsonObject, market: Market, received_at: Micros, emit: Emit): void {
+  const units = frame.orderbook_units;
+  emit(
+    bookRow({
+      market,
+      timestamp: timeOf(frame.timestamp),
+      received_at,
+      stream_type: streamType(frame.stream_type),
+      type: 'SNAPSHOT',
+      bids: objectLevels(units, 'bids', 'bid_price', 'bid_size', number, priced),
+      asks: objectLevels(units, 'asks', 'ask_price', 'ask_size', number, priced),
+    }),
+  );
+}
+
+function priced(price: number): boolean {
+  return price !== 0;
 }

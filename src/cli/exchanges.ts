@@ -10,7 +10,7 @@ export const exchanges: Command = {
   summary: 'what is supported: exchanges, types, limits',
   usage: `kor-coin-stream exchanges [--json]
 
-Every exchange of this build: region, types, how subscriptions are confirmed, codes per socket, how trade ids run.
+Every exchange of this build: region, types, how subscriptions are confirmed, codes per socket, how trade ids run, which order books settings may choose.
 --json prints one object a line.`,
   async run(args) {
     const rows = EXCHANGES.map(row);
@@ -31,6 +31,7 @@ function row(exchange: Exchange) {
     confirms: exchange.confirms,
     codes_per_socket: exchange.limits.codesPerSocket,
     trade_ids: exchange.tradeIds,
+    orderbooks: exchange.orderbooks?.choices.join(' ') ?? '',
     endpoint: exchange.types
       .map((type) => exchange.endpoint(type))
       .filter((url, i, all) => all.indexOf(url) === i)

@@ -29,7 +29,7 @@ import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts'
 export const record: Command = {
   name: 'record',
   summary: 'live frames of one stream, as replay reads them',
-  usage: `kor-coin-stream record --exchange ID --type ticker|trade --symbols A,B [--seconds N] [FILE]
+  usage: `kor-coin-stream record --exchange ID --type ticker|trade|orderbook --symbols A,B [--seconds N] [FILE]
 
 Writes every frame as it comes, {"frame":"text"} or {"base64":"…"} with received_at in epoch µs, to FILE or standard
 output, for N seconds or until a signal. What goes on with the connection is told on standard error.
@@ -84,7 +84,7 @@ async function recordFrames(
     {
       ...parts,
       type,
-      url: rewriteAddress(parts.exchange.endpoint(type), parts.url),
+      url: rewriteAddress(parts.exchange.endpoint(type, parts.book ?? undefined), parts.url),
       settings: connectionSettings(settings),
       clock: systemClock,
       openSocket: bunSockets(systemClock, settings.connection.max_frame_bytes),
@@ -148,7 +148,7 @@ function wanted(market: Market | null, symbol: string, id: string, listed: boole
 
 /** Writes frames down, and reads them for what keeps the connection going: acks, pings, data per code. */
 function frameWriter(socket: SocketHandle, out: Writable, encoding: Exchange['encoding']): FrameSink {
-  const account = new ByteBudget(Number.POSITIVE_INFINITY).open('last', () => {});
+  const account = new ByteBudget(Number.POSITIVE_INFINITY).open('trade', () => {});
   const { sink, frames } = frameSource(socket, account, new StreamStats(), (at) => ({
     at,
     ms: systemClock.now(),

@@ -58,7 +58,8 @@ export function recordedFrames(
       }
       const [at] = receivedAt;
       if (at === undefined) continue;
-      yield { socket, frames, receivedAt, arrival: { at, ms: systemClock.now() }, bytes: 0, first };
+      const arrival = { at, ms: systemClock.now() };
+      yield { socket, frames, receivedAt, arrival, bytes: 0, lookedAt: receivedAt.at(-1) ?? at, first };
     }
   }
   return { frames: streamOf(chunks()), lineOf: (number) => lines[number] ?? 0 };

@@ -1,4 +1,5 @@
 import { EXIT } from '../common/errors.ts';
+import { openSession } from '../core/books/open-session.ts';
 import type { SocketHandle } from '../core/connection/pipe.ts';
 import { resolver } from '../core/desired/resolve.ts';
 import type { Exchange, Listing } from '../core/exchange.ts';
@@ -18,7 +19,7 @@ import { writeOut } from './stdout.ts';
 export const replay: Command = {
   name: 'replay',
   summary: 'recorded frames in, rows out, through the stages of live data',
-  usage: `kor-coin-stream replay --exchange ID --type ticker|trade [--symbols A,B] [--markets M.json] [FILE]
+  usage: `kor-coin-stream replay --exchange ID --type ticker|trade|orderbook [--symbols A,B] [--markets M.json] [FILE]
 
 Reads recorded frames as NDJSON from FILE or standard input: {"frame":"text"} or {"base64":"…"}, with an optional
 received_at in epoch µs. Writes rows as NDJSON to standard output, in order, without deduplication. What is no row goes
@@ -49,7 +50,7 @@ async function replayFrames(
   file: string | undefined,
 ): Promise<void> {
   const markets = new Markets(exchange.markets.split, listings);
-  const session = exchange.session(type, markets, true);
+  const session = openSession(exchange, type, markets, { recorded: true });
   const resolve = resolver(markets, exchange.region);
   const subscribed = symbols.flatMap((symbol) => resolve(symbol) ?? markets.get(symbol) ?? []);
   session.open();

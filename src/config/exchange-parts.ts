@@ -75,7 +75,7 @@ export function exchangeParts(
   const parts = new Map<string, ExchangeDeps>(
     exchanges.map((exchange) => {
       const socket = socketOptions(exchange, settings);
-      const { url } = exchangeSettings(settings, exchange.id);
+      const { url, orderbook } = exchangeSettings(settings, exchange.id);
       return [
         exchange.id,
         {
@@ -89,6 +89,7 @@ export function exchangeParts(
           ),
           socket,
           url,
+          book: orderbook,
         },
       ];
     }),

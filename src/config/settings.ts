@@ -238,6 +238,14 @@ const exchange = z.strictObject({
     count.nullable().default(null),
     'Fewer codes per socket than the exchange allows.',
   ),
+  orderbook: setting(
+    // A depth is a number in YAML.
+    z
+      .preprocess((value) => (typeof value === 'number' ? String(value) : value), text.min(1))
+      .nullable()
+      .default(null),
+    'Channel or depth of its order books, one of those that kor-coin-stream exchanges lists; unset: the first.',
+  ),
 });
 
 const stream = z
@@ -353,8 +361,28 @@ export const settingsSchema = z.strictObject({
       timeout_ms: setting(milliseconds.default(10_000), 'Time to drain and flush at the stop, in ms.'),
     })
     .prefault({}),
+  orderbook: z
+    .strictObject({
+      keyframe_ms: setting(
+        milliseconds.default(60_000),
+        'How often a whole book of our own goes out for each code whose exchange sends changes, in ms; 0: never.',
+      ),
+    })
+    .prefault({}),
   exchanges: setting(
-    z.partialRecord(z.enum(EXCHANGES.map(({ id }) => id)), exchange).default({}),
+    z
+      .partialRecord(z.enum(EXCHANGES.map(({ id }) => id)), exchange)
+      .superRefine((all, context) => {
+        for (const [id, one] of Object.entries(all)) {
+          const choices: readonly string[] =
+            EXCHANGES.find((plugIn) => plugIn.id === id)?.orderbooks?.choices ?? [];
+          if (!one || one.orderbook === null || choices.includes(one.orderbook)) continue;
+          const message =
+            choices.length > 0 ? `is none of ${choices.join(', ')}` : `${id} has no choice of order books`;
+          context.addIssue({ code: 'custom', path: [id, 'orderbook'], message });
+        }
+      })
+      .default({}),
     'Settings of single exchanges, by id; see below.',
   ),
   streams: setting(

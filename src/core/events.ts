@@ -17,6 +17,10 @@ export interface TargetName {
 export type StreamState = 'connecting' | 'live' | 'stale' | 'backoff' | 'blocked' | 'stopped';
 export type Outcome = 'accepted' | 'noop' | 'refused';
 
+/** How a book broke: a change is missing, its checksum does not fit, or it was crossed for longer than it may be. */
+export const BOOK_CAUSES = ['sequence', 'checksum', 'crossed'] as const;
+export type BookCause = (typeof BOOK_CAUSES)[number];
+
 /** Why a subscribed code was not received for a while. */
 export const GAP_CAUSES = [
   'cut',
@@ -27,6 +31,7 @@ export const GAP_CAUSES = [
   'missing_ids',
   'refused',
   'undelivered',
+  ...BOOK_CAUSES,
 ] as const;
 export type GapCause = (typeof GAP_CAUSES)[number];
 

@@ -1,6 +1,9 @@
+import type { Books } from './books/books.ts';
+import type { BookCause } from './events.ts';
+import type { Book, LevelTexts } from './market/book.ts';
 import type { ExchangeId, Market, Micros, Pair, Region, RequestType } from './market/market.ts';
 import type { Markets } from './market/markets.ts';
-import type { Row } from './market/rows.ts';
+import type { Orderbook, Row } from './market/rows.ts';
 
 /** At most `count` of something within any `perMs` milliseconds. */
 export interface Rate {
@@ -20,6 +23,8 @@ export interface Limits {
   readonly sends: readonly Rate[];
   /** Sockets opened per source address. */
   readonly opens: readonly Rate[];
+  /** Weight of REST requests per source address; left out where no order book is fetched. */
+  readonly rest?: readonly Rate[];
   /** How long an address that was answered 429 on opening is shut out, in ms, where the answer does not say; 10 s. */
   readonly shutOutMs?: number;
   /** Sockets open at once per source address; null where nothing is published. */
@@ -66,7 +71,25 @@ export type Event =
   /** This symbol must be subscribed again: the exchange dropped it, or its state cannot be trusted. */
   | { readonly kind: 'resync'; readonly symbol: string }
   /** The exchange will end or reset this socket: a new one takes over. */
-  | { readonly kind: 'restart'; readonly reason: string };
+  | { readonly kind: 'restart'; readonly reason: string }
+  | BookReading
+  /** The book of this symbol is whole, or it is not, and a new one is needed; `cause` where it was and broke. */
+  | { readonly kind: 'book'; readonly symbol: string; readonly whole: true }
+  | {
+      readonly kind: 'book';
+      readonly symbol: string;
+      readonly whole: false;
+      readonly cause: BookCause | null;
+    };
+
+/** What a plug-in says of order books beside rows; the books of the socket take it, nobody else sees it. */
+export type BookReading =
+  /** A row whose checksum is over the book that it leads to, with what it reads of each level. */
+  | { readonly kind: 'checked'; readonly row: Orderbook; readonly texts: LevelTexts | null }
+  /** A checksum in a frame of its own, over the book as it stands. */
+  | { readonly kind: 'checksum'; readonly symbol: string; readonly value: number }
+  /** What came, or did not, leaves the book of this symbol in doubt; null: every book of the socket. */
+  | { readonly kind: 'broken'; readonly symbol: string | null; readonly cause: BookCause };
 
 /** @param row index of the element, where the frame holds an array of rows */
 export type Emit = (event: Event, row?: number) => void;
@@ -83,6 +106,47 @@ export interface Session {
   change(want: readonly Market[], add: readonly Market[], drop: readonly Market[]): string[];
   /** Reads one frame. `receivedAt` becomes `received_at` of its rows. */
   read(text: string, receivedAt: Micros, emit: Emit): void;
+  /** Frames that ask for the whole book of a market, where that takes a request of its own. */
+  askBook?(market: Market): string[];
+  /** The three that follow are not of a plug-in: `openSession` adds them where order books are kept. */
+  readonly books?: Books;
+  /** Whether `look` has something to say. */
+  due?(at: Micros): boolean;
+  /** To be called behind all frames until `at`: rows that come of time alone. */
+  look?(at: Micros, emit: Emit): void;
+}
+
+/** What a session is made for, beside its type. */
+export interface SessionOptions {
+  /** The frames are those of a recording, which may lack the acks: only then may a session guess what they would have said. */
+  readonly recorded?: boolean;
+  /** One of `orderbooks.choices`; left out: the first. */
+  readonly book?: string | undefined;
+}
+
+/**
+ * How a socket comes to a whole book. `whole`: every frame is one; `sent`: the exchange sends one upon subscription, then
+ * changes; `asked`: changes come, and a whole one upon a request over the socket; `fetched`: the same over REST.
+ */
+export type BookStart = 'whole' | 'sent' | 'asked' | 'fetched';
+
+/** Order books of an exchange. */
+export interface Orderbooks {
+  /** Channels or depths that settings may choose from, as the exchange spells them; the first is taken unless told. */
+  readonly choices: readonly [string, ...string[]];
+  start(choice: string): BookStart;
+  /** A book that is crossed for longer, in ms, cannot be right; null where it may be. */
+  readonly crossedMs: number | null;
+  /** The checksum over a kept book. `texts`: it reads what `checked` gives of each level. */
+  readonly checksum?: { readonly texts: boolean; of(book: Book): number };
+  /** Of `fetched`. */
+  readonly rest?: {
+    readonly url: (symbol: string, choice: string) => string;
+    /** What a request weighs in `limits.rest`. */
+    readonly weight: number;
+    /** The body as a frame that `read` takes for a snapshot. */
+    readonly frame: (symbol: string, body: string) => string;
+  };
 }
 
 /** One row of an exchange's market list. */
@@ -108,8 +172,11 @@ export interface Exchange {
   /** The exchange's documentation. */
   readonly docs: string;
   readonly types: readonly RequestType[];
-  /** WebSocket address for a type; wss, with path. Its host and `hosts` are what a command may name. */
-  endpoint(type: RequestType): string;
+  /**
+   * WebSocket address for a type; wss, with path. Its host and `hosts` are what a command may name.
+   * @param book of order books, one of `orderbooks.choices`
+   */
+  endpoint(type: RequestType, book?: string): string;
   /** Further hosts of the same service that a command's `connection.url` may name. */
   readonly hosts: readonly string[];
   /** `gzip`: every binary frame is one gzip member. Text frames are read as text in both cases. */
@@ -132,11 +199,10 @@ export interface Exchange {
     /** Base and quote of a symbol without the list; null where the symbol cannot be one of this exchange. */
     split(symbol: string): Pair | null;
   };
+  /** Left out where `types` has no order books. */
+  readonly orderbooks?: Orderbooks;
   /** A close code that means a ban. */
   ban?(closeCode: number, reason: string): Ban | null;
-  /**
-   * @param recorded the frames are those of a recording, which may lack the acks: only then may a session guess what
-   *   they would have said
-   */
-  session(type: RequestType, markets: Markets, recorded?: boolean): Session;
+  /** Of order books the session reads, and the books over it check: see `openSession`. */
+  session(type: RequestType, markets: Markets, options?: SessionOptions): Session;
 }

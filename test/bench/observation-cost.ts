@@ -88,7 +88,7 @@ async function run(frames: readonly string[], watched: boolean): Promise<number>
     }),
     remembered: new RememberedIds(),
     writer: { write: async () => ({ at: clock.micros(), bytes: 100 }) },
-    account: budget.open('last', () => {}),
+    account: budget.open('trade', () => {}),
     stats,
     onRejected: () => {},
     onMissing: () => {},

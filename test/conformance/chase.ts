@@ -1,3 +1,4 @@
+import { openSession } from '../../src/core/books/open-session.ts';
 import { Subscriptions } from '../../src/core/connection/subscriptions.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import type { Market, RequestType } from '../../src/core/market/market.ts';
@@ -26,10 +27,10 @@ const STEP_MS = 1000;
 export function chase(
   exchange: Exchange,
   type: RequestType,
-  { protocol, listings, venue }: Simulation,
+  { protocol, listings, venue, book = null }: Simulation,
 ): Chase {
   const markets = new Markets((symbol) => exchange.markets.split(symbol), listings);
-  const session = exchange.session(type, markets);
+  const session = openSession(exchange, type, markets, { book });
   const { pathname, searchParams } = new URL(exchange.endpoint(type));
   const conversation = protocol.connect(venue, pathname, searchParams);
   const subscriptions = new Subscriptions(exchange, [], new Set());

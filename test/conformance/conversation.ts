@@ -1,3 +1,4 @@
+import { openSession } from '../../src/core/books/open-session.ts';
 import type { Event, Exchange, Session } from '../../src/core/exchange.ts';
 import type { Market, RequestType } from '../../src/core/market/market.ts';
 import { Markets } from '../../src/core/market/markets.ts';
@@ -22,9 +23,13 @@ export interface Talk {
   tick(tick: Tick): Event[];
 }
 
-export function talk(exchange: Exchange, type: RequestType, { protocol, listings, venue }: Simulation): Talk {
+export function talk(
+  exchange: Exchange,
+  type: RequestType,
+  { protocol, listings, venue, book = null }: Simulation,
+): Talk {
   const markets = new Markets((symbol) => exchange.markets.split(symbol), listings);
-  const session: Session = exchange.session(type, markets);
+  const session: Session = openSession(exchange, type, markets, { book });
   const { pathname, searchParams } = new URL(exchange.endpoint(type));
   const conversation: Conversation = protocol.connect(venue, pathname, searchParams);
   const served = new Set<string>();

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { EXCHANGES } from '../../exchanges/index.ts';
+import { openSession } from '../../src/core/books/open-session.ts';
 import type { Event, Exchange, Session } from '../../src/core/exchange.ts';
 import type { RequestType } from '../../src/core/market/market.ts';
 import { Markets } from '../../src/core/market/markets.ts';
@@ -88,7 +89,7 @@ export function sessionFor(
   recorded = true,
 ): Session {
   const markets = new Markets((symbol) => exchange.markets.split(symbol));
-  const session = exchange.session(type, markets, recorded);
+  const session = openSession(exchange, type, markets, { recorded });
   session.open();
   const wanted = (fixture.symbols ?? []).flatMap((symbol) => markets.get(symbol) ?? []);
   if (wanted.length > 0) session.change(wanted, wanted, []);
@@ -124,5 +125,5 @@ export function reading(exchange: Exchange, events: readonly Event[]): Reading {
 }
 
 export function isRow(event: Event): event is Row {
-  return event.kind === 'ticker' || event.kind === 'trade';
+  return event.kind === 'ticker' || event.kind === 'trade' || event.kind === 'orderbook';
 }

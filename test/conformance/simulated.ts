@@ -1,4 +1,5 @@
 import type { Exchange } from '../../src/core/exchange.ts';
+import type { RequestType } from '../../src/core/market/market.ts';
 import { marketList } from '../simulator/listings.ts';
 import type { Listing, Protocol, Venue } from '../simulator/protocol.ts';
 import { protocols } from '../simulator/protocols/index.ts';
@@ -9,10 +10,17 @@ export interface Simulation {
   readonly protocol: Protocol;
   readonly listings: readonly Listing[];
   readonly venue: Venue;
+  /** Of the exchange's types those that it serves. */
+  readonly types: readonly RequestType[];
+  /** Which of its order books are read where every frame is to say what happened; left out: the default. */
+  readonly book?: string | undefined;
 }
 
+/** Whole books, where the default needs more than frames. */
+const BOOKS: Readonly<Record<string, string>> = { binance: 'depth20@100ms' };
+
 /** Undefined where the simulator does not know the exchange. */
-export function simulated({ id, limits }: Exchange): Simulation | undefined {
+export function simulated({ id, limits, types }: Exchange): Simulation | undefined {
   const protocol = protocols[id];
   if (!protocol) return undefined;
   const listings = marketList(protocol, limits.codesPerSocket, 11).map(({ listing }) => listing);
@@ -22,5 +30,11 @@ export function simulated({ id, limits }: Exchange): Simulation | undefined {
     now: () => 1_790_134_800_123,
     random: seededRandom(3),
   };
-  return { protocol, listings, venue };
+  return {
+    protocol,
+    listings,
+    venue,
+    types: types.filter((type) => protocol.types.includes(type)),
+    book: BOOKS[id],
+  };
 }

@@ -46,7 +46,7 @@ async function collect(id: string, count: number) {
         return { at: systemClock.micros(), bytes: 0 };
       },
     },
-    account: new ByteBudget(1 << 27).open('last', () => {}),
+    account: new ByteBudget(1 << 27).open('trade', () => {}),
     stats: new StreamStats(),
     onRejected: () => {},
     onMissing: () => {},

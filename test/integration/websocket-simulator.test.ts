@@ -74,7 +74,7 @@ async function collect(exchange: Exchange, rowsPerS: number): Promise<Collected>
     }),
     remembered: new RememberedIds(),
     writer,
-    account: new ByteBudget(1 << 27).open('last', () => {}),
+    account: new ByteBudget(1 << 27).open('trade', () => {}),
     stats: new StreamStats(),
     onRejected: ({ reason }) => collected.rejected.push(reason),
     onMissing: () => {},

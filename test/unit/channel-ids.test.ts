@@ -58,7 +58,7 @@ test('recent ids are known for at least as long as promised, and not for ever', 
 
 describe('a Bitfinex socket', () => {
   const open = (recorded = false) => {
-    const session = bitfinex.session('trade', new Markets(bitfinex.markets.split), recorded);
+    const session = bitfinex.session('trade', new Markets(bitfinex.markets.split), { recorded });
     const read = (frame: object) => {
       const events: Event[] = [];
       session.read(JSON.stringify(frame), 1, (event) => events.push(event));

@@ -2,7 +2,7 @@ import { Connection } from '../../src/core/connection/connection.ts';
 import type { StateDetail } from '../../src/core/connection/connection-parts.ts';
 import type { LinkEnd } from '../../src/core/connection/link-parts.ts';
 import { LimitedGate, type OpenGate } from '../../src/core/connection/open-gate.ts';
-import type { FrameSink, SocketHandle } from '../../src/core/connection/pipe.ts';
+import type { ControlEvent, FrameSink, SocketHandle } from '../../src/core/connection/pipe.ts';
 import type { Refusal } from '../../src/core/connection/refusals.ts';
 import { CONNECTION_DEFAULTS, type ConnectionSettings } from '../../src/core/connection/settings.ts';
 import type { Verdict } from '../../src/core/connection/verdict.ts';
@@ -12,6 +12,16 @@ import { type Market, type Micros, market, type RequestType } from '../../src/co
 import { Markets } from '../../src/core/market/markets.ts';
 import type { Socket, SocketEnd, SocketHandlers } from '../../src/core/ports.ts';
 import { ManualClock } from './manual-clock.ts';
+
+const DATA: ReadonlySet<string> = new Set([
+  'ticker',
+  'trade',
+  'orderbook',
+  'reject',
+  'checked',
+  'checksum',
+  'broken',
+]);
 
 export const LIMITS: Limits = {
   codesPerFrame: 2,
@@ -234,8 +244,7 @@ export function rig(options: RigOptions = {}): Rig {
       push: (data, at) => {
         const { row, at: eventTime } = JSON.parse(String(data));
         handle.session.read(String(data), at, (event) => {
-          if (event.kind !== 'ticker' && event.kind !== 'trade' && event.kind !== 'reject')
-            handle.control(event);
+          if (!DATA.has(event.kind)) handle.control(event as ControlEvent);
         });
         if (row === undefined) return;
         made.rows.push(`${row}@${handle.id}${isPrimary(connection, handle) ? '*' : ''}`);

@@ -216,6 +216,7 @@ export class ModelMember {
         gate: new LimitedGate(clock, exchange.limits, null),
         socket: { proxy: null, ca: null, localAddress: null },
         url: null,
+        book: null,
       }),
     });
   }

@@ -275,6 +275,7 @@ export class Member {
         gate: this.gate,
         socket: { proxy: null, ca: null, localAddress: null },
         url: null,
+        book: null,
       }),
     });
   }

@@ -105,7 +105,7 @@ export function minuteRig(intoMinuteMs = 0): MinuteRig {
         }),
         remembered: new RememberedIds(),
         writer,
-        account: budget.open('last', () => {}),
+        account: budget.open('trade', () => {}),
         stats,
         onRejected: () => {},
         onMissing: () => {},

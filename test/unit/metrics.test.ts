@@ -134,7 +134,7 @@ describe('ws.backpressure.events', () => {
     const told: Message[] = [];
     const stats = new StreamFigures().begin(UPBIT_TRADES, NOON);
     const stream = { target: UPBIT_TRADES, stats, queuedBytes: 0, shareBytes: 500, paused: false };
-    const account = budget.open('last', (stop) => {
+    const account = budget.open('trade', (stop) => {
       stream.paused = stop;
       if (stop) stats.pauses++;
     });

@@ -78,7 +78,7 @@ export function rig(
     }),
     remembered,
     writer,
-    account: budget.open('last', (stop) => pressure.push(stop)),
+    account: budget.open('trade', (stop) => pressure.push(stop)),
     stats,
     onRejected: (one) => rejected.push(one),
     onMissing: (holes) => {

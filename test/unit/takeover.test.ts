@@ -14,7 +14,7 @@ function frame(type: Type, n: number, atMs = 1_788_335_180_000 + n): string {
 async function written({ clock, batches }: Rig): Promise<number[]> {
   await clock.advance(150);
   return batches.flatMap(({ rows }) =>
-    rows.map((row) => (row.kind === 'ticker' ? row.close : Number(row.trade_id))),
+    rows.map((row) => (row.kind === 'ticker' ? row.close : row.kind === 'trade' ? Number(row.trade_id) : 0)),
   );
 }
 

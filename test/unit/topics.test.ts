@@ -12,6 +12,7 @@ describe('topics', () => {
     expect(table).toEqual([
       ...regional('ticker-data', '{exchange}|{code}'),
       ...regional('trade-data', '{exchange}|{code}'),
+      ...regional('orderbook-data', '{exchange}|{code}'),
       ...regional('ws.connect_success', `${stream}|{code}`),
       ...regional('ws.metrics.reception', metric),
       ...regional('ws.metrics.processing', metric),
@@ -29,6 +30,7 @@ describe('topics', () => {
     expect(avroFamilies().map(({ family }) => subjectOf(family))).toEqual([
       'ticker-data-value',
       'trade-data-value',
+      'orderbook-data-value',
       'ws.connect_success-value',
       'ws.metrics.reception-value',
       'ws.metrics.processing-value',
@@ -59,13 +61,13 @@ describe('topics', () => {
       'kafka-topics.sh --bootstrap-server b:9092 --create --if-not-exists --topic ticker-data.korea --partitions 6' +
         ' --replication-factor 3 --config retention.ms=604800000 --config cleanup.policy=delete',
     );
-    expect(create.length).toBe(12);
+    expect(create.length).toBe(13);
     expect(topicCommands({ ...options, replication: -1 })[0]).not.toContain('replication');
     const acls = aclCommands(options);
     expect(acls.filter((line) => line.includes('--operation Read'))).toEqual([
       "kafka-acls.sh --bootstrap-server b:9092 --add --allow-principal 'User:collector' --operation Read --operation Describe --topic ws.command",
       "kafka-acls.sh --bootstrap-server b:9092 --add --allow-principal 'User:collector' --operation Read --group coin-stream",
     ]);
-    expect(acls.length).toBe(13);
+    expect(acls.length).toBe(14);
   });
 });

@@ -31,7 +31,7 @@ const WARM = 0.1;
 const clock = new ManualClock();
 const budget = new ByteBudget(BUDGET_BYTES, 1);
 let full = false;
-const account = budget.open('last', (stop) => {
+const account = budget.open('trade', (stop) => {
   full ||= stop;
 });
 const breaker = new Breaker(BREAKER_DEFAULTS, clock, () => {});

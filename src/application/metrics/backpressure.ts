@@ -1,7 +1,8 @@
 import type { Cancel, Clock } from '../../common/clock.ts';
 import { isoMicros } from '../../common/iso-time.ts';
 import type { Log } from '../../common/log.ts';
-import { type ByteBudget, RESUME_AT, TICKERS_STOP_AT } from '../../core/pipeline/budget.ts';
+import { type ByteBudget, RESUME_AT } from '../../core/pipeline/budget.ts';
+import { FIRST_STOP_AT } from '../../core/pipeline/weights.ts';
 import type { Message } from '../../core/ports.ts';
 import type { RunningStream } from '../streams/stream.ts';
 
@@ -83,7 +84,7 @@ export class Backpressure {
 
   #writer(): Queue {
     const { used, total } = this.#deps.budget;
-    const high = TICKERS_STOP_AT * total;
+    const high = FIRST_STOP_AT * total;
     const low = high * RESUME_AT;
     if (!this.#writerThrottled && used > high) {
       this.#writerThrottled = true;

@@ -28,7 +28,7 @@ export function openShard(opening: ShardOpening): ShardConnections {
   const { shard, target, of, deps, origin, stats, notices, attach, correlationId, nameGap, onGap } = opening;
   const { exchange, markets, gate, socket } = of;
   const { clock, connection: settings, openSocket, reporter } = deps;
-  const own = exchange.endpoint(target.request_type);
+  const own = exchange.endpoint(target.request_type, of.book ?? undefined);
   const url = rewriteAddress(own, origin);
   const make: MakeConnection = (part, onFull) =>
     new Connection(
@@ -38,6 +38,7 @@ export function openShard(opening: ShardOpening): ShardConnections {
         markets,
         url,
         guard: guardOf(own, origin),
+        book: of.book,
         socket,
         settings,
         clock,

@@ -35,6 +35,8 @@ export interface ExchangeDeps {
   readonly socket: SocketOptions;
   /** Scheme, host and port from settings in place of the plug-in's own; null keeps them. */
   readonly url: string | null;
+  /** Which of its order books, from settings; null: its first choice. */
+  readonly book: string | null;
 }
 
 /** A shard that this collector is to stream. */

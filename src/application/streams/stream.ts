@@ -87,9 +87,7 @@ export class RunningStream {
       deps.clock,
       () => this.#desired.correlation_id,
     );
-    this.#account = deps.budget.open(this.#type === 'ticker' ? 'first' : 'last', (stop) =>
-      this.#pressure(stop),
-    );
+    this.#account = deps.budget.open(this.#type, (stop) => this.#pressure(stop));
     this.#pipeline = new StreamPipeline({
       exchange,
       type: this.#type,

@@ -19,6 +19,8 @@ export interface ConnectionParts {
   readonly url: string;
   /** What the gate knows the address by; left out: the host of `url`. */
   readonly guard?: string;
+  /** Which of the exchange's order books; left out: its first choice. */
+  readonly book?: string | null;
   readonly socket: SocketOptions;
   readonly settings: ConnectionSettings;
   readonly clock: Clock;

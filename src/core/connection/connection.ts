@@ -1,4 +1,5 @@
 import type { Cancel } from '../../common/clock.ts';
+import { openSession } from '../books/open-session.ts';
 import type { GapCause, StreamState } from '../events.ts';
 import type { Market, Micros } from '../market/market.ts';
 import { Attempts } from './attempts.ts';
@@ -259,12 +260,13 @@ export class Connection implements LinkOwner {
   }
 
   #begin(role: 'primary' | 'successor'): void {
-    const { exchange, type, markets, nextSocketId } = this.#parts;
+    const { exchange, type, markets, book = null, settings, nextSocketId } = this.#parts;
     this.#opens++;
     const { wanted } = this.#reception;
     const suspects = this.#reception.unserved();
     const replaces = role === 'successor' ? (this.#sockets.primary?.id ?? null) : null;
-    const parts = { ...this.#parts, session: exchange.session(type, markets), offset: this.#offset };
+    const session = openSession(exchange, type, markets, { book, keyframeMs: settings.keyframeMs });
+    const parts = { ...this.#parts, session, offset: this.#offset };
     this.#sockets[role] = new Link(nextSocketId(), replaces, parts, this, wanted.values(), suspects);
   }
 

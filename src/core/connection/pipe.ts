@@ -1,9 +1,9 @@
-import type { Event, Session } from '../exchange.ts';
+import type { BookReading, Event, Session } from '../exchange.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 
 /** What a session reads out of frames that concerns the socket and not the data. */
-export type ControlEvent = Exclude<Event, Row | { readonly kind: 'reject' }>;
+export type ControlEvent = Exclude<Event, Row | BookReading | { readonly kind: 'reject' }>;
 
 /** One socket as its pipeline sees it. Every call may also come after the socket has ended; it then changes nothing. */
 export interface SocketHandle {

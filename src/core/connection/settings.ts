@@ -12,6 +12,8 @@ export interface ConnectionSettings {
   readonly overlapMs: number;
   /** How long the old socket stays after the successor has taken over: rows on their way still arrive. */
   readonly lingerMs: number;
+  /** How often a whole book of our own goes out for each code whose exchange sends changes; 0: never. */
+  readonly keyframeMs: number;
 }
 
 export const CONNECTION_DEFAULTS: ConnectionSettings = {
@@ -21,4 +23,5 @@ export const CONNECTION_DEFAULTS: ConnectionSettings = {
   staleAfterMs: 120_000,
   overlapMs: 30_000,
   lingerMs: 500,
+  keyframeMs: 60_000,
 };

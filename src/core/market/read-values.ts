@@ -188,7 +188,7 @@ export function exactDigits(text: string, key: string, parsed: unknown, cursor?:
 }
 
 /** The same ASCII text in memory of its own: a string cut out of a frame keeps the whole frame for as long as it lives. */
-function ownCopy(text: string): string {
+export function ownCopy(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 

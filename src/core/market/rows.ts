@@ -1,7 +1,11 @@
-import type { Market, Micros } from './market.ts';
+import type { Levels } from './levels.ts';
+import type { Market, Micros, RequestType } from './market.ts';
 
-/** `SNAPSHOT` is what the exchange sends as the state at subscription; everything else is `REALTIME`. */
-export type StreamType = 'SNAPSHOT' | 'REALTIME';
+/**
+ * `SNAPSHOT` is what the exchange sends as the state at subscription, `KEYFRAME` an order book out of our own hand;
+ * everything else is `REALTIME`.
+ */
+export type StreamType = 'SNAPSHOT' | 'REALTIME' | 'KEYFRAME';
 
 /** The taker's side. */
 export type Side = 'BUY' | 'SELL' | 'UNKNOWN';
@@ -54,7 +58,26 @@ export interface Trade extends RowBase {
   readonly side: Side;
 }
 
-export type Row = Ticker | Trade;
+/** An order book, or what has changed of one. */
+export interface Orderbook extends RowBase {
+  readonly kind: 'orderbook';
+  /** `SNAPSHOT`: the whole book as far as the exchange shows it. `DELTA`: the levels that have changed. */
+  readonly type: 'SNAPSHOT' | 'DELTA';
+  readonly bids: Levels;
+  readonly asks: Levels;
+  /** The exchange's number of the state that this row leads to. */
+  readonly sequence: number | null;
+  /** The sequence that this row follows, where the exchange links its rows; null on snapshots. */
+  readonly prev_sequence: number | null;
+  /** Levels a side that the exchange keeps without sending removals of what falls out; else null. */
+  readonly depth: number | null;
+  /** Over the book after this row, where it comes in the row's own frame. */
+  readonly checksum: number | null;
+  /** Whether it fits; null where it is not checked. */
+  readonly checksum_ok: boolean | null;
+}
+
+export type Row = Ticker | Trade | Orderbook;
 
 export const TICKER_FIELDS = [
   'timestamp',
@@ -85,3 +108,24 @@ export const TRADE_FIELDS = [
   'amount',
   'side',
 ] as const satisfies readonly (keyof Trade)[];
+
+export const ORDERBOOK_FIELDS = [
+  'timestamp',
+  'received_at',
+  'stream_type',
+  'type',
+  'bids',
+  'asks',
+  'sequence',
+  'prev_sequence',
+  'depth',
+  'checksum',
+  'checksum_ok',
+] as const satisfies readonly (keyof Orderbook)[];
+
+/** The fields of each type's rows, in the order in which they are written. */
+export const FIELDS: Readonly<Record<RequestType, readonly string[]>> = {
+  ticker: TICKER_FIELDS,
+  trade: TRADE_FIELDS,
+  orderbook: ORDERBOOK_FIELDS,
+};

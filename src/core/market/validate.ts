@@ -1,4 +1,5 @@
-import type { Row, Ticker, Trade } from './rows.ts';
+import { levelsFlaw } from './levels.ts';
+import type { Orderbook, Row, Ticker, Trade } from './rows.ts';
 
 /** Optional numbers of a ticker: null, or finite. */
 const OPTIONAL = [
@@ -24,7 +25,8 @@ const OPTIONAL = [
 export function flaw(row: Row): string | null {
   if (!validTime(row.timestamp)) return `timestamp is not a time: ${row.timestamp}`;
   if (!validTime(row.received_at)) return `received_at is not a time: ${row.received_at}`;
-  return row.kind === 'ticker' ? tickerFlaw(row) : tradeFlaw(row);
+  if (row.kind === 'ticker') return tickerFlaw(row);
+  return row.kind === 'trade' ? tradeFlaw(row) : orderbookFlaw(row);
 }
 
 function tickerFlaw(row: Ticker): string | null {
@@ -44,6 +46,22 @@ function tradeFlaw(row: Trade): string | null {
   if (!Number.isFinite(row.amount)) return `amount is not a number: ${row.amount}`;
   if (row.trade_id === '') return 'trade_id is missing';
   return null;
+}
+
+/** Whole numbers of an order book: null, or one that a double holds exactly. */
+const WHOLE = [
+  'sequence',
+  'prev_sequence',
+  'depth',
+  'checksum',
+] as const satisfies readonly (keyof Orderbook)[];
+
+function orderbookFlaw(row: Orderbook): string | null {
+  for (const field of WHOLE) {
+    const value = row[field];
+    if (value !== null && !Number.isSafeInteger(value)) return `${field} is not a whole number: ${value}`;
+  }
+  return levelsFlaw(row.bids, 'bids') ?? levelsFlaw(row.asks, 'asks');
 }
 
 /** Times are whole microseconds that a double holds exactly. */

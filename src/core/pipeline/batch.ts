@@ -1,9 +1,9 @@
 import type { Row } from '../market/rows.ts';
-import { costOf, MESSAGE_COST } from './budget.ts';
 import type { LaneChunk } from './chunks.ts';
 import type { Grid } from './grid.ts';
 import type { Lane } from './lane.ts';
 import { type Arrival, NEVER, older } from './transit.ts';
+import { costOf, MESSAGE_COST, wireBytes } from './weights.ts';
 
 export interface BatchLimits {
   /** A code's rows wait at most this long, in milliseconds. */
@@ -23,8 +23,6 @@ export interface LaneBatch {
   readonly arrival: Arrival;
 }
 
-/** What a row takes in a message, at most about. */
-const WIRE_BYTES = { ticker: 320, trade: 200 } as const;
 /** Messages of one code that may be under way before its rows gather to full batches. */
 const MOST_UNDER_WAY = 16;
 /** Ticks of the grid to a window. */
@@ -57,6 +55,7 @@ export function batch(
     lane.underWay++;
     moved.batched(one);
     lane.waiting = [];
+    lane.waitingBytes = 0;
     lane.arrival = NEVER;
     open.delete(lane);
     return one;
@@ -83,13 +82,12 @@ export function batch(
         for (let i = 0; i < rows.length; i++) {
           const row = rows[i] as Row;
           const lane = lanes[i] as Lane;
-          const weight = WIRE_BYTES[row.kind];
-          lane.waiting.push(row);
-          const waiting = lane.waiting.length;
+          const waiting = lane.waiting.push(row);
+          lane.waitingBytes += wireBytes(row);
           if (waiting === 1) open.add(lane);
           if (arrival.at < lane.arrival.at || arrival.ms < lane.arrival.ms)
             lane.arrival = older(lane.arrival, arrival);
-          if (waiting >= limits.maxRows || waiting * weight >= limits.maxBytes) full.push(take(lane));
+          if (waiting >= limits.maxRows || lane.waitingBytes >= limits.maxBytes) full.push(take(lane));
         }
         moved.taken(chunk);
         if (full.length > 0) controller.enqueue(full);

@@ -1,28 +1,13 @@
-import type { Row } from '../market/rows.ts';
+import type { RequestType } from '../market/market.ts';
+import { WEIGHTS } from './weights.ts';
 
-/**
- * What a row weighs in the budget until Kafka acknowledged it, in bytes: the object with its strings, and its encoded
- * form; what is measured of rows that wait, with room for JSON.
- */
-export const ROW_COST = { ticker: 700, trade: 500 } as const;
-/** What a message weighs beside its rows: itself, its key and headers, its promise, its place in the queues. */
-export const MESSAGE_COST = 1500;
-
-/** What rows of one kind weigh. */
-export function costOf(rows: readonly Row[]): number {
-  const [first] = rows;
-  return first ? rows.length * ROW_COST[first.kind] : 0;
-}
-
-/** Share of the whole above which ticker streams stop reading: the next ticker heals the gap, a lost trade is lost. */
-export const TICKERS_STOP_AT = 0.85;
 /** Reading starts again when a pressure has fallen to this share of the mark that caused it. */
 export const RESUME_AT = 0.7;
 
 /**
  * Bytes received but not yet acknowledged. It bounds the memory of the whole collector while a broker is slow or
  * away, and is the only thing that ever makes a socket stop reading. Shedding order: first any stream that holds
- * more than its share, then all ticker streams at 85 % of the whole, then everything at 100 %.
+ * more than its share, then all streams of a type at the type's mark: order books, tickers, trades.
  */
 export class ByteBudget {
   readonly total: number;
@@ -44,8 +29,8 @@ export class ByteBudget {
   }
 
   /** @param onPressure told `true` when the stream shall stop reading, `false` when it may go on */
-  open(sheds: 'first' | 'last', onPressure: (stop: boolean) => void): Account {
-    const account = new Account(this, sheds, onPressure);
+  open(type: RequestType, onPressure: (stop: boolean) => void): Account {
+    const account = new Account(this, WEIGHTS[type].stopAt, onPressure);
     this.#accounts.add(account);
     return account;
   }
@@ -64,23 +49,23 @@ export class ByteBudget {
 
 /** Only the marks matter to the other streams, so they are asked only when the total passes one. */
 function crossed(before: number, after: number, total: number): boolean {
-  for (const mark of [TICKERS_STOP_AT * RESUME_AT, RESUME_AT, TICKERS_STOP_AT, 1]) {
-    if (before < mark * total !== after < mark * total) return true;
-  }
-  return false;
+  return MARKS.some((mark) => before < mark * total !== after < mark * total);
 }
+
+const MARKS = Object.values(WEIGHTS).flatMap(({ stopAt }) => [stopAt, stopAt * RESUME_AT]);
 
 /** One stream's part of the budget. */
 export class Account {
   readonly #budget: ByteBudget;
-  readonly #sheds: 'first' | 'last';
+  readonly #stopAt: number;
   readonly #onPressure: (stop: boolean) => void;
   #used = 0;
   #stopped = false;
 
-  constructor(budget: ByteBudget, sheds: 'first' | 'last', onPressure: (stop: boolean) => void) {
+  /** @param stopAt the share of the whole above which the stream stops reading */
+  constructor(budget: ByteBudget, stopAt: number, onPressure: (stop: boolean) => void) {
     this.#budget = budget;
-    this.#sheds = sheds;
+    this.#stopAt = stopAt;
     this.#onPressure = onPressure;
   }
 
@@ -106,7 +91,7 @@ export class Account {
   /** Compares the levels with the marks and tells the stream where that changes anything. */
   settle(): void {
     const { total, share, used } = this.#budget;
-    const stopAt = total * (this.#sheds === 'first' ? TICKERS_STOP_AT : 1);
+    const stopAt = total * this.#stopAt;
     if (!this.#stopped && (this.#used > share || used > stopAt)) {
       this.#stopped = true;
       this.#onPressure(true);

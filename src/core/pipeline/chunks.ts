@@ -15,6 +15,8 @@ export interface FrameChunk {
   readonly arrival: Arrival;
   /** Wire bytes of all frames, still held by the byte budget. */
   readonly bytes: number;
+  /** When nothing more was waiting: our clock. */
+  readonly lookedAt: Micros;
   /** Running number of the first frame on its socket. */
   readonly first: number;
 }
@@ -31,6 +33,7 @@ export interface TextChunk {
   /** Frames that were no text. */
   readonly failed: number;
   readonly bytes: number;
+  readonly lookedAt: Micros;
 }
 
 /** Sound rows of one socket. */

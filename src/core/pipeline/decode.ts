@@ -51,5 +51,6 @@ function decodeChunk(chunk: FrameChunk, encoding: Exchange['encoding'], rejected
     numbers,
     failed: frames.length - texts.length,
     bytes: chunk.bytes,
+    lookedAt: chunk.lookedAt,
   };
 }

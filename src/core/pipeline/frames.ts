@@ -21,7 +21,13 @@ export function frameSource(
   account: Account,
   stats: Pick<StreamStats, 'frames' | 'bytes' | 'minute'>,
   arrives: (at: Micros) => Arrival,
-): { sink: FrameSink; frames: ReadableStream<FrameChunk>; handOver(): void } {
+): {
+  sink: FrameSink;
+  frames: ReadableStream<FrameChunk>;
+  handOver(): void;
+  /** Time has passed: what the session has to say without a frame follows those that came before. */
+  look(at: Micros): void;
+} {
   let controller: ReadableStreamDefaultController<FrameChunk>;
   const frames = new ReadableStream<FrameChunk>({
     start(c) {
@@ -45,7 +51,16 @@ export function frameSource(
     const minute = stats.minute(times[0] as Micros);
     minute.frames += pending.length;
     minute.bytes += bytes;
-    controller.enqueue({ socket, frames: pending, receivedAt: times, arrival, bytes, first: handedOver });
+    const lookedAt = times.at(-1) as Micros;
+    controller.enqueue({
+      socket,
+      frames: pending,
+      receivedAt: times,
+      arrival,
+      bytes,
+      lookedAt,
+      first: handedOver,
+    });
     handedOver += pending.length;
     pending = [];
     times = [];
@@ -53,9 +68,24 @@ export function frameSource(
     bytes = 0;
   }
 
+  function look(at: Micros): void {
+    handOver();
+    if (ended || !socket.session.due?.(at)) return;
+    controller.enqueue({
+      socket,
+      frames: [],
+      receivedAt: [],
+      arrival: arrives(at),
+      bytes: 0,
+      lookedAt: at,
+      first: handedOver,
+    });
+  }
+
   return {
     frames,
     handOver,
+    look,
     sink: {
       push(data, receivedAt) {
         if (ended) return;

@@ -13,6 +13,8 @@ export class Lane {
   readonly market: Market;
   /** Rows that wait for the next flush. */
   waiting: Row[] = [];
+  /** What they take in a message, at most about. */
+  waitingBytes = 0;
   /** Messages of it that are not settled. */
   underWay = 0;
   /** Of the oldest row that waits. */
@@ -40,6 +42,7 @@ export class Lane {
   /** Rows of the current chunk, and those of them that are no answer to a subscription; merge's. */
   inChunk = 0;
   liveInChunk = 0;
+  heardInChunk = false;
   #minute: MinuteStats | null = null;
   #count: CodeCount;
 

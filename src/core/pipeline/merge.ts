@@ -48,7 +48,7 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
     if (row.kind === 'ticker') {
       lane.lastTicker = row;
       lane.lastPrice = row.close;
-    } else {
+    } else if (row.kind === 'trade') {
       lane.lastPrice = row.price;
       if (lane.watch?.see(row, passedMs)) holes.opened(lane);
     }
@@ -61,9 +61,10 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
     const minute = stats.minute(rows[0]?.received_at ?? 0);
     for (const lane of touched) {
       lane.count(minute);
-      socket.data(lane.market, nowMs, lane.liveInChunk, lane.lastEventAt);
+      if (lane.heardInChunk) socket.data(lane.market, nowMs, lane.liveInChunk, lane.lastEventAt);
       lane.inChunk = 0;
       lane.liveInChunk = 0;
+      lane.heardInChunk = false;
     }
     touched.length = 0;
   }
@@ -72,9 +73,13 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
     for (const row of rows) {
       const lane = lanes.of(row.market);
       if (lane.inChunk++ === 0) touched.push(lane);
-      if (row.stream_type !== 'SNAPSHOT') lane.liveInChunk++;
-      lane.lastReceivedAt = row.received_at;
-      lane.lastEventAt = row.timestamp;
+      // What comes out of our own hand is no sign of life.
+      if (row.stream_type === 'REALTIME') lane.liveInChunk++;
+      if (row.stream_type !== 'KEYFRAME') {
+        lane.heardInChunk = true;
+        lane.lastReceivedAt = row.received_at;
+        lane.lastEventAt = row.timestamp;
+      }
       take(row, lane, socket.id, out);
     }
     count(rows, socket);

@@ -39,7 +39,8 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   function emit(event: Event, row?: number): void {
     switch (event.kind) {
       case 'ticker':
-      case 'trade': {
+      case 'trade':
+      case 'orderbook': {
         const wrong = flaw(event);
         if (wrong === null) rows.push(event);
         else reject(wrong, row ?? null);
@@ -47,6 +48,10 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
       }
       case 'reject':
         reject(event.reason, event.row);
+        return;
+      case 'checked':
+      case 'checksum':
+      case 'broken':
         return;
       default:
         socket.control(event);
@@ -66,6 +71,7 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
     }
     if (!sound) failed++;
   }
+  session.look?.(chunk.lookedAt, emit);
   done(chunk, texts.length + chunk.failed - failed, failed, rows);
   return rows;
 }

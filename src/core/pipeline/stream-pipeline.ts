@@ -5,7 +5,7 @@ import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
 import { type BatchLimits, batch, type LaneBatch } from './batch.ts';
-import { type Account, costOf, MESSAGE_COST, ROW_COST } from './budget.ts';
+import type { Account } from './budget.ts';
 import { type Incoming, type OnRejected, TICK } from './chunks.ts';
 import { decode } from './decode.ts';
 import { frameSource } from './frames.ts';
@@ -14,11 +14,13 @@ import { HoleReport, type OnMissing } from './hole-report.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { merge } from './merge.ts';
+import type { MinuteStats } from './minute-stats.ts';
 import { type ChunkDone, normalise } from './normalise.ts';
 import type { RememberedIds } from './remembered-ids.ts';
 import type { StreamStats } from './stream-stats.ts';
 import { Takeovers } from './takeovers.ts';
 import { type Arrival, older, Transit } from './transit.ts';
+import { costOf, MESSAGE_COST, rowCost } from './weights.ts';
 import { write } from './write.ts';
 
 export interface PipelineOptions {
@@ -45,7 +47,7 @@ interface Attached {
   readonly shard: number;
   /** Resolves when all of them have passed. */
   readonly piped: Promise<void>;
-  handOver(): void;
+  look(at: Micros): void;
 }
 
 /** The longest time between two ticks that counts as passed, in ticks: what is more, the process stood still. */
@@ -78,7 +80,7 @@ export class StreamPipeline {
       lane.repeats++;
       stats.repeats++;
       stats.minute(row.received_at).repeats++;
-      account.release(ROW_COST[row.kind]);
+      account.release(rowCost(row));
     };
     this.#takeovers = new Takeovers(repeated);
     this.#holes = new HoleReport(options.onMissing, (lane, hole) => this.#takeovers.hold(lane, hole));
@@ -115,20 +117,25 @@ export class StreamPipeline {
     const { exchange, account, stats, onRejected, remembered } = this.#options;
     remembered.opened(socket.id);
     this.#takeovers.begin(socket);
-    const { sink, frames, handOver } = frameSource(socket, account, stats, (at) => this.#arrive(at));
+    const { sink, frames, look } = frameSource(socket, account, stats, (at) => this.#arrive(at));
     const rejected: OnRejected = (one) => {
       stats.rejected++;
       stats.minute(one.receivedAt).rejected++;
       onRejected(one);
     };
     const done: ChunkDone = ({ arrival, bytes }, parsed, failed, rows) => {
-      const minute = stats.minute(arrival.at);
+      let minute = stats.minute(arrival.at);
+      const minuteOf = (at: Micros): MinuteStats => {
+        if (at < minute.start || at >= minute.end) minute = stats.minute(at);
+        return minute;
+      };
       stats.parsed += parsed;
       minute.parsed += parsed;
       stats.failed += failed;
       minute.failed += failed;
       stats.rows += rows.length;
-      minute.rows += rows.length;
+      // Rows that waited for their book count in the minute of their own frame.
+      for (const { received_at } of rows) minuteOf(received_at).rows++;
       account.reserve(costOf(rows) - bytes);
       if (rows.length === 0) this.#arriving.leave(arrival);
     };
@@ -142,7 +149,7 @@ export class StreamPipeline {
         }),
       )
       .finally(() => this.#sockets.delete(attached));
-    const attached: Attached = { id: socket.id, shard, piped, handOver };
+    const attached: Attached = { id: socket.id, shard, piped, look };
     this.#sockets.add(attached);
     return sink;
   }
@@ -200,8 +207,9 @@ export class StreamPipeline {
 
   #tick(nowMs: number): void {
     let oldestSocket = Number.POSITIVE_INFINITY;
-    for (const { id, handOver } of this.#sockets) {
-      handOver();
+    const at = this.#options.clock.micros();
+    for (const { id, look } of this.#sockets) {
+      look(at);
       oldestSocket = Math.min(oldestSocket, id);
     }
     this.lanes.look(nowMs);

@@ -56,6 +56,7 @@ export class Takeover {
   }
 
   fromOld(row: Row, lane: Lane): Passage {
+    if (row.kind === 'orderbook') return 'on';
     const overlap = this.#of(lane);
     const at = findSame(overlap.held, row);
     if (row.kind === 'trade') {
@@ -71,6 +72,7 @@ export class Takeover {
   }
 
   fromSuccessor(row: Row, lane: Lane, nowMs: number): Passage {
+    if (row.kind === 'orderbook') return this.#endedMs < Number.POSITIVE_INFINITY ? 'on' : 'repeat';
     const overlap = this.#of(lane);
     if (row.kind === 'trade') {
       if (lane.seen?.has(row.trade_id)) return 'repeat';
@@ -203,6 +205,10 @@ function takeLike(ahead: Ticker[], row: Row): boolean {
   return at >= 0;
 }
 
-function sameTicker(one: Row, other: Ticker): boolean {
-  return one.kind === 'ticker' && EVENT_FIELDS.every((field) => one[field] === other[field]);
+function sameTicker(one: Row, other: Row): boolean {
+  return (
+    one.kind === 'ticker' &&
+    other.kind === 'ticker' &&
+    EVENT_FIELDS.every((field) => one[field] === other[field])
+  );
 }

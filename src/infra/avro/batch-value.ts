@@ -1,4 +1,5 @@
-import { type Row, TICKER_FIELDS, TRADE_FIELDS } from '../../core/market/rows.ts';
+import { plainRow } from '../../core/market/plain-row.ts';
+import type { Row } from '../../core/market/rows.ts';
 import type { Batch } from '../../core/ports.ts';
 
 /** Milliseconds since the epoch out of microseconds. */
@@ -28,11 +29,5 @@ export function batchValue(batch: Batch, rows: readonly Row[], nowMicros: number
 
 /** The same with rows of exactly the schema's fields, for JSON. */
 export function plainBatchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
-  return { ...batchValue(batch, rows, nowMicros), data: rows.map(plainRow) };
-}
-
-function plainRow(row: Row): Record<string, unknown> {
-  const source = row as unknown as Record<string, unknown>;
-  const fields = row.kind === 'ticker' ? TICKER_FIELDS : TRADE_FIELDS;
-  return Object.fromEntries(fields.map((field) => [field, source[field]]));
+  return { ...batchValue(batch, rows, nowMicros), data: rows.map((row) => plainRow(row)) };
 }

@@ -1,6 +1,7 @@
 import avro from 'avsc';
 import { Fault, messageOf } from '../../common/errors.ts';
-import { nullableDoubleHook } from './nullable-double.ts';
+import { flatLevelsHook } from './flat-levels.ts';
+import { nullableHook } from './nullable.ts';
 
 /** Turns the values of one topic family into message values, and says so in the headers. */
 export interface Codec {
@@ -9,6 +10,11 @@ export interface Codec {
   readonly schemaVersion: string;
   /** The bytes are the caller's to keep. @throws {Error} where the value does not fit the schema */
   encode(value: object): Buffer;
+}
+
+/** Types that are written faster than avsc would, byte for byte the same. */
+function typeHook(schema: unknown, options: unknown): avro.Type | undefined {
+  return nullableHook(schema, options) ?? flatLevelsHook(schema, options);
 }
 
 /** Slabs that messages are encoded into one after the other; a message longer than this gets a slab of its own. */
@@ -22,7 +28,7 @@ const FRAME_BYTES = 5;
  */
 export function parseSchema(text: string, file: string): avro.Type {
   try {
-    return avro.Type.forSchema(JSON.parse(text), { wrapUnions: 'never', typeHook: nullableDoubleHook });
+    return avro.Type.forSchema(JSON.parse(text), { wrapUnions: 'never', typeHook });
   } catch (error) {
     throw new Fault('schema_invalid', file, messageOf(error), 'Mend the schema file.', error);
   }

@@ -79,7 +79,7 @@ function rig(exchange: Exchange, good: Fixture) {
         return { at: good.received_at, bytes: 1 };
       },
     },
-    account: budget.open('last', () => {}),
+    account: budget.open('trade', () => {}),
     stats,
     onRejected: (one) => rejected.push(one),
     onMissing: () => {},

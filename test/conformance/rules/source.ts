@@ -2,12 +2,12 @@ import { describe, expect, test } from 'bun:test';
 import type { Subject } from '../fixtures.ts';
 
 /** Most lines of code in a plug-in, comments aside: what is longer holds logic that belongs into shared code. */
-const MAX_LINES = 250;
+const MAX_LINES = 260;
 
 /** Parts of a plug-in in the order in which every file has them; those in brackets may be absent. */
 const PARTS = [
   ...['id', 'name', 'region', 'docs', 'types', 'endpoint', 'hosts', 'encoding', 'limits', 'heartbeat'],
-  ...['confirms', 'subscribing', '[repeatable]', 'tradeIds', 'markets', '[ban]', 'session'],
+  ...['confirms', 'subscribing', '[repeatable]', 'tradeIds', 'markets', '[orderbooks]', '[ban]', 'session'],
 ];
 
 /** All plug-ins are read the same way: same parts, same order, about the same length. */

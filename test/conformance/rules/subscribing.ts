@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { openSession } from '../../../src/core/books/open-session.ts';
 import type { Market, RequestType } from '../../../src/core/market/market.ts';
 import { Markets } from '../../../src/core/market/markets.ts';
 import { between, seededRandom } from '../../simulator/random.ts';
@@ -19,7 +20,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
       const all = [...symbols].flatMap((symbol) => markets.get(symbol) ?? []);
       const [first] = all;
       expect(first).toBeDefined();
-      const session = exchange.session(type, markets);
+      const session = openSession(exchange, type, markets);
       session.open();
       const seen = new Set<string>();
       let have: Market[] = [];
@@ -38,7 +39,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
 
     if (!simulation) return;
 
-    test.each([...exchange.types])('%s: codes come and go, and exactly those wanted are served', (type) => {
+    test.each([...simulation.types])('%s: codes come and go, and exactly those wanted are served', (type) => {
       const exchanged = talk(exchange, type, simulation);
       const random = seededRandom(77);
       const pool = exchanged.markets.slice(0, 60);
@@ -55,7 +56,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
       }
     });
 
-    test.each([...exchange.types])('%s: a full socket', (type) => {
+    test.each([...simulation.types])('%s: a full socket', (type) => {
       const exchanged = talk(exchange, type, simulation);
       const want = exchanged.markets.slice(0, limits.codesPerSocket);
       exchanged.change(want);
@@ -69,7 +70,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
       expect(requests.length).toBeLessThanOrEqual(want.length + 1);
     });
 
-    test.each([...exchange.types])('%s: what the exchange confirms is what was asked', (type) => {
+    test.each([...simulation.types])('%s: what the exchange confirms is what was asked', (type) => {
       const exchanged = talk(exchange, type, simulation);
       const want = exchanged.markets.slice(0, Math.min(20, limits.codesPerSocket));
       exchanged.change(want);
@@ -80,7 +81,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
       expect(exchanged.events.filter(({ kind }) => kind === 'refused' || kind === 'reject')).toEqual([]);
     });
 
-    test.each([...exchange.types])('%s: a code the exchange does not have harms no other', (type) => {
+    test.each([...simulation.types])('%s: a code the exchange does not have harms no other', (type) => {
       const { exchanged, missing, want } = withMissing(type, simulation);
       exchanged.change([missing, ...want]);
       expect([...exchanged.served].sort()).toEqual(want.map(({ symbol }) => `${type} ${symbol}`).sort());
@@ -94,17 +95,17 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
       });
     });
 
-    test.each([...exchange.types])(
+    test.each([...simulation.types])(
       '%s: a code that was refused, or ignored, is served when it opens',
       (type) => {
-        const { protocol, listings, venue } = simulation;
+        const { protocol, listings, venue, types, book } = simulation;
         let open = false;
         const late = listings[1]?.symbol ?? '';
         const opening = {
           ...venue,
           find: (symbol: string) => (symbol !== late || open ? venue.find(symbol) : undefined),
         };
-        const exchanged = chase(exchange, type, { protocol, listings, venue: opening });
+        const exchanged = chase(exchange, type, { protocol, listings, venue: opening, types, book });
         exchanged.want(exchanged.markets.slice(0, 3));
         exchanged.wait(60_000);
         expect([...exchanged.served].sort()).toEqual(
@@ -123,11 +124,17 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
     );
   });
 
-  function withMissing(type: RequestType, { protocol, listings, venue }: Simulation) {
+  function withMissing(type: RequestType, { protocol, listings, venue, types, book }: Simulation) {
     const symbol = protocol.symbol('NOSUCH', protocol.quotes[0]?.quote ?? 'USDT');
     const quote = protocol.quotes[0]?.quote ?? 'USDT';
     const missing = { symbol, base: 'NOSUCH', quote, priceDigits: 2, sizeDigits: 2 };
-    const exchanged = talk(exchange, type, { protocol, listings: [...listings, missing], venue });
+    const exchanged = talk(exchange, type, {
+      protocol,
+      listings: [...listings, missing],
+      venue,
+      types,
+      book,
+    });
     const market = exchanged.markets.find((one) => one.symbol === symbol) as Market;
     return { exchanged, missing: market, want: exchanged.markets.slice(0, 3) };
   }

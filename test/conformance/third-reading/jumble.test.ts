@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { openSession } from '../../../src/core/books/open-session.ts';
 import type { Event } from '../../../src/core/exchange.ts';
 import type { Market } from '../../../src/core/market/market.ts';
 import { Markets } from '../../../src/core/market/markets.ts';
@@ -70,7 +71,7 @@ describe.each(SUBJECTS.map((subject) => [subject.exchange.id, subject] as const)
       const faults: unknown[] = [];
       for (let n = 0; n < SESSIONS; n++) {
         const markets = new Markets(exchange.markets.split);
-        const session = exchange.session(type, markets);
+        const session = openSession(exchange, type, markets);
         const want = new Set<Market>();
         const turn = (market: Market | undefined): readonly string[] => {
           if (!market) return [];

@@ -50,7 +50,7 @@ function send(parts: WriterParts, batch: Batch, rows: readonly Row[], waiter: Wa
 
 /** One message of all rows; several where some row cannot be encoded. */
 function messages(parts: WriterParts, batch: Batch, rows: readonly Row[], waiter: Waiter): BatchMessage[] {
-  const family: DataFamily = rows[0]?.kind === 'trade' ? 'trade-data' : 'ticker-data';
+  const family: DataFamily = `${batch.requestType}-data`;
   const topic = topicName(family, batch.region);
   const encoding = parts.encodings.get(family);
   if (!encoding) throw new Fault('unknown_error', family, 'The family has no encoding.', '');

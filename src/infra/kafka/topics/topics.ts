@@ -1,9 +1,9 @@
-import type { Region } from '../../../core/market/market.ts';
+import type { Region, RequestType } from '../../../core/market/market.ts';
 import type { Family } from '../../../core/ports.ts';
 import type { SchemaFile } from '../../avro/schemas.ts';
 
 /** Families of the data topics. */
-export type DataFamily = 'ticker-data' | 'trade-data';
+export type DataFamily = `${RequestType}-data`;
 /** A topic's name without its region. */
 export type TopicFamily = DataFamily | Family | 'ws.command';
 
@@ -57,6 +57,7 @@ function control(key: string, retentionDays: number, schema: SchemaFile | null =
 export const TOPICS: Readonly<Record<TopicFamily, TopicPolicy>> = {
   'ticker-data': data('ticker_batch.avsc'),
   'trade-data': data('trade_batch.avsc'),
+  'orderbook-data': data('orderbook_batch.avsc'),
   'ws.connect_success': control('{exchange}|{region}|{request_type}|{code}', 7, 'connect_success.avsc'),
   'ws.metrics.reception': control('{region}|{exchange}|{request_type}', 30, 'reception_metrics.avsc'),
   'ws.metrics.processing': control('{region}|{exchange}|{request_type}', 30, 'processing_metrics.avsc'),

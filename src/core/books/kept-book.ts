@@ -1,0 +1,74 @@
+import { Book, type LevelTexts } from '../market/book.ts';
+import type { Market, Micros } from '../market/market.ts';
+import type { Orderbook } from '../market/rows.ts';
+
+/** What a change of a book is to the book: its next state, one that it has had, or one behind a hole. */
+export type Step = 'next' | 'past' | 'hole';
+
+/** A row that waits for the book that it belongs to, with what its checksum reads. */
+export interface Held {
+  readonly row: Orderbook;
+  readonly texts: LevelTexts | null;
+}
+
+/** One code's book on one socket: how far it is, and its levels where somebody has to know them. */
+export class KeptBook {
+  readonly market: Market;
+  readonly levels: Book | null;
+  /** Whether changes may be applied to it. */
+  whole = false;
+  /** Whether it broke since it was last whole. */
+  broke = false;
+  sequence: number | null = null;
+  /** Of its last row. */
+  timestamp: Micros = 0;
+  depth: number | null = null;
+  /** Changes that wait for a whole book, oldest first. */
+  held: Held[] = [];
+  crossedSince: Micros | null = null;
+  /** When the next keyframe is due. */
+  dueAt: Micros = Number.POSITIVE_INFINITY;
+
+  constructor(market: Market, levels: 'none' | 'plain' | 'texts') {
+    this.market = market;
+    this.levels = levels === 'none' ? null : new Book(levels === 'texts');
+  }
+
+  /** What a change is, by the numbers that link it to the book. */
+  step({ sequence, prev_sequence: follows }: Orderbook): Step {
+    const { sequence: at } = this;
+    if (at === null || sequence === null) return 'next';
+    if (follows === null) return sequence > at ? 'next' : 'past';
+    if (follows === at) return 'next';
+    if (sequence <= at) return 'past';
+    return follows < at ? 'next' : 'hole';
+  }
+
+  take(row: Orderbook, texts: LevelTexts | null): void {
+    this.levels?.apply(row, texts);
+    this.sequence = row.type === 'SNAPSHOT' ? row.sequence : (row.sequence ?? this.sequence);
+    this.timestamp = row.timestamp;
+    this.depth = row.depth;
+  }
+
+  /** Its levels as a row of our own. */
+  keyframe(at: Micros): Orderbook | null {
+    const { market, levels, sequence, timestamp, depth } = this;
+    if (!levels) return null;
+    return {
+      kind: 'orderbook',
+      market,
+      timestamp,
+      received_at: at,
+      stream_type: 'KEYFRAME',
+      type: 'SNAPSHOT',
+      bids: levels.bids.levels(),
+      asks: levels.asks.levels(),
+      sequence,
+      prev_sequence: null,
+      depth,
+      checksum: null,
+      checksum_ok: null,
+    };
+  }
+}
