@@ -27,10 +27,10 @@ const STEP_MS = 1000;
 export function chase(
   exchange: Exchange,
   type: RequestType,
-  { protocol, listings, venue, book = null }: Simulation,
+  { protocol, listings, venue, book }: Simulation,
 ): Chase {
   const markets = new Markets((symbol) => exchange.markets.split(symbol), listings);
-  const session = openSession(exchange, type, markets, { book });
+  const session = openSession(exchange, type, markets, { book: book ?? null });
   const { pathname, searchParams } = new URL(exchange.endpoint(type));
   const conversation = protocol.connect(venue, pathname, searchParams);
   const subscriptions = new Subscriptions(exchange, [], new Set());

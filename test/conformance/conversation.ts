@@ -26,10 +26,10 @@ export interface Talk {
 export function talk(
   exchange: Exchange,
   type: RequestType,
-  { protocol, listings, venue, book = null }: Simulation,
+  { protocol, listings, venue, book }: Simulation,
 ): Talk {
   const markets = new Markets((symbol) => exchange.markets.split(symbol), listings);
-  const session: Session = openSession(exchange, type, markets, { book });
+  const session: Session = openSession(exchange, type, markets, { book: book ?? null });
   const { pathname, searchParams } = new URL(exchange.endpoint(type));
   const conversation: Conversation = protocol.connect(venue, pathname, searchParams);
   const served = new Set<string>();
