@@ -169,6 +169,29 @@ describe('Redis that goes and comes', () => {
     }
   }, 60_000);
 
+  test('frozen under many calls: all of them end in time, and nothing of them stays behind', async () => {
+    const warnings: string[] = [];
+    const warned = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', warned);
+    const server = await startRedis();
+    try {
+      const store = open(addressOf(server.url, { timeoutMs: 500 }));
+      await store.start(10_000);
+      server.pause();
+      // More at once than an emitter takes listeners without a word.
+      const calls = Array.from({ length: 40 }, () => faultOf(store.desired.read(key)));
+      for (const { code } of await Promise.all(calls)) expect(code).toBe('redis_unavailable');
+      await Bun.sleep(1_000);
+      server.resume();
+      await store.whenAvailable();
+      expect(await store.desired.read(key)).toBeNull();
+      expect(warnings).toEqual([]);
+    } finally {
+      process.off('warning', warned);
+      await server.stop();
+    }
+  }, 60_000);
+
   test('password and ACL user; a wrong password is a Fault that says so', async () => {
     const server = await startRedis({
       password: 'pass word',

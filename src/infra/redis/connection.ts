@@ -34,6 +34,8 @@ export class RedisConnection {
   readonly #readers = new Set<(message: string) => void>();
   readonly #losses = new Set<() => void>();
   #connected = false;
+  /** The connection was given up, and is not closed yet. */
+  #leaving = false;
   #available = false;
   #wasThere = false;
   /** Why a write is refused, in Redis's words; null where the last one was taken, or nothing was said. */
@@ -159,6 +161,7 @@ export class RedisConnection {
 
   #connects(connected: boolean): void {
     this.#connected = connected;
+    this.#leaving = false;
     this.#beat = null;
     if (connected) this.#look();
     else this.#became(false);
@@ -206,7 +209,9 @@ export class RedisConnection {
     // A server that is connected but silent: only a new connection can tell.
     if (messageOf(error).includes('timed out')) {
       this.#became(false);
-      this.#client.disconnect(true);
+      // Of all the commands that time out with it, the first one ends the connection.
+      if (this.#connected && !this.#leaving) this.#client.disconnect(true);
+      this.#leaving = this.#connected;
     } else if (this.#client.status !== 'ready') this.#became(false);
     else if (this.#available && isReply(error) && !this.#beat) this.#look();
   }
