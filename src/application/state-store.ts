@@ -280,6 +280,8 @@ export interface BreakerStore {
   report(host: string, good: boolean, figures: BreakerFigures, nowMs: number): Promise<BreakerAnswer>;
   /** An operator's word: `open` stays open until `closed` is said. */
   force(host: string, state: 'open' | 'closed', nowMs: number): Promise<BreakerAnswer>;
+  /** Writes one back that an operator opened, where the store has lost it. */
+  recall(known: HostBreaker, nowMs: number): Promise<BreakerAnswer>;
   read(hosts: readonly string[]): Promise<HostBreaker[]>;
 }
 

@@ -205,6 +205,7 @@ export async function startCollector(
   });
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
   observation.start();
+  breakers.start();
   schemas?.start();
   let stopped: Promise<LeftBehind> | null = null;
   onStreams(stop);
@@ -230,6 +231,7 @@ export async function startCollector(
     // Whoever waits for a list waits no longer, so that no part below does.
     lists.stop();
     schemas?.stop();
+    breakers.stop();
     await ending.part('command intake', () => control.stopIntake(), timeout_ms * (1 - INTAKE_SHARE));
     const marked = control.stop();
     await ending.part('streams', () => orchestrator.stop(), kept);

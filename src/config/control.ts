@@ -106,7 +106,10 @@ export function openControl(parts: ControlParts): Control {
     log.info({ phase: 'state' }, 'Redis is back');
     void orders.storeIsBack();
   });
-  store.desired.onLoss(() => void lists.saveAll());
+  store.desired.onLoss(() => {
+    void lists.saveAll();
+    void breakers.look();
+  });
 
   function away(): void {
     const remedy = 'It is tried again; streams go on, commands wait in Kafka.';

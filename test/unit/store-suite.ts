@@ -299,6 +299,18 @@ export function storeSuite(
         }
       });
 
+      test('one that an operator opened is written back where it was lost, and not where it was closed since', async () => {
+        const { breakers } = await open();
+        const at = 1_790_000_000_000;
+        const { breaker: known } = await breakers.force('lost', 'open', at);
+        const { breakers: empty } = await open();
+        expect((await empty.recall({ ...known, host: 'other' }, at + 1)).changed).toBe(true);
+        expect((await empty.read(['other']))[0]).toEqual({ ...known, host: 'other' });
+        await empty.force('other', 'closed', at + 2);
+        expect((await empty.recall({ ...known, host: 'other' }, at + 3)).changed).toBe(false);
+        expect((await empty.read(['other']))[0]?.state).toBe('closed');
+      });
+
       test('of many who ask at once only the trials are let through, and one tells of the change', async () => {
         const { breakers } = await open();
         const now = 1_790_000_000_000;

@@ -1,13 +1,17 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Cancel, Clock } from '../../common/clock.ts';
 import {
   type BreakerEvent,
   type BreakerFigures,
   closedBreaker,
+  forgotten,
   type HostBreaker,
   stepBreaker,
 } from '../../core/connection/host-breaker.ts';
 import type { OpenBreaker, OpenDecision } from '../../core/connection/open-gate.ts';
 import type { BreakerAnswer, BreakerStore } from '../state-store.ts';
+
+/** What a collector tells of itself. */
+type OwnEvent = Extract<BreakerEvent, { kind: 'allow' | 'report' }>;
 
 export interface HostBreakersDeps {
   readonly store: BreakerStore;
@@ -17,16 +21,45 @@ export interface HostBreakersDeps {
   onChange(breaker: HostBreaker): void;
 }
 
+/** How often the breakers that were met are read, so that each collector knows what an operator said to another. */
+const LOOK_MS = 10_000;
+
 /**
  * The circuit breakers before the exchanges' hosts. Their state is shared through the store; while that is away,
- * this collector goes on with breakers of its own.
+ * this collector goes on with breakers of its own. What an operator said outlives the store's memory: whoever knows of
+ * it writes it back.
  */
 export class HostBreakers implements OpenBreaker {
   readonly #deps: HostBreakersDeps;
   readonly #local = new Map<string, HostBreaker>();
+  #cancelLook: Cancel = () => {};
+  #stopped = false;
 
   constructor(deps: HostBreakersDeps) {
     this.#deps = deps;
+  }
+
+  /** Begins to look at what others made of the breakers. */
+  start(): void {
+    if (this.#stopped) return;
+    this.#cancelLook = this.#deps.clock.after(LOOK_MS, () => void this.look().then(() => this.start()));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelLook();
+  }
+
+  /** Reads the breakers that were met, and writes back what the store has lost. Never fails. */
+  async look(): Promise<void> {
+    const hosts = [...this.#local.keys()];
+    if (hosts.length === 0) return;
+    const stored = await this.#deps.store.read(hosts).catch(() => []);
+    for (const breaker of stored) {
+      const known = this.#local.get(breaker.host);
+      if (known && forgotten(known, breaker)) await this.#recall(known);
+      else this.#local.set(breaker.host, breaker);
+    }
   }
 
   async allow(host: string): Promise<OpenDecision> {
@@ -52,15 +85,28 @@ export class HostBreakers implements OpenBreaker {
     return [...this.#local.values()];
   }
 
-  async #step(host: string, event: Exclude<BreakerEvent, { kind: 'force' }>): Promise<BreakerAnswer> {
+  async #step(host: string, event: OwnEvent): Promise<BreakerAnswer> {
     const { store, figures } = this.#deps;
     const nowMs = this.#nowMs();
-    const answer = await (event.kind === 'allow'
-      ? store.allow(host, figures, nowMs)
-      : store.report(host, event.good, figures, nowMs)
-    ).catch(() => this.#alone(host, event, nowMs));
+    const ask = () =>
+      (event.kind === 'allow'
+        ? store.allow(host, figures, nowMs)
+        : store.report(host, event.good, figures, nowMs)
+      ).catch(() => this.#alone(host, event, nowMs));
+    let answer = await ask();
+    const known = this.#local.get(host);
+    if (known && forgotten(known, answer.breaker)) {
+      await this.#recall(known);
+      answer = await ask();
+    }
     this.#took(answer);
     return answer;
+  }
+
+  /** A store that is away now is looked at again. */
+  async #recall(known: HostBreaker): Promise<void> {
+    const answer = await this.#deps.store.recall(known, this.#nowMs()).catch(() => null);
+    if (answer) this.#took(answer);
   }
 
   #alone(host: string, event: BreakerEvent, nowMs: number): BreakerAnswer {
@@ -70,7 +116,8 @@ export class HostBreakers implements OpenBreaker {
   }
 
   #took({ breaker, changed }: BreakerAnswer): void {
-    this.#local.set(breaker.host, breaker);
+    const known = this.#local.get(breaker.host);
+    if (!known || !forgotten(known, breaker)) this.#local.set(breaker.host, breaker);
     if (changed) this.#deps.onChange(breaker);
   }
 

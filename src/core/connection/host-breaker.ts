@@ -31,7 +31,9 @@ export interface HostBreaker {
 export type BreakerEvent =
   | { readonly kind: 'allow' }
   | { readonly kind: 'report'; readonly good: boolean }
-  | { readonly kind: 'force'; readonly state: 'open' | 'closed' };
+  | { readonly kind: 'force'; readonly state: 'open' | 'closed' }
+  /** It was so before its store lost its memory. */
+  | { readonly kind: 'recall'; readonly known: HostBreaker };
 
 export interface BreakerStep {
   /** The very object that was given where nothing changes. */
@@ -51,6 +53,14 @@ export function closedBreaker(host: string): HostBreaker {
 }
 
 /**
+ * Whether whoever keeps the breaker has forgotten that an operator opened it: what is newer was said since.
+ * @param known as it was seen before
+ */
+export function forgotten(known: HostBreaker, breaker: HostBreaker): boolean {
+  return known.forced && !breaker.forced && breaker.since < known.since;
+}
+
+/**
  * One transition of a breaker; pure, so that every store can make it in one atomic step.
  * @param figures not needed for an operator's word
  * @param nowMs epoch ms
@@ -61,6 +71,7 @@ export function stepBreaker(
   figures: BreakerFigures | null,
   nowMs: number,
 ): BreakerStep {
+  if (event.kind === 'recall') return told(forgotten(event.known, breaker) ? event.known : breaker);
   if (event.kind === 'force') return told(force(breaker, event.state, nowMs));
   if (figures === null) return told(breaker);
   if (event.kind === 'allow') return ask(breaker, figures, nowMs);

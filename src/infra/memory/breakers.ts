@@ -28,6 +28,7 @@ export function memoryBreakers(): BreakerStore {
     allow: (host, figures, nowMs) => step(host, { kind: 'allow' }, figures, nowMs),
     report: (host, good, figures, nowMs) => step(host, { kind: 'report', good }, figures, nowMs),
     force: (host, state, nowMs) => step(host, { kind: 'force', state }, null, nowMs),
+    recall: (known, nowMs) => step(known.host, { kind: 'recall', known }, null, nowMs),
     read: async (hosts) => hosts.map(of),
   };
 }

@@ -56,6 +56,7 @@ export function redisBreakers(run: RunCommand, prefix: string): BreakerStore {
     allow: (host, figures, nowMs) => step(host, { kind: 'allow' }, figures, nowMs),
     report: (host, good, figures, nowMs) => step(host, { kind: 'report', good }, figures, nowMs),
     force: (host, state, nowMs) => step(host, { kind: 'force', state }, null, nowMs),
+    recall: (known, nowMs) => step(known.host, { kind: 'recall', known }, null, nowMs),
     async read(hosts) {
       const values = await Promise.all(hosts.map((host) => run('GET', keyOf(host))));
       return hosts.map((host, at) => breakerOf(host, values[at]));
