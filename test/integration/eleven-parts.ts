@@ -5,6 +5,7 @@ import { type RegistryServer, startRegistry } from '../services/registry.ts';
 import type { Ledger, Row } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { protocols } from '../simulator/protocols/index.ts';
+import { type BookRow, bookRows } from './books/rows.ts';
 import { CollectorProcess, Commander } from './control-parts.ts';
 import { ledgerOf } from './spine-parts.ts';
 
@@ -62,6 +63,8 @@ export interface Run {
   /** Sends a command and waits for its reply. */
   command(command: object): Promise<ReadEvent>;
   rows(type: 'ticker' | 'trade'): Promise<ReadRow[]>;
+  /** Of order books. */
+  bookRows(): Promise<BookRow[]>;
   events(): Promise<ReadEvent[]>;
   /** Polls the events until one of them fits. */
   event(fits: (event: ReadEvent) => boolean, timeoutMs?: number): Promise<ReadEvent>;
@@ -136,6 +139,7 @@ function runOf(
       );
       return topics.flat();
     },
+    bookRows: async () => bookRows(bootstrap, registry.url, await topicNames(bootstrap)),
     json: async (topic) =>
       valuesOf(await readTopic<Record<string, unknown>>({ bootstrap, topic, timeoutMs: 10_000 })),
     async codes() {
