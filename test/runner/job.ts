@@ -15,6 +15,8 @@ export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly tookMs: number;
+  /** What it and all that it started and waited for have worked, in ms of one core. */
+  readonly cpuMs: number;
   /** Everything that it printed. */
   readonly words: string;
   /** Why it failed as a whole; null where it did not. */
@@ -56,7 +58,8 @@ export async function runJob({ name, argv, limitMs }: Job): Promise<Outcome> {
   end(child.pid);
   running.delete(child.pid);
   const tookMs = performance.now() - began;
-  return { ...judged(readFileSync(file, 'utf8'), code, late ? limitMs : null), name, tookMs };
+  const cpuMs = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1000;
+  return { ...judged(readFileSync(file, 'utf8'), code, late ? limitMs : null), name, tookMs, cpuMs };
 }
 
 /**

@@ -7,7 +7,7 @@ const SLOWEST = 5;
 /** One line when a job has ended; with its words where it failed. */
 export function line(outcome: Outcome, done: number, all: number): string {
   const { name, passed, failed, fault, words } = outcome;
-  const head = `[${done}/${all}] ${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${passed} passed, ${failed} failed, ${seconds(outcome)}`;
+  const head = `[${done}/${all}] ${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${passed} passed, ${failed} failed, ${seconds(outcome.tookMs)}, CPU ${seconds(outcome.cpuMs)}`;
   if (failed === 0) return head;
   return `${head}${fault === null ? '' : `\n${name} ${fault}`}\n${excerpt(words)}`;
 }
@@ -19,12 +19,13 @@ export function closing(outcomes: readonly Outcome[], tookMs: number): string {
     ...[...words.matchAll(/^\(fail\) .*$/gm)].map(([text]) => `${name}: ${text}`),
     ...(fault === null ? [] : [`${name}: ${fault}`]),
   ]);
-  const sum = (of: 'passed' | 'failed'): number => outcomes.reduce((all, outcome) => all + outcome[of], 0);
+  const sum = (of: 'passed' | 'failed' | 'cpuMs'): number =>
+    outcomes.reduce((all, outcome) => all + outcome[of], 0);
   return [
     '',
-    `longest: ${slowest.map((outcome) => `${outcome.name} ${seconds(outcome)}`).join(', ')}`,
+    `longest: ${slowest.map((outcome) => `${outcome.name} ${seconds(outcome.tookMs)}`).join(', ')}`,
     ...failures,
-    `all in ${Math.round(tookMs / 1000)} s`,
+    `all in ${Math.round(tookMs / 1000)} s, CPU ${Math.round(sum('cpuMs') / 1000)} s`,
     `${sum('passed')} passed, ${sum('failed')} failed`,
   ].join('\n');
 }
@@ -35,6 +36,6 @@ function excerpt(words: string): string {
   return telling.length <= SHOWN ? telling : `…${telling.slice(-SHOWN)}`;
 }
 
-function seconds({ tookMs }: Outcome): string {
-  return `${(tookMs / 1000).toFixed(tookMs < 10_000 ? 1 : 0)} s`;
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }

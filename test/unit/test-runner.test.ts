@@ -30,14 +30,22 @@ test('a job that hangs is ended with all that it started', async () => {
   expect(Bun.spawnSync(['pgrep', '-f', '^sleep 612$']).stdout.toString()).toBe('');
 });
 
+test('what a job worked is counted with what it started', async () => {
+  const burn =
+    'for (;;) { const { user, system } = process.cpuUsage(); if (user + system > 400_000) break; }';
+  const script = `await Bun.spawn([process.execPath, '-e', ${JSON.stringify(burn)}]).exited; console.log('1 passed, 0 failed');`;
+  expect((await runJob({ name: 'burns', argv: ['-e', script], limitMs: 60_000 })).cpuMs).toBeGreaterThan(300);
+});
+
 test('the closing line sums up', () => {
   const outcomes = [
-    { ...judged(SUMMARY, 1, null), name: 'a', tookMs: 1 },
-    { ...judged(' 5 pass\n 0 fail\n', 0, null), name: 'b', tookMs: 2 },
+    { ...judged(SUMMARY, 1, null), name: 'a', tookMs: 1, cpuMs: 3000 },
+    { ...judged(' 5 pass\n 0 fail\n', 0, null), name: 'b', tookMs: 2, cpuMs: 4000 },
   ];
   const words = closing(outcomes, 3).split('\n');
   expect(words.at(-1)).toBe('6 passed, 1 failed');
   expect(words).toContain('a: (fail) two');
+  expect(words).toContain('all in 0 s, CPU 7 s');
 });
 
 test('the files that are begun first exist', () => {
