@@ -1,19 +1,10 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { systemClock } from '../../src/common/clock.ts';
-import { rewriteAddress } from '../../src/core/address.ts';
 import { Connection } from '../../src/core/connection/connection.ts';
-import { LimitedGate } from '../../src/core/connection/open-gate.ts';
-import { CONNECTION_DEFAULTS } from '../../src/core/connection/settings.ts';
 import { ShardConnections } from '../../src/core/connection/shard-connections.ts';
-import { Markets } from '../../src/core/market/markets.ts';
-import { ByteBudget } from '../../src/core/pipeline/budget.ts';
-import { Grid } from '../../src/core/pipeline/grid.ts';
-import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
-import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
-import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
-import { bunSockets } from '../../src/infra/websocket/open-socket.ts';
 import { startSimulator } from '../simulator/simulator.ts';
+import { tradeFeed } from './trade-feed.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(90_000);
@@ -30,52 +21,15 @@ async function collect(id: string, count: number) {
   const simulator = await startSimulator({ exchanges: [id], symbols: count, rowsPerS: 200 });
   const rows = new Map<string, number>();
   const told: string[] = [];
-  const pipeline = new StreamPipeline({
-    exchange,
-    type: 'trade',
-    limits: { windowMs: 50, maxRows: 500, maxBytes: 262_144 },
-    clock: systemClock,
-    grid: new Grid(systemClock, 25, (error) => {
-      throw error;
-    }),
-    remembered: new RememberedIds(),
-    writer: {
-      write: async (batch) => {
-        const { symbol } = batch.market;
-        rows.set(symbol, (rows.get(symbol) ?? 0) + batch.rows.length);
-        return { at: systemClock.micros(), bytes: 0 };
-      },
-    },
-    account: new ByteBudget(1 << 27).open('trade', () => {}),
-    stats: new StreamStats(),
-    onRejected: () => {},
-    onMissing: () => {},
-    stamp: () => ({ correlationId: null, fence: null }),
+  const { markets, parts, opened } = await tradeFeed(exchange, simulator, ({ market, rows: own }) => {
+    rows.set(market.symbol, (rows.get(market.symbol) ?? 0) + own.length);
   });
-  const bodies = exchange.markets.urls.map((url) =>
-    fetch(rewriteAddress(url, simulator.restUrl(id))).then((response) => response.json()),
-  );
-  const markets = new Markets(exchange.markets.split, exchange.markets.parse(await Promise.all(bodies)));
-  const gate = new LimitedGate(systemClock, exchange.limits, null);
-  let sockets = 0;
   const shard = new ShardConnections(
     exchange.limits.codesPerSocket,
     () => systemClock.micros(),
     (_part, full) =>
       new Connection(
-        {
-          exchange,
-          type: 'trade',
-          markets,
-          url: rewriteAddress(exchange.endpoint('trade'), simulator.url(id)),
-          socket: { proxy: null, ca: null, localAddress: null },
-          settings: { ...CONNECTION_DEFAULTS, confirmAfterMs: 2000 },
-          clock: systemClock,
-          openSocket: bunSockets(systemClock),
-          gate,
-          pipe: (handle) => pipeline.attach(handle),
-          nextSocketId: () => ++sockets,
-        },
+        { ...parts, settings: { ...parts.settings, confirmAfterMs: 2000 } },
         {
           state() {},
           confirmed() {},
@@ -99,7 +53,7 @@ async function collect(id: string, count: number) {
   const symbols = simulator.symbols(id);
   const begin = () => shard.update(symbols.flatMap((symbol) => markets.get(symbol) ?? []));
   const flow = (symbol: string) => (rows.get(symbol) ?? 0) > 0;
-  return { simulator, shard, told, symbols, begin, flow, sockets: () => sockets };
+  return { simulator, shard, told, symbols, begin, flow, sockets: opened };
 }
 
 async function until(condition: () => boolean, ms: number): Promise<void> {

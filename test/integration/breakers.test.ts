@@ -175,5 +175,5 @@ test('when the exchange is itself again the streams come by themselves, and soon
       (stream) => stream?.state === 'live',
       60_000,
     );
-  (await rig.ledger()).assertNoViolations();
+  (await rig.entries()).assertNoViolations();
 }, 90_000);

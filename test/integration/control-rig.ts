@@ -146,6 +146,11 @@ export class ControlRig {
     return ledgerOf(this.simulator);
   }
 
+  /** The ledger without its rows, for asking again and again. */
+  entries(): Promise<Ledger> {
+    return ledgerOf(this.simulator, 'entries');
+  }
+
   /** Everything that lies in a topic now. */
   async topic<Value>(name: string): Promise<Value[]> {
     const messages = await readTopic<Value>({

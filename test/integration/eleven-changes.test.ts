@@ -1,15 +1,8 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { compareTrades } from '../simulator/compare.ts';
 import type { Row } from '../simulator/ledger.ts';
-import {
-  firstCodes,
-  type ReadEvent,
-  type Run,
-  startRun,
-  subscribed,
-  subscriptions,
-  toldMissing,
-} from './eleven-parts.ts';
+import { firstCodes, type ReadEvent, type Run, startRun, subscribed, toldMissing } from './eleven-parts.ts';
+import { subscriptions } from './sockets.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(120_000);
@@ -43,7 +36,7 @@ test('700 codes at 200 a socket: where 100 leave and 100 others join, exactly th
   const before = symbols.slice(0, 700);
   expect(await run.command({ ...command, symbols: before })).toMatchObject({ outcome: 'accepted' });
   await subscribed(run, 700);
-  const first = subscriptions(await run.ledger());
+  const first = subscriptions(await run.entries());
   const sizes = [...Map.groupBy(first, ({ socket }) => socket).values()].map((own) => own.length);
   expect(sizes.toSorted((a, b) => b - a)).toEqual([200, 200, 200, 100]);
 
@@ -54,7 +47,7 @@ test('700 codes at 200 a socket: where 100 leave and 100 others join, exactly th
   const unsubscribe = { ...command, action: 'unsubscribe', symbols: leaving };
   expect(await run.command(unsubscribe)).toMatchObject({ outcome: 'accepted' });
   expect(await run.command({ ...command, symbols: joining })).toMatchObject({ outcome: 'accepted' });
-  const moved = async (what: 'subscribe' | 'unsubscribe') => (await run?.ledger())?.of(what) ?? [];
+  const moved = async (what: 'subscribe' | 'unsubscribe') => (await run?.entries())?.of(what) ?? [];
   await becomes(
     async () => (await moved('subscribe')).length >= 100 && (await moved('unsubscribe')).length >= 100,
     'the codes moved',
@@ -235,7 +228,7 @@ test('a market that is listed joins `*` within a refresh, one that is gone leave
   const { simulator } = run;
   await subscribed(run, 6 * ids.length);
   const now = async (exchange: string) =>
-    run === null ? [] : subscriptions(await run.ledger()).filter((one) => one.exchange === exchange);
+    run === null ? [] : subscriptions(await run.entries()).filter((one) => one.exchange === exchange);
   for (const [exchange, quote] of quotes) await simulator.do({ do: 'list', exchange, base: 'NEW', quote });
   for (const exchange of ids) {
     const isNew = ({ symbol }: { readonly symbol: string }) => symbol.toUpperCase().includes('NEW');
@@ -260,7 +253,7 @@ test('a market that is listed joins `*` within a refresh, one that is gone leave
   await simulator.do({ do: 'rest', exchange: 'upbit', status: 200, body: '[]' });
   await simulator.do({ do: 'clear' });
   await becomes(
-    async () => ((await run?.ledger())?.of('rest', 'upbit') ?? []).length >= 2,
+    async () => ((await run?.entries())?.of('rest', 'upbit') ?? []).length >= 2,
     'the list was read',
   );
   await Bun.sleep(1500);
@@ -289,7 +282,7 @@ test.each(['upbit', 'bithumb'])(
     const now = async () =>
       run === null
         ? []
-        : subscriptions(await run.ledger())
+        : subscriptions(await run.entries())
             .filter((one) => one.exchange === exchange)
             .map(({ symbol }) => symbol)
             .toSorted();
@@ -302,7 +295,7 @@ test.each(['upbit', 'bithumb'])(
     await becomes(async () => (await now()).length === 0, 'no code is left');
     const leftAt = Date.now();
     await Bun.sleep(3000);
-    const [closed] = (await run.ledger()).of('close', exchange);
+    const [closed] = (await run.entries()).of('close', exchange);
     expect(closed).toMatchObject({ by: 'client', abrupt: false });
     const againAt = Date.now();
     await ask('connect_and_subscribe', [b, c]);

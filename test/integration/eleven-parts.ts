@@ -7,6 +7,7 @@ import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { protocols } from '../simulator/protocols/index.ts';
 import { type BookRow, bookRows } from './books/rows.ts';
 import { CollectorProcess, Commander } from './control-parts.ts';
+import { subscriptions } from './sockets.ts';
 import { ledgerOf } from './spine-parts.ts';
 
 /** A gap as others read it; times are epoch microseconds. */
@@ -72,6 +73,8 @@ export interface Run {
   /** The codes of every stream, as /status has them. */
   codes(): Promise<Record<string, unknown>[][]>;
   ledger(): Promise<Ledger>;
+  /** The ledger without its rows, for asking again and again. */
+  entries(): Promise<Ledger>;
   end(): Promise<void>;
 }
 
@@ -148,6 +151,7 @@ function runOf(
       return streams.map(({ codes }) => codes);
     },
     ledger: () => ledgerOf(simulator),
+    entries: () => ledgerOf(simulator, 'entries'),
     async end() {
       await collector.kill9();
       await Promise.all([simulator.stop(), registry.kill9(), broker.kill9()]);
@@ -187,35 +191,11 @@ export function firstCodes({ exchanges }: SimulatorProcess, codes: number, types
   ]);
 }
 
-export interface Subscription {
-  readonly exchange: string;
-  readonly socket: number | null;
-  readonly type: string;
-  readonly symbol: string;
-}
-
-/** What is subscribed at the end of the ledger, on which socket. */
-export function subscriptions(ledger: Ledger): Subscription[] {
-  const open = new Map<string, Subscription>();
-  for (const entry of ledger.entries) {
-    const { exchange, socket } = entry;
-    if (entry.what === 'subscribe' || entry.what === 'unsubscribe') {
-      const { type, symbol } = entry;
-      const key = `${exchange} ${socket} ${type} ${symbol}`;
-      if (entry.what === 'subscribe') open.set(key, { exchange, socket, type, symbol });
-      else open.delete(key);
-    } else if (entry.what === 'close') {
-      for (const [key, one] of open) if (one.exchange === exchange && one.socket === socket) open.delete(key);
-    }
-  }
-  return [...open.values()];
-}
-
 /** Waits until so many different codes and types are subscribed. */
 export async function subscribed(run: Run, count: number, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const now = subscriptions(await run.ledger());
+    const now = subscriptions(await run.entries());
     const distinct = new Set(now.map(({ exchange, type, symbol }) => `${exchange} ${type} ${symbol}`)).size;
     if (distinct >= count) return;
     if (Date.now() > deadline) throw new Error(`${distinct} of ${count} codes were subscribed in time`);

@@ -7,7 +7,7 @@ import { type RegistryServer, startRegistry } from '../services/registry.ts';
 import { scratchDir } from '../services/scratch.ts';
 import { compareTrades, type ReadTrade } from '../simulator/compare.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { complaints, ends, FAST, NOBODY, type Program, ROOT, start } from './program.ts';
+import { allTrades, complaints, ends, FAST, NOBODY, type Program, ROOT, start } from './program.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -29,13 +29,9 @@ interface DeadLetter {
   readonly meta: { readonly raw_context: { readonly frame_base64: string; readonly truncated: boolean } };
 }
 
-function streamsOf(simulator: Simulator): string[] {
-  return ['--exchange', 'upbit', '--type', 'trade', '--symbols', simulator.symbols('upbit').join(',')];
-}
-
 /** A collector of all trades of the simulator, with whatever else the environment names. */
 function collect(simulator: Simulator, env: Readonly<Record<string, string>>, ...flags: string[]): Program {
-  return start(['run', '--set', 'http.port=0', ...flags, ...streamsOf(simulator)], {
+  return start(['run', '--set', 'http.port=0', ...flags, ...allTrades(simulator)], {
     ...simulator.env(),
     KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
     SCHEMA_REGISTRY_URL: registry.url,
@@ -238,7 +234,7 @@ describe('the binary where its addon cannot be unpacked', () => {
   test('nobody asked for it: rows go to standard output, and the log says what would mend it', async () => {
     const simulator = await startSimulator({ exchanges: ['upbit'], symbols: 3, rowsPerS: 100, seed: 12 });
     const env = { ...simulator.env(), TMPDIR: '/nowhere' };
-    const program = start(['run', ...FAST, ...streamsOf(simulator)], env, { binary });
+    const program = start(['run', ...FAST, ...allTrades(simulator)], env, { binary });
     await received(simulator, 50);
     program.kill('SIGTERM');
     const { code, out, err } = await program.ended;

@@ -167,7 +167,7 @@ test('all streams run: what is desired, and nothing else, is subscribed once, an
   for (const { exchange } of [UPBIT, BINANCE]) {
     const expected = wanted(exchange);
     await eventually(
-      async () => carried(await rig.ledger(), exchange),
+      async () => carried(await rig.entries(), exchange),
       (codes) => codes.join() === expected.join(),
     );
   }
@@ -188,5 +188,5 @@ test('all streams run: what is desired, and nothing else, is subscribed once, an
 });
 
 test('no limit of an exchange was broken', async () => {
-  (await rig.ledger()).assertNoViolations();
+  (await rig.entries()).assertNoViolations();
 });

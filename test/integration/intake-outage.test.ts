@@ -63,7 +63,7 @@ async function expectActual(): Promise<void> {
         .map((symbol) => `${type} ${symbol}`),
     ).sort();
     await eventually(
-      async () => carried(await rig.ledger(), exchange),
+      async () => carried(await rig.entries(), exchange),
       (codes) => codes.join() === expected.join(),
     );
   }

@@ -63,10 +63,10 @@ describe('records that are no commands', () => {
     const valid = await rig.send('connect_and_subscribe', UPBIT_TRADE, upbit.slice(0, 2));
     expect((await rig.reply(valid)).outcome).toBe('accepted');
     await eventually(
-      async () => carried(await rig.ledger(), 'upbit'),
+      async () => carried(await rig.entries(), 'upbit'),
       (codes) => codes.filter((code) => code.startsWith('trade')).length === 2,
     );
-    const subscribes = (await rig.ledger()).of('subscribe').filter(({ type }) => type === 'trade');
+    const subscribes = (await rig.entries()).of('subscribe').filter(({ type }) => type === 'trade');
     const took = Math.max(...subscribes.map(({ at }) => at)) - sentAt;
     console.log(`the valid command behind ${MALFORMED} malformed ones was subscribed after ${took} ms`);
     // Half a second on an idle machine; ten times that where others are at work beside it. A pause for each of them
@@ -139,5 +139,5 @@ test('a stop in order ends with 0 and leaves nothing uncommitted; a new start ne
   const status = await rig.reply(await rig.send('status', UPBIT), 60_000);
   expect(status.detail?.desired).toMatchObject({ symbols: upbit.slice(0, 2) });
   expect(repliesOf(rig.events)).toHaveLength(before + 1);
-  (await rig.ledger()).assertNoViolations();
+  (await rig.entries()).assertNoViolations();
 }, 120_000);

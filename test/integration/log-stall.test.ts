@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { freePort } from '../services/ports.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { ROOT } from './program.ts';
+import { allTrades, ROOT } from './program.ts';
 
 // Real processes take their time on a busy machine.
 setDefaultTimeout(90_000);
@@ -31,23 +31,18 @@ test('a log reader that stalls drops lines, which are counted, and nothing else 
   const { PATH = '', HOME = '' } = process.env;
   const flood = ['--set', 'kafka.options.debug=all', '--set', 'log.level=debug'];
   const argv = ['run', '--set', 'messaging.use_avro=false', '--set', `http.port=${port}`, ...flood];
-  const streams = [
-    '--exchange',
-    'upbit',
-    '--type',
-    'trade',
-    '--symbols',
-    simulator.symbols('upbit').join(','),
-  ];
   // Its end of the pipe stays open and is never read.
   const script = 'exec "$@" 2> >(exec sleep 80)';
-  const child = Bun.spawn(['bash', '-c', script, 'run', process.execPath, 'index.ts', ...argv, ...streams], {
-    cwd: ROOT,
-    env: { PATH, HOME, ...simulator.env(), KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap },
-    stdin: 'ignore',
-    stdout: 'ignore',
-    stderr: 'ignore',
-  });
+  const child = Bun.spawn(
+    ['bash', '-c', script, 'run', process.execPath, 'index.ts', ...argv, ...allTrades(simulator)],
+    {
+      cwd: ROOT,
+      env: { PATH, HOME, ...simulator.env(), KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap },
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'ignore',
+    },
+  );
   try {
     const until = performance.now() + 60_000;
     while ((await figure(port, 'kcs_log_lines_dropped_total')) < 1000) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { freePort } from '../services/ports.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { ROOT } from './program.ts';
+import { allTrades, ROOT } from './program.ts';
 
 // Real processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -22,18 +22,10 @@ afterAll(async () => {
 test('a machine that gives no more files: named, no fault of the exchange, the page answers, what runs goes on', async () => {
   const port = await freePort();
   const flags = ['--set', 'messaging.driver=stdout', '--set', 'exchanges.upbit.codes_per_socket=1'];
-  const streams = [
-    '--exchange',
-    'upbit',
-    '--type',
-    'trade',
-    '--symbols',
-    simulator.symbols('upbit').join(','),
-  ];
   const { PATH = '', HOME = '' } = process.env;
   const script = `ulimit -n ${FILES} && exec "$@" > /dev/null`;
   const child = Bun.spawn(
-    ['bash', '-c', script, 'few', process.execPath, 'index.ts', 'run', ...flags, ...streams],
+    ['bash', '-c', script, 'few', process.execPath, 'index.ts', 'run', ...flags, ...allTrades(simulator)],
     {
       cwd: ROOT,
       env: { PATH, HOME, ...simulator.env(), HTTP_PORT: String(port) },

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Simulator } from '../simulator/simulator.ts';
 
 export const ROOT = join(import.meta.dir, '..', '..');
 
@@ -6,6 +7,11 @@ export const ROOT = join(import.meta.dir, '..', '..');
 export const FAST = ['--set', 'startup.timeout_ms=1500', '--set', 'http.port=0'];
 /** Nobody listens there. */
 export const NOBODY = '127.0.0.1:1';
+
+/** Flags of a collector of all trades of a simulator's Upbit. */
+export function allTrades(simulator: Simulator): string[] {
+  return ['--exchange', 'upbit', '--type', 'trade', '--symbols', simulator.symbols('upbit').join(',')];
+}
 
 export interface Ended {
   readonly code: number;

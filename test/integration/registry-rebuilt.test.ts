@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test';
 import { freePort } from '../services/ports.ts';
 import { startSimulator } from '../simulator/simulator.ts';
 import { fakeRegistry } from '../unit/fake-registry.ts';
-import { start } from './program.ts';
+import { allTrades, start } from './program.ts';
 
 // Real processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -16,15 +16,10 @@ test('a registry that is rebuilt with other ids while rows flow: told in the log
   const registry = fakeRegistry();
   const port = await freePort();
   const argv = ['run', '--set', `http.port=${port}`, '--set', 'schema_registry.check_ms=300'];
-  const streams = [
-    '--exchange',
-    'upbit',
-    '--type',
-    'trade',
-    '--symbols',
-    simulator.symbols('upbit').join(','),
-  ];
-  const program = start([...argv, ...streams], { ...simulator.env(), SCHEMA_REGISTRY_URL: registry.url });
+  const program = start([...argv, ...allTrades(simulator)], {
+    ...simulator.env(),
+    SCHEMA_REGISTRY_URL: registry.url,
+  });
   const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
   const registryWarnings = async () =>
     ((await (await get('/readyz')).json()) as Health).warnings.filter(

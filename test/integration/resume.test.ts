@@ -36,7 +36,7 @@ function wanted(): string[] {
 }
 
 async function subscribed(): Promise<string[]> {
-  const ledger = await rig.ledger();
+  const ledger = await rig.entries();
   return EXCHANGES.flatMap(({ id }) => carried(ledger, id).map((code) => `${id} ${code}`)).sort();
 }
 
@@ -63,20 +63,20 @@ test('54 sockets of all 22 streams come back after a kill, without a command and
   );
   for (const id of ids) expect(await rig.reply(id)).toMatchObject({ outcome: 'accepted' });
   await allSubscribed();
-  const first = openSockets(await rig.ledger());
+  const first = openSockets(await rig.entries());
   expect(first).toHaveLength(54);
   const commands = (await rig.topic('ws.command')).length;
 
   await rig.collector.kill9();
   await eventually(
-    async () => openSockets(await rig.ledger()),
+    async () => openSockets(await rig.entries()),
     (open) => open.length === 0,
   );
   const since = Date.now();
   rig.collector.start();
   console.log(`54 sockets were back after ${await allSubscribed()} ms`);
 
-  const ledger = await rig.ledger();
+  const ledger = await rig.entries();
   const known = new Set(first.map(({ id }) => id));
   const now = openSockets(ledger);
   expect(now).toHaveLength(54);

@@ -8,18 +8,38 @@ export interface OpenSocket {
   readonly codes: Set<string>;
 }
 
+/** A code that a socket is subscribed to. */
+export interface Subscription {
+  readonly exchange: string;
+  readonly socket: number;
+  readonly type: string;
+  readonly symbol: string;
+}
+
 /** The sockets that are open now, by what the simulator noted of them. */
 export function openSockets({ entries }: Ledger): OpenSocket[] {
   const open = new Map<number, OpenSocket>();
   for (const entry of entries) {
     if (entry.socket === null) continue;
     const { exchange, socket: id } = entry;
-    if (entry.what === 'open') open.set(id, { id, exchange, codes: new Set() });
-    else if (entry.what === 'close') open.delete(id);
-    else if (entry.what === 'subscribe') open.get(id)?.codes.add(`${entry.type} ${entry.symbol}`);
-    else if (entry.what === 'unsubscribe') open.get(id)?.codes.delete(`${entry.type} ${entry.symbol}`);
+    // The opening of a socket that is older than the ledger is not in it.
+    const socket = open.get(id) ?? { id, exchange, codes: new Set() };
+    if (entry.what === 'close') open.delete(id);
+    else if (entry.what === 'open' || entry.what === 'subscribe') open.set(id, socket);
+    if (entry.what === 'subscribe') socket.codes.add(`${entry.type} ${entry.symbol}`);
+    else if (entry.what === 'unsubscribe') socket.codes.delete(`${entry.type} ${entry.symbol}`);
   }
   return [...open.values()];
+}
+
+/** What the open sockets are subscribed to. */
+export function subscriptions(ledger: Ledger): Subscription[] {
+  return openSockets(ledger).flatMap(({ id, exchange, codes }) =>
+    Array.from(codes, (code) => {
+      const [type = '', symbol = ''] = code.split(' ');
+      return { exchange, socket: id, type, symbol };
+    }),
+  );
 }
 
 /** What all open sockets of an exchange carry, as `ticker KRW-BTC`, in order; one carried twice is there twice. */

@@ -41,7 +41,7 @@ async function started(form: Form): Promise<ControlRig> {
 
 function subscribed(steered: ControlRig, exchange: string, expected: readonly string[]): Promise<string[]> {
   return eventually(
-    async () => carried(await steered.ledger(), exchange),
+    async () => carried(await steered.entries(), exchange),
     (codes) => codes.join() === [...expected].sort().join(),
   );
 }
@@ -92,7 +92,7 @@ describe.each(['source', 'binary'] as const)('%s', (form) => {
       expect(await steered.reply(id, 60_000)).toMatchObject({ outcome: 'accepted', reason: null });
     await subscribed(steered, 'upbit', [`ticker ${a}`, `ticker ${b}`, `trade ${a}`]);
     await subscribed(steered, 'binance', [`trade ${x}`, `trade ${y}`]);
-    const sockets = openSockets(await steered.ledger()).map(({ id }) => id);
+    const sockets = openSockets(await steered.entries()).map(({ id }) => id);
     expect(sockets).toHaveLength(3);
 
     // Repeated, with the same and with another correlation id, one after the other and many at once.
@@ -127,7 +127,7 @@ describe.each(['source', 'binary'] as const)('%s', (form) => {
     });
     await subscribed(steered, 'upbit', [b, c, d].map((code) => `ticker ${code}`).concat(`trade ${a}`));
     await subscribed(steered, 'binance', [`trade ${y}`, `trade ${z}`]);
-    expect(openSockets(await steered.ledger()).map(({ id }) => id)).toEqual(sockets);
+    expect(openSockets(await steered.entries()).map(({ id }) => id)).toEqual(sockets);
 
     // A stream that two identical commands ask for at once has one socket.
     const twice = { ...again, target: BINANCE_TICKER, symbols: [x, y], correlation_id: 'twice' };
@@ -135,7 +135,7 @@ describe.each(['source', 'binary'] as const)('%s', (form) => {
     await steered.heard((events) => repliesOf(events, 'twice').length === 2);
     expect(repliesOf(steered.events, 'twice').map(({ outcome }) => outcome)).toEqual(['accepted', 'noop']);
     await subscribed(steered, 'binance', [`ticker ${x}`, `ticker ${y}`, `trade ${y}`, `trade ${z}`]);
-    expect((await steered.ledger()).of('open')).toHaveLength(4);
+    expect((await steered.entries()).of('open')).toHaveLength(4);
 
     // What is desired and what is.
     expect(await steered.ask('status', TICKER)).toMatchObject({
@@ -149,7 +149,7 @@ describe.each(['source', 'binary'] as const)('%s', (form) => {
     // A socket that is cut is replaced, and its codes are confirmed anew.
     await steered.simulator.do({ do: 'cut', exchange: 'binance' });
     await eventually(
-      async () => openSockets(await steered.ledger()).filter(({ exchange }) => exchange === 'binance'),
+      async () => openSockets(await steered.entries()).filter(({ exchange }) => exchange === 'binance'),
       (open) => open.reduce((codes, socket) => codes + socket.codes.size, 0) === 4,
     );
 

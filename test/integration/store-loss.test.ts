@@ -22,7 +22,7 @@ afterEach(async () => {
 
 function carries(steered: ControlRig, symbols: readonly string[]): Promise<string[]> {
   return eventually(
-    async () => carried(await steered.ledger(), TICKER.exchange),
+    async () => carried(await steered.entries(), TICKER.exchange),
     (codes) =>
       codes.join() ===
       symbols
@@ -57,8 +57,8 @@ test('a Redis that was emptied gets back what runs; replies are true, nothing sh
   const more = await rig.ask('connect_and_subscribe', TICKER, symbols.slice(4));
   expect(more).toMatchObject({ outcome: 'accepted', detail: { codes: 5, added: 1 } });
   await carries(rig, symbols);
-  expect((await rig.ledger()).of('unsubscribe', 'binance')).toEqual([]);
-  expect((await rig.ledger()).of('close', 'binance')).toEqual([]);
+  expect((await rig.entries()).of('unsubscribe', 'binance')).toEqual([]);
+  expect((await rig.entries()).of('close', 'binance')).toEqual([]);
   await rig.redisCommand('FLUSHALL');
   await eventually(
     async () => rig?.redisCommand('HGET', '{kcs}:desired:binance|ticker', 'version'),

@@ -1,24 +1,13 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { EXCHANGES } from '../../exchanges/index.ts';
-import { systemClock } from '../../src/common/clock.ts';
-import { rewriteAddress } from '../../src/core/address.ts';
 import { Connection } from '../../src/core/connection/connection.ts';
-import { LimitedGate } from '../../src/core/connection/open-gate.ts';
-import { CONNECTION_DEFAULTS } from '../../src/core/connection/settings.ts';
 import type { Gap, StreamState } from '../../src/core/events.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import { Markets } from '../../src/core/market/markets.ts';
-import type { Row } from '../../src/core/market/rows.ts';
-import { ByteBudget } from '../../src/core/pipeline/budget.ts';
-import { Grid } from '../../src/core/pipeline/grid.ts';
-import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
-import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
-import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
-import type { Writer } from '../../src/core/ports.ts';
-import { bunSockets } from '../../src/infra/websocket/open-socket.ts';
 import { compareTrades, type ReadTrade } from '../simulator/compare.ts';
 import { protocols } from '../simulator/protocols/index.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { tradeFeed } from './trade-feed.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -55,63 +44,26 @@ async function collect(exchange: Exchange, rowsPerS: number): Promise<Collected>
     confirmed: [] as string[],
     rejected: [] as string[],
   };
-  const keep = (row: Row) => {
-    if (row.kind === 'trade') trades.push({ ...row, symbol: row.market.symbol });
-  };
-  const writer: Writer = {
-    write: async ({ rows }) => {
-      rows.forEach(keep);
-      return { at: systemClock.micros(), bytes: 0 };
-    },
-  };
-  const pipeline = new StreamPipeline({
+  const { markets, pipeline, parts } = await tradeFeed(
     exchange,
-    type: 'trade',
-    limits: { windowMs: 50, maxRows: 500, maxBytes: 262_144 },
-    clock: systemClock,
-    grid: new Grid(systemClock, 25, (error) => {
-      throw error;
-    }),
-    remembered: new RememberedIds(),
-    writer,
-    account: new ByteBudget(1 << 27).open('trade', () => {}),
-    stats: new StreamStats(),
-    onRejected: ({ reason }) => collected.rejected.push(reason),
-    onMissing: () => {},
-    stamp: () => ({ correlationId: null, fence: null }),
+    simulator,
+    ({ rows }) => {
+      for (const row of rows) if (row.kind === 'trade') trades.push({ ...row, symbol: row.market.symbol });
+    },
+    ({ reason }) => collected.rejected.push(reason),
+  );
+  const connection = new Connection(parts, {
+    state: (state) => collected.states.push(state),
+    confirmed: ({ symbol }, socketId) => collected.confirmed.push(`${symbol}@${socketId}`),
+    served: () => {},
+    unanswered: () => {},
+    announced: () => {},
+    refused: (list, { reason }) =>
+      collected.refused.push(`${list.map(({ symbol }) => symbol).join(' ')}: ${reason}`),
+    gap: (gap) => collected.gaps.push(gap),
+    silent: () => {},
+    failed: () => {},
   });
-  const bodies = exchange.markets.urls.map((url) =>
-    fetch(rewriteAddress(url, simulator.restUrl(exchange.id))).then((response) => response.json()),
-  );
-  const markets = new Markets(exchange.markets.split, exchange.markets.parse(await Promise.all(bodies)));
-  let sockets = 0;
-  const connection = new Connection(
-    {
-      exchange,
-      type: 'trade',
-      markets,
-      url: rewriteAddress(exchange.endpoint('trade'), simulator.url(exchange.id)),
-      socket: { proxy: null, ca: null, localAddress: null },
-      settings: CONNECTION_DEFAULTS,
-      clock: systemClock,
-      openSocket: bunSockets(systemClock),
-      gate: new LimitedGate(systemClock, exchange.limits, null),
-      pipe: (handle) => pipeline.attach(handle),
-      nextSocketId: () => ++sockets,
-    },
-    {
-      state: (state) => collected.states.push(state),
-      confirmed: ({ symbol }, socketId) => collected.confirmed.push(`${symbol}@${socketId}`),
-      served: () => {},
-      unanswered: () => {},
-      announced: () => {},
-      refused: (list, { reason }) =>
-        collected.refused.push(`${list.map(({ symbol }) => symbol).join(' ')}: ${reason}`),
-      gap: (gap) => collected.gaps.push(gap),
-      silent: () => {},
-      failed: () => {},
-    },
-  );
   connection.update(markets.all().slice(0, CODES));
   connection.start();
   return {

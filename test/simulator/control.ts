@@ -8,7 +8,8 @@ export interface Control {
 
 /**
  * The simulator's remote control on loopback: POST /control with a command as JSON answers `{"touched":n}` or 400 with
- * `{"error":…}`, to `book` also the book; GET /control/summary and /control/violations answer JSON, GET /control/ledger the whole as NDJSON.
+ * `{"error":…}`, to `book` also the book; GET /control/summary and /control/violations answer JSON, GET /control/ledger
+ * the whole as NDJSON, GET /control/entries all of it but the rows, for whoever asks often.
  */
 export function serveControl(
   port: number,
@@ -34,6 +35,7 @@ export function serveControl(
       '/control/summary': () => Response.json(ledger.summary()),
       '/control/violations': () => Response.json(ledger.violations()),
       '/control/ledger': () => new Response([...ledger.ndjson()].join('')),
+      '/control/entries': () => new Response([...ledger.ndjson(false)].join('')),
     },
     fetch: () => new Response('not found', { status: 404 }),
   });

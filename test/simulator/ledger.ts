@@ -237,8 +237,8 @@ export class Ledger {
   }
 
   /** One JSON object a line: rows (with `"kind":"row"`), entries, minutes. */
-  *ndjson(): Generator<string> {
-    for (const row of this.rows) yield `${JSON.stringify({ kind: 'row', ...row })}\n`;
+  *ndjson(rows = true): Generator<string> {
+    if (rows) for (const row of this.rows) yield `${JSON.stringify({ kind: 'row', ...row })}\n`;
     for (const entry of this.entries) yield `${JSON.stringify({ kind: 'entry', ...entry })}\n`;
     for (const minute of this.#minutes.values()) yield `${JSON.stringify({ kind: 'minute', ...minute })}\n`;
   }
