@@ -22,6 +22,8 @@ export interface StateStore {
   readonly available: boolean;
   /** Why it cannot be used, in its own words; null where it can. */
   readonly reason: string | null;
+  /** Why it takes no writes, in its own words, while it answers and can be read; else null. */
+  readonly refusal: string | null;
   /** Calls back with every change of `available`. */
   onAvailability(listener: (available: boolean) => void): Cancel;
   /** Resolves when the store can be used, at once where it can; never fails. */
@@ -224,6 +226,12 @@ export interface Leases {
    * @returns false where the lease ended or another has it by now
    */
   renew(held: readonly Holding[], ttlMs: number): Promise<boolean[]>;
+  /**
+   * Leases of a store that takes no writes, as it would give them: their fences are above all that it knows, and nothing
+   * of them is in it. Null where another holds one.
+   * @param above a fence that every new one exceeds
+   */
+  provisional(shards: readonly ShardKey[], collector: string, above: number): Promise<(Taken | null)[]>;
   /** Gives leases back and nudges every collector. */
   release(held: readonly Holding[]): Promise<void>;
   holders(
@@ -259,6 +267,8 @@ export interface CollectorInfo {
 /** The collectors that are alive. */
 export interface Collectors {
   announce(id: string, info: CollectorInfo, ttlMs: number): Promise<void>;
+  /** How many other collectors listen to nudges, which every living one does; null where that cannot be seen. */
+  others(): Promise<number | null>;
   /** Those that were announced within their time, by id. */
   alive(): Promise<{ readonly id: string; readonly info: CollectorInfo }[]>;
   leave(ids: readonly string[]): Promise<void>;

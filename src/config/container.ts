@@ -31,7 +31,7 @@ import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
 import { schemaWatch } from './schemas.ts';
 import type { Settings } from './settings.ts';
-import { openLeases, openStore } from './state.ts';
+import { openLeases, openStore, provisionalNotices } from './state.ts';
 
 /** A running collector. */
 export interface Collector {
@@ -198,7 +198,7 @@ export async function startCollector(
     budget,
     lists,
     schemas: () => schemas?.state ?? null,
-    notices: () => control.notices(),
+    notices: () => [...control.notices(), ...provisionalNotices(leases)],
     breakers: () => breakers.known(),
     commands: control.intake,
     errors: () => reporter.errors,

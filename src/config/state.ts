@@ -4,6 +4,7 @@ import type { Reporter } from '../application/reporting/reporter.ts';
 import type { StateStore } from '../application/state-store.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Log } from '../common/log.ts';
+import { streamKey } from '../core/desired/stream.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { memoryStore } from '../infra/memory/store.ts';
 import { hasEnded, ownProcess } from '../infra/process/identity.ts';
@@ -68,6 +69,18 @@ export function openLeases(
     ttlMs: settings.state.lease_ms,
     process: ownProcess(),
     ended: hasEnded,
+    refusal: () => store.refusal,
     onFault: (fault) => reporter.error(fault, { target: null }),
   });
+}
+
+/** What runs without a lease is as it should be for nobody. */
+export function provisionalNotices(
+  leases: ShardLeases | null,
+): { readonly what: string; readonly why: string }[] {
+  const shards = leases?.provisional() ?? [];
+  return Array.from(Map.groupBy(shards, streamKey), ([stream, own]) => ({
+    what: stream.replace('|', ' '),
+    why: `runs provisionally, ${own.length} of its shards without a lease: the state store takes no writes; start no other collector`,
+  }));
 }

@@ -55,6 +55,8 @@ describe.each(NONSENSE.map((answer) => [answer]))('an answer of %j', (answer) =>
     const collectors = redisCollectors(
       async (command) => (command === 'SMEMBERS' ? ['a'] : [answer]),
       'kcs:',
+      'nudge',
+      () => true,
     );
     expect(await collectors.alive()).toEqual([]);
     expect(await redisOpens(run, 'kcs:').lastShutOut('host')).toBeNull();

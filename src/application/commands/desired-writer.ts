@@ -4,7 +4,13 @@ import { type ApplyContext, apply } from '../../core/desired/apply.ts';
 import { withLiving } from '../../core/desired/pin.ts';
 import { type Reselected, reselect } from '../../core/desired/reselect.ts';
 import type { StreamRules } from '../../core/desired/rules.ts';
-import { type DesiredStream, type StreamKey, streamKey } from '../../core/desired/stream.ts';
+import {
+  type DesiredStream,
+  emptyStream,
+  isRunning,
+  type StreamKey,
+  streamKey,
+} from '../../core/desired/stream.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import type { Region, RequestType } from '../../core/market/market.ts';
 import type { Markets } from '../../core/market/markets.ts';
@@ -153,6 +159,25 @@ export class DesiredWriter {
   pin(key: StreamKey, symbols: readonly string[], offer: ExchangeOffer, markets: Markets): Promise<Carried> {
     const command = pinCommand(key, offer.exchange.region, symbols, this.#now());
     return this.#apply(key, command, offer, markets, false);
+  }
+
+  /**
+   * What a pin comes to of a stream that the store has never had, while it takes no writes; null where it has it, or the
+   * pin brings nothing. Its version is 0: what is written later is newer. @throws Fault redis_unavailable
+   */
+  async unwritten(
+    key: StreamKey,
+    symbols: readonly string[],
+    offer: ExchangeOffer,
+    markets: Markets,
+  ): Promise<DesiredStream | null> {
+    if (this.#memory.known(key) || (await this.#memory.read(key))) return null;
+    if ((await this.#store.lastVersion(key)) > 0) return null;
+    const rules = streamRules(offer, key.request_type, offer.exchange.limits.sockets);
+    const nowMs = this.#now();
+    const command = pinCommand(key, offer.exchange.region, symbols, nowMs);
+    const { desired } = apply(emptyStream(key), command, { rules, markets, nowMs });
+    return isRunning(desired) ? { ...desired, version: 0 } : null;
   }
 
   /** Sockets that the exchange leaves to a stream, null: as many as it likes; and the streams that this depends on. */

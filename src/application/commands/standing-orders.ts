@@ -137,13 +137,25 @@ export class StandingOrders {
     } catch (error) {
       this.#late.add(order.exchange);
       const why = `waits for the state store: ${messageOf(error)}`;
-      if (order.symbols.length > 0) this.#tell(order, { why, hopeless: false });
+      if (order.symbols.length > 0) {
+        this.#tell(order, { why, hopeless: false });
+        await this.#unwritten(order).catch(() => {});
+      }
       if (!(error instanceof Fault))
         this.#deps.log.error(
           { phase: 'markets', ...order, err: error },
           `standing orders: ${messageOf(error)}`,
         );
     }
+  }
+
+  /** A store that takes no writes and never had the stream: whether it may run is for the leases to say. */
+  async #unwritten({ exchange, request_type, symbols }: PinOrder): Promise<void> {
+    const { offers, lists, writer, want } = this.#deps;
+    const offer = offers.get(exchange);
+    if (!offer?.enabled) return;
+    const desired = await writer.unwritten({ exchange, request_type }, symbols, offer, lists.of(exchange));
+    if (desired) want(desired);
   }
 
   /** @returns what of it does not run, null where all of it does */

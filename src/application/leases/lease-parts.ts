@@ -21,6 +21,8 @@ export interface LeaseDeps {
   readonly process: ProcessIdentity | null;
   /** Whether a process has ended for certain, so that nobody has to wait for its leases to. */
   ended(process: ProcessIdentity): boolean;
+  /** Why the store takes no writes while it can be read, else null; left out: that is not known. */
+  readonly refusal?: () => string | null;
   onFault(fault: Fault): void;
 }
 

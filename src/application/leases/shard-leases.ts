@@ -6,6 +6,7 @@ import type { HeldShard, HeldShards } from '../streams/stream-parts.ts';
 import type { Held, WantedShard } from './held.ts';
 import { Holdings } from './holdings.ts';
 import type { Barred, LeaseDeps, LeaseView, ShardHost } from './lease-parts.ts';
+import { Provisional } from './provisional.ts';
 import { type ShareQuestion, toGive, toHandOn, toTake, without } from './share.ts';
 import { type Holder, Sightings } from './sightings.ts';
 
@@ -25,6 +26,7 @@ export class ShardLeases {
   readonly #deps: LeaseDeps;
   readonly #holdings: Holdings;
   readonly #seen: Sightings;
+  readonly #provisional: Provisional;
   #host: ShardHost | null = null;
   #startedMs = 0;
   /** Until then only what was lost is taken back, for the others have to find theirs again too. */
@@ -45,6 +47,7 @@ export class ShardLeases {
     this.#deps = deps;
     this.#seen = new Sightings(deps.clock);
     this.#holdings = new Holdings(deps);
+    this.#provisional = new Provisional(deps);
     deps.fences.onUnsure(() => void this.look());
   }
 
@@ -71,6 +74,11 @@ export class ShardLeases {
   view(): LeaseView {
     const collectors = this.#seen.collectors.map(({ id }) => id);
     return { collectors, held: this.#holdings.size, lost: this.#lost, given: this.#given };
+  }
+
+  /** Shards that run here without a lease, as the store takes no writes. */
+  provisional(): ShardKey[] {
+    return this.#holdings.all().flatMap(({ shard, fence }) => (this.#provisional.has(fence) ? [shard] : []));
   }
 
   /** Resolves when a look is over that began after this call. Never fails. */
@@ -136,11 +144,23 @@ export class ShardLeases {
       }
       // The store says itself that it is away. Leases that nobody can take stay where they are.
       this.#deps.fences.away();
+      await this.#takeProvisionally();
     } finally {
       answered();
     }
     if (this.#ended) return;
     this.#cancelTimer = clock.after(nextMs, () => void this.look());
+  }
+
+  async #takeProvisionally(): Promise<void> {
+    if (!this.#host || this.#stopping) return;
+    const free = this.#host.wanted().filter((shard) => {
+      const key = shardKey(shard);
+      return !this.#holdings.get(key) && !this.#holdings.leaving(key);
+    });
+    const taken = await this.#provisional.take(free, this.#holdings.highest);
+    for (const [shard, one] of taken) this.#holdings.keep(one, shard, this.#missed(one, [], true));
+    for (const stream of new Set(taken.map(([shard]) => streamKey(shard)))) this.#host.changed(stream);
   }
 
   /** A store that stands still fails the attempt only after the leases have run out: silence is an absence before. */
@@ -191,6 +211,7 @@ export class ShardLeases {
     const staying = new Set(this.#holdings.staying());
     const gone = before.filter((held, at) => !kept[at] && staying.has(held));
     if (await this.#recover(gone, host, alone)) fences.sure(asked);
+    this.#provisional.over();
     if (this.#stopping) return;
     const running = new Set(host.wanted().map(shardKey));
     for (const held of this.#holdings.staying())

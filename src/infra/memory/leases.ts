@@ -62,6 +62,8 @@ export function memoryLeases(
         return true;
       });
     },
+    // It takes every write.
+    provisional: async (shards) => shards.map(() => null),
     async release(holdings) {
       for (const holding of holdings.filter(isHeld)) {
         leases.delete(shardKey(holding.lease.shard));
@@ -85,6 +87,7 @@ export function memoryCollectors(clock: Clock): Collectors {
   const announced = new Map<string, { readonly info: CollectorInfo; readonly until: number }>();
   return {
     announce: async (id, info, ttlMs) => void announced.set(id, { info, until: clock.now() + ttlMs }),
+    others: async () => null,
     alive: async () =>
       [...announced]
         .filter(([, { until }]) => until > clock.now())

@@ -44,6 +44,7 @@ export function memoryStore(clock: Clock, onRecords?: (records: MemoryRecords) =
     stop: async () => {},
     available: true,
     reason: null,
+    refusal: null,
     onAvailability: () => () => {},
     whenAvailable: async () => {},
     desired: memoryDesired(clock, streams, outcomes, nudges, nudge, onRecords),

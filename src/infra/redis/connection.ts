@@ -46,6 +46,8 @@ export class RedisConnection {
   #beat: { readonly sinceMs: number; late: number } | null = null;
   #next: Cancel = () => {};
   #stopped = false;
+  /** Whether Redis counts our subscription to the nudges. */
+  #subscribed = false;
 
   /** @param prefix of every key and channel; `nudge` after it is what `onMessage` listens to */
   constructor(address: RedisAddress, prefix: string, clock: Clock) {
@@ -64,8 +66,17 @@ export class RedisConnection {
       // The poll makes good what no nudge says.
     });
     this.#subscriber.on('ready', () => {
-      this.#subscriber.subscribe(`${prefix}nudge`).catch(() => {});
+      this.#subscriber.subscribe(`${prefix}nudge`).then(
+        () => {
+          this.#subscribed = true;
+        },
+        () => {},
+      );
     });
+    for (const event of ['close', 'end', 'reconnecting'])
+      this.#subscriber.on(event, () => {
+        this.#subscribed = false;
+      });
     this.#subscriber.on('message', (_channel: string, message: string) => {
       for (const reader of this.#readers) reader(message);
     });
@@ -80,6 +91,16 @@ export class RedisConnection {
   get reason(): string | null {
     if (this.#available) return null;
     return this.#refusal ?? (this.#connected ? 'Redis does not answer' : this.#lastError);
+  }
+
+  /** Why it takes no writes, in its own words, where it answers nothing else; null where it takes them, or is silent. */
+  get refusal(): string | null {
+    return this.#available ? null : this.#refusal;
+  }
+
+  /** Whether Redis counts this process among those that listen to nudges. */
+  get subscribed(): boolean {
+    return this.#subscribed;
   }
 
   /**

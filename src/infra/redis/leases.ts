@@ -89,6 +89,23 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
           return { lease, before: stored(COVERED, covered) };
         }),
       ),
+    async provisional(shards, collector, above) {
+      const [time, counted, holders, ...covered] = await Promise.all([
+        run('TIME'),
+        run('GET', fenceKey),
+        run('MGET', ...shards.map(leaseKey)),
+        ...shards.map((shard) => run('HGET', coveredKey(shard), shard.shard)),
+      ]);
+      const [seconds, micros] = (time as unknown[]).map((part) => whole('TIME', part));
+      const nowMs = (seconds ?? 0) * 1000 + Math.floor((micros ?? 0) / 1000);
+      const highest = Math.max(nowMs, counted === null ? 0 : whole(fenceKey, counted), above);
+      return shards.map((shard, at) => {
+        const holder = (holders as (string | null)[])[at] ?? null;
+        if (holder !== null && !holder.startsWith(`${collector}|`)) return null;
+        const lease = { shard, collector, fence: highest + 1 + at };
+        return { lease, before: stored(COVERED, covered[at]) };
+      });
+    },
     async renew(held, ttlMs) {
       if (held.length === 0) return [];
       const highest = Math.max(...held.map(({ lease }) => lease.fence));
@@ -124,13 +141,26 @@ function coveredText(collector: string, covered: readonly Covered[] | null): str
   return covered.length === 0 ? '[]' : JSON.stringify({ collector, covered });
 }
 
-/** `collector:{id}`, and `collectors`, the set of ids that lets them be found without a scan. */
-export function redisCollectors(run: RunCommand, prefix: string): Collectors {
+/**
+ * `collector:{id}`, and `collectors`, the set of ids that lets them be found without a scan.
+ * @param counted whether this process is among those that listen to the channel, and Redis knows all of them
+ */
+export function redisCollectors(
+  run: RunCommand,
+  prefix: string,
+  channel: string,
+  counted: () => boolean,
+): Collectors {
   const keyOf = (id: string) => `${prefix}collector:${id}`;
   const all = `${prefix}collectors`;
   return {
     async announce(id, info, ttlMs) {
       await Promise.all([run('SET', keyOf(id), JSON.stringify(info), 'PX', ttlMs), run('SADD', all, id)]);
+    },
+    async others() {
+      if (!counted()) return null;
+      const [, listening] = (await run('PUBSUB', 'NUMSUB', channel)) as unknown[];
+      return Math.max(0, whole('PUBSUB NUMSUB', listening) - 1);
     },
     async alive() {
       const ids = ((await run('SMEMBERS', all)) as string[]).sort();

@@ -32,6 +32,9 @@ export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore
     get reason() {
       return connection.reason;
     },
+    get refusal() {
+      return connection.refusal;
+    },
     onAvailability: (listener) => connection.onAvailability(listener),
     whenAvailable: () => connection.whenAvailable(),
     desired: redisDesired(connection, prefix, channel),
@@ -39,7 +42,12 @@ export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore
     actual: redisActual(run, prefix, options.actualTtlS),
     markets: redisMarkets(run, prefix),
     leases: redisLeases(run, prefix, channel),
-    collectors: redisCollectors(run, prefix),
+    collectors: redisCollectors(
+      run,
+      prefix,
+      channel,
+      () => connection.subscribed && !options.address.cluster,
+    ),
     breakers: redisBreakers(run, prefix),
     opens: redisOpens(run, prefix),
   };
