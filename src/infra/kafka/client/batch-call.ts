@@ -1,0 +1,171 @@
+import { type Handed, NOT_TRIED } from '../produce/handed.ts';
+import type { Header } from '../produce/outgoing.ts';
+
+/** What the addon adds to the native client, see `addon/native`. All but the first take the number that it gave. */
+interface NativeBatches {
+  openBatches(): number;
+  internTopic(outlet: number, name: string): number;
+  internKey(outlet: number, key: string): number;
+  internHeaders(outlet: number, namesAndValues: readonly string[]): number;
+  forgetKeys(outlet: number): void;
+  forgetHeaders(outlet: number): void;
+  produceBatch(
+    outlet: number,
+    descriptors: Int32Array,
+    count: number,
+    slabs: readonly ArrayBufferLike[],
+  ): number;
+  takeReports(outlet: number, into: Int32Array): number;
+  errorWords(outlet: number, code: number): string;
+  closeBatches(outlet: number): void;
+  freeBatches(outlet: number): void;
+}
+
+/** Messages in one call at most. */
+const PER_CALL = 1024;
+/** 32-bit numbers of a message: topic, key, headers, slab, offset, length, id, time in two halves, code. */
+const FIELDS = 10;
+const CODE = 9;
+const HALF = 2 ** 32;
+const NONE = -1;
+/** Reports taken in one call at most. */
+const REPORTS = 4096;
+/** Keys and sets of headers known by number; beyond that their numbers begin anew. A call never brings more. */
+const MAX_KEYS = 16_384;
+const MAX_HEADERS = 2_048;
+
+/**
+ * The one place that knows of the addon's batches: many messages in one call, their reports gathered without a thread
+ * or a wake-up of their own. Topics, keys and sets of headers go by number; values lie where the codec wrote them.
+ */
+export class BatchCall {
+  readonly #native: NativeBatches;
+  readonly #outlet: number;
+  readonly #topics = new Map<string, number>();
+  readonly #keys = new Map<string, number>();
+  readonly #headers = new Map<readonly Header[], number>();
+  readonly #descriptors = new Int32Array(PER_CALL * FIELDS);
+  readonly #reports = new Int32Array(REPORTS * 2);
+  readonly #slabs: ArrayBufferLike[] = [];
+  #closed = false;
+
+  /** For a client that is not connected yet; null where it is not one of the addon's. */
+  static open(native: object): BatchCall | null {
+    return 'openBatches' in native ? new BatchCall(native as NativeBatches) : null;
+  }
+
+  private constructor(native: NativeBatches) {
+    this.#native = native;
+    this.#outlet = native.openBatches();
+  }
+
+  /** Hands messages over in order and tells each one's code. Behind one that is not taken, none of its topic is tried. */
+  produce(messages: readonly Handed[]): void {
+    const stopped = new Set<string>();
+    for (let first = 0; first < messages.length; first += PER_CALL)
+      this.#call(messages.slice(first, first + PER_CALL), stopped);
+  }
+
+  /** Gives the reports that have come. @returns how many */
+  takeReports(report: (id: number, code: number) => void): number {
+    if (this.#closed) return 0;
+    let sum = 0;
+    for (let taken = REPORTS; taken === REPORTS; ) {
+      taken = this.#native.takeReports(this.#outlet, this.#reports);
+      for (let i = 0; i < taken; i++)
+        report(this.#reports[2 * i] as number, this.#reports[2 * i + 1] as number);
+      sum += taken;
+    }
+    return sum;
+  }
+
+  errorWords(code: number): string {
+    return this.#native.errorWords(this.#outlet, code);
+  }
+
+  /** Before the client disconnects. */
+  close(): void {
+    this.#closed = true;
+    this.#native.closeBatches(this.#outlet);
+  }
+
+  /** When it has. */
+  free(): void {
+    this.#native.freeBatches(this.#outlet);
+  }
+
+  #call(messages: readonly Handed[], stopped: Set<string>): void {
+    const tried =
+      stopped.size === 0 ? messages : messages.filter(({ message }) => !stopped.has(message.topic));
+    if (tried.length < messages.length)
+      for (const one of messages) if (stopped.has(one.message.topic)) one.code = NOT_TRIED;
+    this.#makeRoom(tried.length);
+    this.#describe(tried);
+    const taken = this.#native.produceBatch(this.#outlet, this.#descriptors, tried.length, this.#slabs);
+    this.#slabs.length = 0;
+    for (const [i, one] of tried.entries()) {
+      one.code = taken === tried.length ? 0 : (this.#descriptors[i * FIELDS + CODE] as number);
+      if (one.code !== 0) stopped.add(one.message.topic);
+    }
+  }
+
+  #makeRoom(count: number): void {
+    if (this.#keys.size + count > MAX_KEYS) {
+      this.#keys.clear();
+      this.#native.forgetKeys(this.#outlet);
+    }
+    if (this.#headers.size + count > MAX_HEADERS) {
+      this.#headers.clear();
+      this.#native.forgetHeaders(this.#outlet);
+    }
+  }
+
+  #describe(messages: readonly Handed[]): void {
+    const into = this.#descriptors;
+    const slabs = this.#slabs;
+    let slab: ArrayBufferLike | null = null;
+    let at = 0;
+    for (const { message, id } of messages) {
+      const { topic, key, headers, value, timestampMs } = message;
+      const timeMs = timestampMs ?? 0;
+      // Those that were encoded one after the other lie in the same slab.
+      if (value.buffer !== slab) {
+        slab = value.buffer;
+        slabs.push(slab);
+      }
+      into[at] = this.#topics.get(topic) ?? this.#internTopic(topic);
+      into[at + 1] = key === null ? NONE : (this.#keys.get(key) ?? this.#internKey(key));
+      into[at + 2] =
+        headers.length === 0 ? NONE : (this.#headers.get(headers) ?? this.#internHeaders(headers));
+      into[at + 3] = slabs.length - 1;
+      into[at + 4] = value.byteOffset;
+      into[at + 5] = value.length;
+      into[at + 6] = id;
+      into[at + 7] = Math.floor(timeMs / HALF);
+      // The array takes the lower 32 bits of a number.
+      into[at + 8] = timeMs;
+      at += FIELDS;
+    }
+  }
+
+  #internTopic(topic: string): number {
+    const number = this.#native.internTopic(this.#outlet, topic);
+    this.#topics.set(topic, number);
+    return number;
+  }
+
+  #internKey(key: string): number {
+    const number = this.#native.internKey(this.#outlet, key);
+    this.#keys.set(key, number);
+    return number;
+  }
+
+  #internHeaders(headers: readonly Header[]): number {
+    const number = this.#native.internHeaders(
+      this.#outlet,
+      headers.flatMap(Object.entries).flat() as string[],
+    );
+    this.#headers.set(headers, number);
+    return number;
+  }
+}

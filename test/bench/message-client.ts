@@ -1,0 +1,47 @@
+/**
+ * What a Kafka message costs: the line to the cluster alone, without sockets and rows. A process of its own.
+ *
+ *   bun test/bench/message-client.ts BOOTSTRAP RATE WARM_UP_S SECONDS
+ *
+ * `RATE` is messages a second, 0 for as many as it takes. The topics have to be there. Prints one JSON line: messages
+ * that were acknowledged, and the CPU time of the process in µs.
+ */
+import { MessageSource } from './message-source.ts';
+
+const [bootstrap = '', rate = '1600', warmUpS = '10', seconds = '10'] = process.argv.slice(2);
+/** As the grid does at a window of 100 ms. */
+const TICK_MS = 50;
+/** Where there is no rate: messages that wait for their acknowledgement at most, and those given in one turn. */
+const MOST = 20_000;
+const PER_TURN = 500;
+
+const source = new MessageSource(bootstrap);
+await source.link.connect(30_000);
+
+let running = true;
+if (Number(rate) > 0) {
+  const startedAt = performance.now();
+  setInterval(() => {
+    const due = Math.floor(((performance.now() - startedAt) / 1_000) * Number(rate));
+    if (running) source.send(due - source.sent);
+  }, TICK_MS);
+} else {
+  const fill = (): void => {
+    if (!running) return;
+    source.send(Math.min(PER_TURN, MOST - source.waiting));
+    setImmediate(fill);
+  };
+  fill();
+}
+
+await Bun.sleep(Number(warmUpS) * 1_000);
+const before = source.acknowledged;
+const startedAt = performance.now();
+const cpu = process.cpuUsage();
+await Bun.sleep(Number(seconds) * 1_000);
+const { user, system } = process.cpuUsage(cpu);
+const took = (performance.now() - startedAt) / 1_000;
+console.log(JSON.stringify({ messages: source.acknowledged - before, cpuUs: user + system, seconds: took }));
+running = false;
+await source.end();
+process.exit(source.failed > 0 ? 1 : 0);
