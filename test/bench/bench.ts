@@ -3,89 +3,126 @@ import { startKafka } from '../services/kafka.ts';
 import { startRegistry } from '../services/registry.ts';
 import { endAllServers } from '../services/scratch.ts';
 import { BINANCE_TRADE, UPBIT_TICKER } from './feeds.ts';
+import { type MessageCost, messageCost } from './message-cost.ts';
 import { observationCost } from './observation-cost.ts';
+import { median } from './process-use.ts';
 import { readCost } from './read-cost.ts';
 import { type Saturation, saturation } from './saturation.ts';
-import { steady } from './steady.ts';
+import { type Steady, steady } from './steady.ts';
 
 /**
  * What the collector costs, against a real broker and registry, beside the floor of the same run. Never a test:
  * figures depend on the machine.
  *
- *   bun run bench [--minutes 2] [--quick]
+ *   bun run bench [--minutes 3] [--runs 1] [--quick]
  *
- * `--minutes` is how long the steady load runs and memory is watched; 10 for a figure to rely on. `--quick` measures
- * shorter and leaves out the plug-ins and the cost of watching. The last line is one JSON object.
+ * `--minutes` is how long a steady load runs and memory is watched, 3 at least for times that hold nothing of the warm-up,
+ * 10 for memory. `--runs` measures all but the plug-ins so many times; the last line has medians and ranges. `--quick`
+ * measures shorter, cold, and leaves out the plug-ins and the cost of watching: for a look, not for a figure. The last line
+ * is one JSON object.
  */
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '2' }, quick: { type: 'boolean', default: false } },
+  options: {
+    minutes: { type: 'string', default: '3' },
+    runs: { type: 'string', default: '1' },
+    quick: { type: 'boolean', default: false },
+  },
 });
 const windows = values.quick ? { seconds: 2, count: 3 } : { seconds: 4, count: 3 };
-const steadySeconds = values.quick ? 10 : Number(values.minutes) * 60;
+const seconds = values.quick ? 15 : Number(values.minutes) * 60;
+const warmUpMs = values.quick ? 10_000 : 45_000;
+const messages = values.quick ? { warmUpS: 5, seconds: 5 } : { warmUpS: 45, seconds: 30 };
+/** Windows of `batch.window_ms` beside the default, ms. */
+const WINDOWS = [20, 5];
+/** Kafka messages of the steady load, about. */
+const STEADY_RATE = 1_600;
 
-const round = (value: number, digits: number) => Number(value.toFixed(digits));
+/** A figure of every run, by name. */
+const figures = new Map<string, number[]>();
 
-function told(name: string, { floor_us, row_us, ratio, rows_per_s, frame_bytes }: Saturation) {
-  const figures = `floor ${floor_us.toFixed(2)} µs, row ${row_us.toFixed(2)} µs, ratio ${ratio.toFixed(2)}`;
-  const how = `${Math.round(rows_per_s)} rows/s, ${Math.round(frame_bytes)} B a frame`;
-  console.log(`${name}: ${figures} (${how})`);
-  return {
-    floor_us: round(floor_us, 2),
-    row_us: round(row_us, 2),
-    ratio: round(ratio, 2),
-    rows_per_s: Math.round(rows_per_s),
-  };
+function keep(name: string, value: number, digits: number): void {
+  figures.set(name, [...(figures.get(name) ?? []), Number(value.toFixed(digits))]);
+}
+
+function tellSaturation(name: string, label: string, one: Saturation): void {
+  const { floor_us, row_us, ratio, rows_per_s, frame_bytes } = one;
+  const costs = `floor ${floor_us.toFixed(2)} µs, row ${row_us.toFixed(2)} µs, ratio ${ratio.toFixed(2)}`;
+  console.log(`${label}: ${costs} (${Math.round(rows_per_s)} rows/s, ${Math.round(frame_bytes)} B a frame)`);
+  keep(`${name}.floor_us`, floor_us, 2);
+  keep(`${name}.row_us`, row_us, 2);
+  keep(`${name}.ratio`, ratio, 2);
+  keep(`${name}.rows_per_s`, rows_per_s, 0);
+}
+
+function tellMessages(name: string, label: string, { us, messagesPerS }: MessageCost): void {
+  console.log(`${label}: ${us.toFixed(2)} µs (${Math.round(messagesPerS)} messages/s)`);
+  keep(`${name}.us`, us, 2);
+  keep(`${name}.messages_per_s`, messagesPerS, 0);
+}
+
+function tellSteady(windowMs: number, load: Steady): void {
+  const name = `window_${windowMs}`;
+  const share = `${(load.cpu_share * 100).toFixed(1)} % of a core at ${Math.round(load.rows_per_s)} rows/s`;
+  const times = `p50 ${load.p50_ms.toFixed(0)} ms, p99 ${load.p99_ms.toFixed(0)} ms`;
+  const kafka = `${Math.round(load.kafka_messages_per_s)} messages/s to Kafka`;
+  console.log(`  window ${windowMs} ms: ${share}, ${kafka}; from arrival to acknowledgement ${times}`);
+  keep(`${name}.rows_per_s`, load.rows_per_s, 0);
+  keep(`${name}.cpu_share`, load.cpu_share, 4);
+  keep(`${name}.kafka_messages_per_s`, load.kafka_messages_per_s, 0);
+  keep(`${name}.p50_ms`, load.p50_ms, 1);
+  keep(`${name}.p99_ms`, load.p99_ms, 1);
+}
+
+async function run(services: Record<string, string>, bootstrap: string): Promise<void> {
+  console.log('CPU per row from the socket to acknowledged Avro in Kafka, at saturation, beside the floor:');
+  tellSaturation('ticker', '  Upbit ticker ', await saturation(UPBIT_TICKER, services, windows));
+  tellSaturation('trade', '  Binance trade', await saturation(BINANCE_TRADE, services, windows));
+
+  console.log('CPU per Kafka message, the producer alone:');
+  const rate = (perS: number) => messageCost(bootstrap, perS, messages);
+  tellMessages('message_steady', `  at ${STEADY_RATE} a second`, await rate(STEADY_RATE));
+  tellMessages('message_saturated', '  at saturation   ', await rate(0));
+
+  console.log(`Steady load, 600 codes, after ${warmUpMs / 1_000} s of warm-up:`);
+  const load = await steady(services, { seconds, warmUpMs, floor: windows });
+  tellSteady(100, load);
+  const ratio = load.cpu_share / load.floor_share;
+  const alone = `${(load.floor_share * 100).toFixed(1)} % of a core`;
+  console.log(
+    `    receiving and parsing alone: ${alone}; the collector takes ${ratio.toFixed(2)} times that`,
+  );
+  const slope = `${load.rss_slope_mb_per_min.toFixed(2)} MB a minute over ${seconds} s`;
+  console.log(`    memory: ${Math.round(load.rss_mb)} MB resident, ${slope}`);
+  keep('window_100.floor_share', load.floor_share, 4);
+  keep('window_100.ratio', ratio, 2);
+  keep('rss_mb', load.rss_mb, 1);
+  keep('rss_slope_mb_per_min', load.rss_slope_mb_per_min, 2);
+  for (const windowMs of WINDOWS)
+    tellSteady(windowMs, await steady(services, { seconds: Math.min(seconds, 180), warmUpMs, windowMs }));
+}
+
+async function plugIns(): Promise<void> {
+  console.log('CPU per frame of each plug-in, JSON.parse and read with its JSON.parse:');
+  for (const { exchange, type, chars, parseUs, readUs, onTop } of await readCost()) {
+    const cost = `${parseUs.toFixed(2)} µs parse, ${readUs.toFixed(2)} µs read, ${onTop.toFixed(2)} × parse on top`;
+    console.log(`  ${exchange.padEnd(9)} ${type.padEnd(7)} ${String(chars).padStart(5)} characters: ${cost}`);
+  }
+  const { on_us, off_us, cost_us } = await observationCost();
+  const watching = `${on_us.toFixed(2)} µs a row watched, ${off_us.toFixed(2)} not, cost ${cost_us.toFixed(2)}`;
+  console.log(`Metrics, in a pipeline without sockets and Kafka: ${watching}`);
 }
 
 try {
   const [kafka, registry] = await Promise.all([startKafka(), startRegistry()]);
   const services = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap, SCHEMA_REGISTRY_URL: registry.url };
-
-  console.log('CPU per row from the socket to acknowledged Avro in Kafka, at saturation, beside the floor:');
-  const ticker = told('  Upbit ticker ', await saturation(UPBIT_TICKER, services, windows));
-  const trade = told('  Binance trade', await saturation(BINANCE_TRADE, services, windows));
-
-  const load = await steady(services, steadySeconds, windows);
-  const share = `${(load.cpu_share * 100).toFixed(1)} % of a core at ${Math.round(load.rows_per_s)} rows/s`;
-  console.log(
-    `Steady load, 600 codes: ${share}, ${Math.round(load.kafka_messages_per_s)} messages/s to Kafka`,
-  );
-  console.log(`  of which receiving and parsing alone: ${(load.floor_share * 100).toFixed(1)} % of a core`);
-  console.log(
-    `  from arrival to acknowledgement: p50 ${Math.round(load.p50_ms)} ms, p99 ${Math.round(load.p99_ms)} ms`,
-  );
-  const slope = `${load.rss_slope_mb_per_min.toFixed(2)} MB a minute over ${steadySeconds} s`;
-  console.log(`Memory: ${Math.round(load.rss_mb)} MB resident, ${slope}`);
+  for (let n = 0; n < Number(values.runs); n++) await run(services, kafka.bootstrap);
   await endAllServers();
-
-  if (!values.quick) {
-    console.log('CPU per frame of each plug-in, JSON.parse and read with its JSON.parse:');
-    for (const { exchange, type, chars, parseUs, readUs, onTop } of await readCost()) {
-      const cost = `${parseUs.toFixed(2)} µs parse, ${readUs.toFixed(2)} µs read, ${onTop.toFixed(2)} × parse on top`;
-      console.log(
-        `  ${exchange.padEnd(9)} ${type.padEnd(7)} ${String(chars).padStart(5)} characters: ${cost}`,
-      );
-    }
-    const { on_us, off_us, cost_us } = await observationCost();
-    const watching = `${on_us.toFixed(2)} µs a row watched, ${off_us.toFixed(2)} not, cost ${cost_us.toFixed(2)}`;
-    console.log(`Metrics, in a pipeline without sockets and Kafka: ${watching}`);
-  }
-
-  console.log(
-    JSON.stringify({
-      ticker,
-      trade,
-      steady: {
-        rows_per_s: Math.round(load.rows_per_s),
-        cpu_share: round(load.cpu_share, 4),
-        kafka_messages_per_s: Math.round(load.kafka_messages_per_s),
-        p50_ms: round(load.p50_ms, 1),
-        p99_ms: round(load.p99_ms, 1),
-      },
-      rss_mb: round(load.rss_mb, 1),
-      rss_slope_mb_per_min: round(load.rss_slope_mb_per_min, 2),
-    }),
-  );
+  if (!values.quick) await plugIns();
+  const all = Array.from(figures, ([name, measured]) => {
+    const range = measured.length > 1 ? { range: [Math.min(...measured), Math.max(...measured)] } : {};
+    return [name, { median: median(measured), ...range }];
+  });
+  console.log(JSON.stringify(Object.fromEntries(all)));
 } finally {
   await endAllServers();
 }

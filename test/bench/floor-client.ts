@@ -1,13 +1,11 @@
 /**
  * The floor: a WebSocket client that receives and parses, and does nothing else. A process of its own.
  *
- *   bun test/bench/floor-client.ts URL SUBSCRIPTION SECONDS WINDOWS
+ *   bun test/bench/floor-client.ts URL SUBSCRIPTION SECONDS WINDOWS WARM_UP_MS
  *
  * Prints one JSON line per window: frames, their bytes, and the CPU time of the process in µs.
  */
-const [url = '', subscription = '', seconds = '3', windows = '3'] = process.argv.slice(2);
-/** Until the code is compiled and the buffers have their size. */
-const WARM_UP_MS = 1_500;
+const [url = '', subscription = '', seconds = '3', windows = '3', warmUpMs = '1500'] = process.argv.slice(2);
 
 const utf8 = new TextDecoder();
 let frames = 0;
@@ -24,7 +22,7 @@ ws.addEventListener('message', ({ data }) => {
 });
 ws.addEventListener('close', () => process.exit(1));
 
-await Bun.sleep(WARM_UP_MS);
+await Bun.sleep(Number(warmUpMs));
 for (let n = 0; n < Number(windows); n++) {
   const before = { frames, bytes };
   const cpu = process.cpuUsage();

@@ -14,11 +14,19 @@ export interface Windows {
   readonly count: number;
 }
 
-/** Measures the floor client on a flood. @throws {Error} where it lost its connection or got no frame */
-export async function floor(url: string, subscription: string, windows: Windows): Promise<Floor> {
+/** On a flood code is compiled, and buffers have their size, after this time. */
+const WARM_UP_MS = 1_500;
+
+/** Measures the floor client. @throws {Error} where it lost its connection or got no frame */
+export async function floor(
+  url: string,
+  subscription: string,
+  windows: Windows,
+  warmUpMs = WARM_UP_MS,
+): Promise<Floor> {
   const { seconds, count } = windows;
-  const argv = [join(import.meta.dir, 'floor-client.ts'), url, subscription, String(seconds), String(count)];
-  const client = Bun.spawn([process.execPath, ...argv], {
+  const argv = [url, subscription, String(seconds), String(count), String(warmUpMs)];
+  const client = Bun.spawn([process.execPath, join(import.meta.dir, 'floor-client.ts'), ...argv], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'inherit',
