@@ -21,6 +21,7 @@ import { Grid } from '../core/pipeline/grid.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
 import type { UsedSchemas } from '../infra/kafka/produce/prepared-encodings.ts';
 import type { Leftover, Messaging } from '../infra/messaging.ts';
+import { socketsLeft } from '../infra/process/open-files.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { openControl } from './control.ts';
@@ -154,7 +155,12 @@ export async function startCollector(
     connection: connectionSettings(settings),
     reporter,
     figures,
-    openSocket: bunSockets(clock, settings.connection.max_frame_bytes),
+    openSocket: bunSockets(
+      clock,
+      settings.connection.max_frame_bytes,
+      socketsLeft,
+      settings.connection.gather_ms,
+    ),
     nextSocketId: () => ++sockets,
     desired: store.desired,
     leases,

@@ -200,6 +200,10 @@ const connection = z.strictObject({
     'Least time without any data after which a live socket is replaced and a code is stale, in ms; both also wait 20 times the median gap of what they watch.',
     { env: ['WS_IDLE_TIMEOUT_MS'] },
   ),
+  gather_ms: setting(
+    milliseconds.max(100).default(0),
+    'Sockets that bring more than one frame in this time are read at most this often, in ms; 0 reads each frame as it comes. Costs less the more frames come, and received_at is late by up to this much. 2 to 5 are of use.',
+  ),
   max_frame_bytes: setting(count.default(16 * 1024 * 1024), 'Largest frame that is accepted, in bytes.'),
 });
 

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../common/clock.ts';
 import type { OpenSocket, Socket, SocketEnd, SocketHandlers, SocketOptions } from '../../core/ports.ts';
 import { socketsLeft } from '../process/open-files.ts';
+import { type Gathered, Gathering } from './gathering.ts';
 import { type FailedOpen, localFault } from './local-fault.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import { tunnel } from './source-address.ts';
@@ -22,13 +23,16 @@ const MAX_FRAME = 16 * 1024 * 1024;
  * Handlers are never called before the call returns, and `ended` comes exactly once and last.
  * @param maxFrame bytes of a binary message, characters of a text message; a bigger one ends the socket with code 1009
  * @param left how many sockets may still be opened without taking the files that everything else needs; null: unknown
+ * @param gatherMs busy sockets are read at most every so many ms; 0: as frames come
  */
 export function bunSockets(
   clock: Clock,
   maxFrame: number = MAX_FRAME,
   left: () => number | null = socketsLeft,
+  gatherMs = 0,
 ): OpenSocket {
-  const shared: Shared = { clock, maxFrame, left, opening: 0 };
+  const gathering = new Gathering(clock, gatherMs);
+  const shared: Shared = { clock, maxFrame, left, gathering, opening: 0 };
   return (url, options, handlers) => new BunSocket(shared, url, options, handlers);
 }
 
@@ -37,6 +41,7 @@ interface Shared {
   readonly clock: Clock;
   readonly maxFrame: number;
   readonly left: () => number | null;
+  readonly gathering: Gathering;
   /** Sockets being opened: their files may not be there yet. */
   opening: number;
 }
@@ -51,6 +56,10 @@ class BunSocket implements Socket {
   #cancelWait: Cancel = () => {};
   /** What of this machine is in the way. */
   #local: string | null = null;
+  /** Whether its owner wants it unread, and whether it waits to be read together with others. */
+  #paused = false;
+  #held = false;
+  readonly #gathered: Gathered = { frames: 0, hold: () => this.#hold(), release: () => this.#release() };
   #opening = true;
   #leaving = false;
   #ended = false;
@@ -86,11 +95,13 @@ class BunSocket implements Socket {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#ws?.pause();
   }
 
   resume(): void {
-    this.#ws?.resume();
+    this.#paused = false;
+    if (!this.#held) this.#ws?.resume();
   }
 
   /**
@@ -101,6 +112,7 @@ class BunSocket implements Socket {
     if (this.#leaving) return;
     if (this.#ws?.readyState !== WebSocket.OPEN) return this.terminate();
     this.#leaving = true;
+    this.#paused = false;
     // A paused socket would never see the answers.
     if (this.#ws.isPaused) this.#ws.resume();
     this.#ws.ping();
@@ -110,6 +122,18 @@ class BunSocket implements Socket {
   terminate(): void {
     this.#ws?.terminate();
     queueMicrotask(() => this.#end(CUT, ''));
+  }
+
+  #hold(): void {
+    // The answer to the last ping is waited for.
+    if (this.#leaving || this.#ended) return;
+    this.#held = true;
+    this.#ws?.pause();
+  }
+
+  #release(): void {
+    this.#held = false;
+    if (!this.#paused && !this.#ended) this.#ws?.resume();
   }
 
   #refuse(size: number): void {
@@ -147,6 +171,7 @@ class BunSocket implements Socket {
       if (this.#ended) return;
       if (data.length <= this.#maxFrame) this.#handlers.frame(data);
       else this.#refuse(data.length);
+      this.#shared.gathering.read(this.#gathered);
     });
     ws.addEventListener('ping', () => {
       if (!this.#ended) this.#handlers.alive();
