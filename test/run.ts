@@ -11,38 +11,44 @@ import { closing, line } from './runner/report.ts';
  *   bun test/run.ts unit|conformance|integration|long …    those parts
  *   bun test/run.ts PATH …                those files
  *
- * TEST_LANES says how many run at once: twice the number of cores. Whatever a job printed is kept in out/tests/.
+ * TEST_LANES says how many run at once: five for two cores. Whatever a job printed is kept in out/tests/.
  */
 
-/** Files that mostly wait, the longest first: begun last they would be waited for alone. */
+/**
+ * The longest jobs, which are begun first: begun last they would be waited for alone. The first four mostly wait for the
+ * minutes of the wall clock, and leave the machine to those after them.
+ */
 export const LONGEST_FIRST = [
-  'metrics',
-  'silence',
-  'eleven',
-  'failures',
-  'page',
-  'intake-outage',
-  'eleven-changes',
-  'resume',
-  'leases',
-  'breakers',
-  'messaging-outage',
-  'health',
-  'intake-kill',
+  'integration/metrics',
+  'integration/silence',
+  'integration/eleven-changes',
+  'integration/eleven',
+  'unit',
+  'integration/spine',
+  'integration/messaging-outage',
+  'integration/intake-outage',
+  'integration/store-loss',
+  'integration/kafka-refusals',
+  'integration/resume',
+  'integration/kafka-replicas',
+  'integration/failures',
+  'integration/preflight',
+  'integration/breakers',
+  'integration/kafka-security',
+  'conformance',
 ] as const;
 
-/** Parts in the order in which they are taken up; those of `BY_DEFAULT` run where none is named. */
+/** Parts of the tests; those of `BY_DEFAULT` run where none is named. */
 const PARTS: Readonly<Record<string, () => Job[]>> = {
-  integration: () =>
-    files('integration/*.test.ts')
-      .sort((a, b) => rank(a) - rank(b))
-      .map(suite),
+  integration: () => files('integration/*.test.ts').map(suite),
   unit: () => [suite('test/unit')],
   conformance: () => [suite('test/conformance')],
   long: () => files('long/*.long.ts').map(program),
 };
 const BY_DEFAULT = ['integration', 'unit', 'conformance'];
 
+/** Most of a job's time is waiting. */
+const LANES_PER_CORE = 2.5;
 /** A file ends within so long, whatever hangs in it, in ms; a long run has an hour. */
 const FILE_LIMIT_MS = 900_000;
 const LONG_LIMIT_MS = 3_600_000;
@@ -51,8 +57,8 @@ function files(pattern: string): string[] {
   return [...new Glob(`test/${pattern}`).scanSync()].sort();
 }
 
-function rank(file: string): number {
-  const at = LONGEST_FIRST.findIndex((name) => file === `test/integration/${name}.test.ts`);
+function rank({ name }: Job): number {
+  const at = LONGEST_FIRST.findIndex((one) => name === `test/${one}` || name === `test/${one}.test.ts`);
   return at < 0 ? LONGEST_FIRST.length : at;
 }
 
@@ -66,14 +72,14 @@ function program(path: string): Job {
 
 function jobsOf(named: readonly string[]): Job[] {
   const parts = named.length > 0 ? named : BY_DEFAULT;
-  return parts.flatMap((part) => PARTS[part]?.() ?? [suite(part)]);
+  return parts.flatMap((part) => PARTS[part]?.() ?? [suite(part)]).sort((a, b) => rank(a) - rank(b));
 }
 
 async function main(): Promise<void> {
   const jobs = jobsOf(process.argv.slice(2));
   // Long runs measure: each has the machine to itself.
   const alone = jobs.some(({ limitMs }) => limitMs === LONG_LIMIT_MS);
-  const lanes = alone ? 1 : Number(process.env.TEST_LANES ?? 2 * cpus().length);
+  const lanes = alone ? 1 : Number(process.env.TEST_LANES ?? Math.ceil(LANES_PER_CORE * cpus().length));
   const began = performance.now();
   const outcomes: Outcome[] = [];
   const queue = jobs[Symbol.iterator]();

@@ -64,9 +64,9 @@ export class CollectorProcess {
   }
 }
 
-/** librdkafka's code. */
-const UNKNOWN_TOPIC = 3;
-const FOUND_MS = 20_000;
+/** The broker's code and librdkafka's own. */
+const UNKNOWN_TOPIC = [3, -188];
+const FOUND_MS = 40_000;
 
 /** Writes commands in the order of the calls, over one connection. */
 export class Commander {
@@ -111,7 +111,7 @@ export class Commander {
     const until = Date.now() + FOUND_MS;
     let code = await this.#produce(message, id);
     // A topic just made is not known to every client at once; nothing of it was written then.
-    while (code === UNKNOWN_TOPIC && Date.now() < until) {
+    while (UNKNOWN_TOPIC.includes(code) && Date.now() < until) {
       await Bun.sleep(100);
       code = await this.#produce(message, id);
     }

@@ -1,7 +1,7 @@
 import { type Message, readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { freePort } from '../services/ports.ts';
-import { type RegistryServer, startRegistry } from '../services/registry.ts';
+import { registry } from '../services/services.ts';
 import type { Ledger, Row } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { protocols } from '../simulator/protocols/index.ts';
@@ -57,7 +57,7 @@ export interface ReadRow {
   readonly close: number;
 }
 
-/** A broker, a registry, a simulator and a collector, each a process of its own. */
+/** A broker, a simulator and a collector, each a process of its own; the registry is there for all runs. */
 export interface Run {
   readonly simulator: SimulatorProcess;
   readonly collector: CollectorProcess;
@@ -86,27 +86,27 @@ export async function startRun(
   streams: (simulator: SimulatorProcess) => readonly string[],
   prepare: (simulator: SimulatorProcess) => Promise<void> = async () => {},
 ): Promise<Run> {
-  const [broker, registry, simulator] = await Promise.all([
+  const [broker, registryUrl, simulator] = await Promise.all([
     startKafka(),
-    startRegistry(),
+    registry(),
     spawnSimulator(simulation),
   ]);
   await prepare(simulator);
   const env = {
     ...simulator.env,
     KAFKA_BOOTSTRAP_SERVERS: broker.bootstrap,
-    SCHEMA_REGISTRY_URL: registry.url,
+    SCHEMA_REGISTRY_URL: registryUrl,
   };
   const port = await freePort();
   const fixed = ['--set', 'state.driver=memory', '--set', `http.port=${port}`];
   const collector = new CollectorProcess(env, ...streams(simulator), ...fixed);
   collector.start();
-  return runOf(broker, registry, simulator, collector, port);
+  return runOf(broker, registryUrl, simulator, collector, port);
 }
 
 function runOf(
   broker: KafkaServer,
-  registry: RegistryServer,
+  registryUrl: string,
   simulator: SimulatorProcess,
   collector: CollectorProcess,
   port: number,
@@ -138,11 +138,11 @@ function runOf(
     },
     async rows(type) {
       const topics = await Promise.all(
-        REGIONS.map((region) => topicOf(bootstrap, registry.url, `${type}-data.${region}`)),
+        REGIONS.map((region) => topicOf(bootstrap, registryUrl, `${type}-data.${region}`)),
       );
       return topics.flat();
     },
-    bookRows: async () => bookRows(bootstrap, registry.url, await topicNames(bootstrap)),
+    bookRows: async () => bookRows(bootstrap, registryUrl, await topicNames(bootstrap)),
     json: async (topic) =>
       valuesOf(await readTopic<Record<string, unknown>>({ bootstrap, topic, timeoutMs: 10_000 })),
     async codes() {
@@ -154,7 +154,7 @@ function runOf(
     entries: () => ledgerOf(simulator, 'entries'),
     async end() {
       await collector.kill9();
-      await Promise.all([simulator.stop(), registry.kill9(), broker.kill9()]);
+      await Promise.all([simulator.stop(), broker.discard()]);
     },
   };
 }

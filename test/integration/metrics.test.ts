@@ -20,7 +20,7 @@ setDefaultTimeout(60_000);
 
 const MINUTES = 5;
 const CODES = 5;
-const ROWS_PER_S = 300;
+const ROWS_PER_S = 150;
 /** Binary frames without acks; text with acks; gzip with pings; text with heartbeats and snapshots of trades. */
 const REGIONS = { upbit: 'korea', binance: 'asia', huobi: 'asia', kraken: 'na' } as const;
 const EXCHANGES = Object.keys(REGIONS) as (keyof typeof REGIONS)[];

@@ -33,7 +33,7 @@ let url: string;
 
 beforeAll(async () => {
   mkdirSync(SHOTS, { recursive: true });
-  simulator = await startSimulator({ exchanges: EXCHANGES, symbols: 12, rowsPerS: 600, ports: 'each' });
+  simulator = await startSimulator({ exchanges: EXCHANGES, symbols: 12, rowsPerS: 300, ports: 'each' });
   redis = await startRedis();
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;

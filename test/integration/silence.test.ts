@@ -52,7 +52,7 @@ beforeAll(async () => {
   broker = kafka;
   schemas = address;
   url = `http://127.0.0.1:${port}`;
-  simulator = await startSimulator({ exchanges: EXCHANGES, symbols: 20, rowsPerS: 600 });
+  simulator = await startSimulator({ exchanges: EXCHANGES, symbols: 20, rowsPerS: 200 });
   const settings = loadSettings({
     folder: null,
     environment: {
