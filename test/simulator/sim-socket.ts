@@ -23,6 +23,8 @@ export interface Wire {
   close(code: number, reason: string): void;
   /** Cuts without a close frame. */
   terminate(): void;
+  /** What `fn` sends goes out together. */
+  cork?(fn: () => void): void;
 }
 
 /** How often age, silence and missing pongs are looked at, at most, in milliseconds. */
@@ -136,6 +138,12 @@ export class SimSocket {
   /** Sends text as the protocol encodes it. @returns bytes of the payload, 0 where the socket took nothing */
   send(text: string): number {
     return this.raw(this.host.protocol.encode(text));
+  }
+
+  /** What `fn` sends on this socket goes to the connection in one piece. */
+  corked(fn: () => void): void {
+    if (this.#ws?.cork) this.#ws.cork(fn);
+    else fn();
   }
 
   /** Sends a frame as it is: a string is a text frame. */

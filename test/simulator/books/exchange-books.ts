@@ -1,10 +1,9 @@
-import type { Ledger } from '../ledger.ts';
-import type { Listing, Protocol } from '../protocol.ts';
 import type { SimSocket } from '../sim-socket.ts';
 import type { BookChannel, Books, BookView } from './channel.ts';
 import type { CodeBook } from './code-book.ts';
 import type { BookFault, Outgoing } from './faults.ts';
 import type { Publication } from './publication.ts';
+import { type BookHost, Sending } from './sending.ts';
 
 /** A book as its subscribers have it once everything that was sent has arrived. */
 export interface BookState {
@@ -19,14 +18,6 @@ export interface BookState {
   readonly asks: readonly (readonly [price: number, size: number])[];
 }
 
-/** What the books of an exchange need of it. */
-export interface BookHost {
-  readonly protocol: Protocol;
-  readonly ledger: Ledger;
-  readonly sockets: ReadonlyMap<number, SimSocket>;
-  muted: readonly { type?: string; symbol?: string }[];
-}
-
 /** All books of one exchange: they begin with their first subscriber and go on whoever listens. */
 export class ExchangeBooks {
   /** By symbol, in the order they began. */
@@ -38,6 +29,7 @@ export class ExchangeBooks {
   /** Requests for a whole book that are still to be refused. */
   refusals = 0;
   readonly #dirty = new Set<Publication>();
+  readonly #sending: Sending;
   readonly #books: Books | undefined;
 
   /** @param create a book where the market stands now */
@@ -46,6 +38,7 @@ export class ExchangeBooks {
     readonly create: (symbol: string) => CodeBook,
   ) {
     this.#books = host.protocol.books;
+    this.#sending = new Sending(host);
   }
 
   get(symbol: string): CodeBook {
@@ -125,12 +118,14 @@ export class ExchangeBooks {
 
   /** Sends what is due. */
   beat(now: number): void {
-    for (const publication of this.#dirty) {
-      if (now < publication.dueAt) continue;
-      this.#dirty.delete(publication);
-      const code = this.codes.get(publication.listing.symbol);
-      if (code) this.#publish(code, publication, now);
-    }
+    this.#sending.together(() => {
+      for (const publication of this.#dirty) {
+        if (now < publication.dueAt) continue;
+        this.#dirty.delete(publication);
+        const code = this.codes.get(publication.listing.symbol);
+        if (code) this.#publish(code, publication, now);
+      }
+    });
   }
 
   /** What exchanges send where nothing changed for long. Cheap enough once a second. */
@@ -141,7 +136,7 @@ export class ExchangeBooks {
         if (!idle || publication.subscribers.size === 0 || now - publication.sentAt < idle.ms) continue;
         publication.sentAt = now;
         const texts = idle.text(publication.view(code.nextTime(Date.now()), false));
-        this.#send(this.#outgoing(code, publication, texts, publication.subscribers));
+        this.#sending.send(this.#sending.prepare(code, publication, texts, publication.subscribers));
       }
     }
   }
@@ -232,7 +227,7 @@ export class ExchangeBooks {
   #snapshot(code: CodeBook, publication: Publication, to: ReadonlySet<SimSocket>, first: boolean): void {
     if (!first) publication.frame++;
     const view = publication.view(code.nextTime(Date.now()), true);
-    this.#send(this.#outgoing(code, publication, publication.channel.whole(view), to));
+    this.#sending.send(this.#sending.prepare(code, publication, publication.channel.whole(view), to));
   }
 
   #publish(code: CodeBook, publication: Publication, now: number): void {
@@ -245,7 +240,11 @@ export class ExchangeBooks {
     publication.dueAt = now + channel.everyMs;
     publication.sentAt = now;
     if (channel.repeats && code.flow.random() < channel.repeats) this.#dirty.add(publication);
-    this.#withFaults(code, publication, this.#outgoing(code, publication, texts, publication.subscribers));
+    this.#withFaults(
+      code,
+      publication,
+      this.#sending.prepare(code, publication, texts, publication.subscribers),
+    );
     this.#checksum(code, publication, now);
   }
 
@@ -256,24 +255,25 @@ export class ExchangeBooks {
     if (!wrong && now - publication.checksumAt < checksum.everyMs) return;
     publication.checksumAt = now;
     const text = checksum.text(publication.view(code.timeMs, false), wrong);
-    this.#send(this.#outgoing(code, publication, [text], publication.subscribers));
+    this.#sending.send(this.#sending.prepare(code, publication, [text], publication.subscribers));
   }
 
   /** Sends a frame, unless a fault that was asked for is to happen to it. */
   #withFaults(code: CodeBook, publication: Publication, frames: Outgoing): void {
-    if (frames.length === 0) return this.#send(frames);
-    if (this.#fires(code, publication, 'drop', true)) return;
+    if (frames.length === 0) return this.#sending.send(frames);
+    // Where only a checksum shows what is missing, the fault waits for a frame that it can show.
+    if (this.#fires(code, publication, 'drop', publication.seen)) return;
     const waiting = code.armed.find(({ fault }) => fault === 'swap' || fault === 'falling');
-    if (waiting && !waiting.held) {
+    if (waiting && !waiting.held && publication.seen) {
       waiting.held = frames;
       this.note(code, waiting.fault, publication);
-      if (waiting.fault === 'falling') this.#send(frames);
+      if (waiting.fault === 'falling') this.#sending.send(frames);
       return;
     }
-    this.#send(frames);
+    this.#sending.send(frames);
     if (!waiting?.held) return;
     code.armed.splice(code.armed.indexOf(waiting), 1);
-    this.#send(waiting.held);
+    this.#sending.send(waiting.held);
   }
 
   /** Whether an armed fault happens now; then it is on record and over. */
@@ -283,41 +283,5 @@ export class ExchangeBooks {
     code.armed.splice(at, 1);
     this.note(code, fault, publication);
     return true;
-  }
-
-  #outgoing(
-    { listing }: { listing: Listing; timeMs: number },
-    { channel }: Publication,
-    texts: readonly string[],
-    sockets: ReadonlySet<SimSocket>,
-    timeMs = this.codes.get(listing.symbol)?.timeMs ?? 0,
-  ): Outgoing {
-    const { protocol, muted } = this.host;
-    const { symbol } = listing;
-    if (
-      muted.some((mute) => (mute.type ?? 'orderbook') === 'orderbook' && (mute.symbol ?? symbol) === symbol)
-    ) {
-      return [];
-    }
-    // Encoded once for all sockets that get the same bytes.
-    let shared: (string | Uint8Array)[] | undefined;
-    return [...sockets].map((socket) => {
-      const { book } = socket.conversation;
-      if (book) {
-        const own = texts.map((text) => book(symbol, channel.name, text, timeMs));
-        return { socket, frames: own.filter((text) => text !== null).map(protocol.encode) };
-      }
-      shared ??= texts.map((text) => protocol.encode(text));
-      return { socket, frames: shared };
-    });
-  }
-
-  #send(outgoing: Outgoing): void {
-    for (const { socket, frames } of outgoing) {
-      let bytes = 0;
-      for (const frame of frames) bytes += socket.raw(frame);
-      if (bytes === 0) continue;
-      this.host.ledger.count(this.host.protocol.id, 'orderbook', frames.length, bytes, frames.length);
-    }
   }
 }

@@ -2,7 +2,7 @@ import type { SimSocket } from '../sim-socket.ts';
 
 /** What a book can be told to do wrong. */
 export type BookFault =
-  /** The next frame of the code is never sent; its numbers are gone. */
+  /** The next frame of the code is never sent; its numbers are gone. Kraken: the next that changes the ten best. */
   | 'drop'
   /** The next frame is sent after the one that follows it. */
   | 'swap'

@@ -5,6 +5,9 @@ import type { Engine } from './engine.ts';
 import type { Side } from './side.ts';
 import { boundaryOf, changedKeys, Touched } from './window.ts';
 
+/** Levels a side that checksums in the frames of changes are over. */
+const CHECKED = 10;
+
 /** One channel of one code: what its subscribers were told last, and what changed since. */
 export class Publication {
   readonly subscribers = new Set<SimSocket>();
@@ -13,6 +16,8 @@ export class Publication {
   sentAt = 0;
   checksumAt = performance.now();
   frame: number;
+  /** Whether the last frame changed what the exchange's checksum is over; true where it has none. */
+  seen = true;
   /** `Engine.version` at the last frame. */
   previous: number;
   readonly #bids = new Touched();
@@ -61,6 +66,7 @@ export class Publication {
     const wrong = channel.checksummed === true && wrongChecksum();
     const numbers = { timeMs, frame, previous, version: engine.version };
     const texts = channel.changes({ ...change, ...numbers, wrongChecksum: wrong });
+    this.seen = !channel.checksummed || isAmong(change, CHECKED);
     this.previous = this.engine.version;
     return texts;
   }
@@ -90,6 +96,7 @@ export class Publication {
     });
     const best = (side: typeof bids): BookLevel[] =>
       side.toSorted((a, b) => b.key - a.key).map(({ level }) => level);
+    const views = new Map<number, BookView>();
     const tagged = (side: typeof bids, buys: boolean) => side.map(({ level }) => ({ buys, level }));
     return {
       ...this.numbers(timeMs),
@@ -97,7 +104,11 @@ export class Publication {
       bids: best(bids),
       asks: best(asks),
       inOrder: [...tagged(bids, true), ...tagged(asks, false)],
-      view: (some) => this.view(timeMs, false, some),
+      view: (some) => {
+        const view = views.get(some) ?? this.view(timeMs, false, some);
+        views.set(some, view);
+        return view;
+      },
     };
   }
 
@@ -131,4 +142,14 @@ export class Publication {
     for (let at = side.length - 1; at >= end; at--) levels.push(this.#at(side, at));
     return levels;
   }
+}
+
+/** Whether a level among the `depth` best changed, so that a reader who missed it has others there. */
+function isAmong({ bids, asks, view }: Pick<BookChange, 'bids' | 'asks' | 'view'>, depth: number): boolean {
+  const book = view(depth);
+  const [bid, ask] = [
+    book.bids[depth - 1]?.price ?? 0,
+    book.asks[depth - 1]?.price ?? Number.POSITIVE_INFINITY,
+  ];
+  return bids.some(({ price }) => price >= bid) || asks.some(({ price }) => price <= ask);
 }
