@@ -1,7 +1,7 @@
 import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
 import { scratchDir } from '../services/scratch.ts';
-import { bookGaps, falseBreaks, isFair, untold } from './books/gaps.ts';
+import { bookGaps, isBreak, isFair, unexplained, untold } from './books/gaps.ts';
 import { type BookRow, difference, type Reading, readByPython } from './books/rows.ts';
 
 // Real processes take their time on a busy machine.
@@ -174,7 +174,8 @@ test('faults without a gap, gaps without a fault, and moments that lie in neithe
   const codeOf = () => 'Q-B';
   expect(untold([fault, { ...fault, at: 200_000 }], gaps, codeOf)).toEqual([{ ...fault, at: 200_000 }]);
   expect(untold([{ ...fault, told: ['checksum'] }], gaps, codeOf)).toHaveLength(1);
-  expect(falseBreaks([fault], gaps, codeOf).map(({ cause }) => cause)).toEqual(['checksum']);
+  expect(unexplained([fault], gaps, codeOf)).toEqual(gaps.slice(1));
+  expect(bookGaps([event('cut', 1, 2, ['Q-B'])]).some(isBreak)).toBe(false);
   const fair = (at: number, wholes: BookRow[] = []) =>
     isFair({ ...STATE, bids: [], asks: [], at }, 'Q-B', gaps, [fault], wholes);
   expect([50_000, 99_000, 102_000, 200_000, 310_000].map((at) => fair(at))).toEqual([

@@ -41,15 +41,20 @@ export function untold(
   return faults.filter((fault) => fault.told.length > 0 && !gaps.some(isToldBy(fault)));
 }
 
-/** Breaks of books without a fault that was asked for. A number of the whole socket puts all of its books in doubt. */
-export function falseBreaks(
+/** Gaps without a fault that was asked for. A number of the whole socket puts all of its books in doubt. */
+export function unexplained(
   faults: readonly Injected[],
   gaps: readonly BookGap[],
   codeOf: (exchange: string, symbol: string) => string | undefined,
 ): BookGap[] {
   const explains = (gap: BookGap) => (fault: Injected) =>
     fits(gap, fault) && (gap.exchange === 'bitfinex' || gap.code === codeOf(fault.exchange, fault.symbol));
-  return gaps.filter((gap) => BOOK_CAUSES.includes(gap.cause) && !faults.some(explains(gap)));
+  return gaps.filter((gap) => !faults.some(explains(gap)));
+}
+
+/** Whether a book was said to have broken, rather than not received. */
+export function isBreak({ cause }: BookGap): boolean {
+  return BOOK_CAUSES.includes(cause);
 }
 
 /**

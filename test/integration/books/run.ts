@@ -5,7 +5,7 @@ import type { BookState } from '../../simulator/books/exchange-books.ts';
 import { between, seededRandom } from '../../simulator/random.ts';
 import { firstCodes, type Run, startRun, subscribed } from '../eleven-parts.ts';
 import { type Injected, injectAll } from './faults.ts';
-import { type BookGap, bookGaps, falseBreaks, isFair, untold } from './gaps.ts';
+import { type BookGap, bookGaps, isBreak, isFair, unexplained, untold } from './gaps.ts';
 import { type BookRow, difference, type Reading, readByPython } from './rows.ts';
 
 /** Exchanges whose plug-in has order books. */
@@ -94,6 +94,7 @@ export async function runBooks(
   const names = new Map(rows.map(({ exchange, symbol, code }) => [`${exchange} ${symbol}`, code]));
   const codeOf = (exchange: string, symbol: string) => names.get(`${exchange} ${symbol}`);
   const gaps = bookGaps(events);
+  const strange = unexplained(faults, gaps, codeOf);
   const file = join(scratchDir('books'), 'moments.json');
   const reading = await readByPython(rows, moments, file);
   const wholes = Map.groupBy(
@@ -113,12 +114,12 @@ export async function runBooks(
     }),
     last: wrong(reading, states),
     untold: untold(faults, gaps, codeOf),
-    falseBreaks: falseBreaks(faults, gaps, codeOf),
-    quietGaps: gaps.filter(({ from }) => from > quietFrom && from < quietTo),
+    falseBreaks: strange.filter(isBreak),
+    quietGaps: strange.filter(({ from }) => from > quietFrom && from < quietTo),
     holes: Object.entries(reading.verdicts).flatMap(([name, { hole = 0 }]) => (hole > 0 ? [name] : [])),
     begun: await beginAnywhere(rows, states, keyframeMs, file),
     rows: rows.length,
-    breaks: gaps.filter(({ cause }) => cause === 'sequence' || cause === 'checksum').length,
+    breaks: gaps.filter(isBreak).length,
   };
 }
 
