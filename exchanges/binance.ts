@@ -61,6 +61,7 @@ export const binance: Exchange = {
     urls: [
       'https://api.binance.com/api/v3/exchangeInfo?permissions=SPOT&symbolStatus=TRADING&showPermissionSets=false',
     ],
+    weight: 20,
     parse([body]) {
       const list = isObject(body) ? body.symbols : undefined;
       if (!Array.isArray(list)) throw new Error('exchangeInfo has no list of symbols');

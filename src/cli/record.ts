@@ -6,6 +6,7 @@ import { systemClock } from '../common/clock.ts';
 import { EXIT, type ExitCode, Fault, messageOf } from '../common/errors.ts';
 import { connectionSettings } from '../config/connection-settings.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from '../config/exchange-parts.ts';
+import { openRest } from '../config/rest.ts';
 import type { Settings } from '../config/settings.ts';
 import { rewriteAddress } from '../core/address.ts';
 import { Connection } from '../core/connection/connection.ts';
@@ -66,10 +67,11 @@ async function recordFrames(
   out: Writable,
 ): Promise<ExitCode> {
   const exchanges = enabledExchanges(EXCHANGES, settings);
+  const rest = openRest(exchanges, settings, systemClock, (_, fault) => console.error(fault.message));
   const lists = new MarketLists(exchanges, {
     clock: systemClock,
     refreshMs: settings.markets.refresh_ms,
-    fetchJson: listFetcher(settings, systemClock),
+    fetchJson: listFetcher(settings, systemClock, undefined, rest),
     loadCached: async () => null,
     saveCached: async () => {},
     onChange() {},
@@ -77,7 +79,7 @@ async function recordFrames(
     onFailure: (_, fault) => console.error(fault.message),
   });
   const breaker = { allow: async () => ({ allowed: true as const }), report() {} };
-  const parts = await exchangeParts(exchanges, settings, lists, systemClock, breaker, null)(id);
+  const parts = await exchangeParts(exchanges, settings, lists, systemClock, breaker, null, rest)(id);
   let sockets = 0;
   let lastFailure = 'nothing came';
   const connection = new Connection(
@@ -129,6 +131,7 @@ async function recordFrames(
     cancel();
     await connection.stop();
     lists.stop();
+    rest.stop();
   }
   await new Promise<void>((resolve) => out.write('', () => resolve()));
   return EXIT.ok;

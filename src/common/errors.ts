@@ -170,6 +170,14 @@ export const ERRORS = {
     null,
     'A market list could not be fetched or read.',
   ),
+  book_fetch_failed: rule(
+    'connection',
+    'warning',
+    'error',
+    true,
+    null,
+    'An order book that comes over REST could not be fetched.',
+  ),
   broker_unavailable: rule(
     'connection',
     'critical',

@@ -30,6 +30,7 @@ import { Ending } from './ending.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
 import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
+import { openRest } from './rest.ts';
 import { schemaWatch } from './schemas.ts';
 import type { Settings } from './settings.ts';
 import { openLeases, openStore, provisionalNotices } from './state.ts';
@@ -121,11 +122,17 @@ export async function startCollector(
   const outbox = new WatchedOutbox(messaging.outbox, clock);
   const reporter = new Reporter(outbox, clock, log, id);
   const schemas = schemaWatch(settings, used, reporter, clock, log);
+  const rest = openRest(exchanges, settings, clock, (exchange, fault) =>
+    reporter.error(fault, { target: null, context: { exchange: exchange.id, region: exchange.region } }),
+  );
   const lists = new MarketLists(exchanges, {
     clock,
     refreshMs: settings.markets.refresh_ms,
-    fetchJson: listFetcher(settings, clock, (exchange, ms, asked, answered) =>
-      observation.offsets.date(exchange, ms, asked, answered),
+    fetchJson: listFetcher(
+      settings,
+      clock,
+      (exchange, ms, asked, answered) => observation.offsets.date(exchange, ms, asked, answered),
+      rest,
     ),
     loadCached: async (exchange) => (await store.markets.read(exchange))?.listings ?? null,
     saveCached: (exchange, listings) => store.markets.write(exchange, clock.micros(), listings),
@@ -166,7 +173,7 @@ export async function startCollector(
     leases,
     pollMs: settings.state.poll_ms,
     keys: streamKeys(exchanges),
-    exchange: exchangeParts(exchanges, settings, lists, clock, breakers, store.opens),
+    exchange: exchangeParts(exchanges, settings, lists, clock, breakers, store.opens, rest),
   });
   const control = openControl({
     id,
@@ -236,6 +243,7 @@ export async function startCollector(
     const before = new Map(figures.all().map(({ stats }) => [stats, stats.undelivered]));
     // Whoever waits for a list waits no longer, so that no part below does.
     lists.stop();
+    rest.stop();
     schemas?.stop();
     breakers.stop();
     await ending.part('command intake', () => control.stopIntake(), timeout_ms * (1 - INTAKE_SHARE));

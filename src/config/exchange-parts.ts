@@ -12,6 +12,7 @@ import { machineFacts, machineName } from '../infra/process/machine.ts';
 import { fetchJson } from '../infra/rest/fetch-json.ts';
 import { readPem } from './pem.ts';
 import { proxyOf } from './proxy.ts';
+import type { Rest } from './rest.ts';
 import { exchangeSettings, type Settings } from './settings.ts';
 
 /** The exchanges that the settings leave enabled, with the settings' own limits in place of larger ones. */
@@ -26,14 +27,18 @@ export function enabledExchanges(exchanges: readonly Exchange[], settings: Setti
 
 /**
  * GETs a market list document of an exchange, by the address, proxy and authority that the settings give it.
+ * @param rest where the request waits for its turn; left out: it does not
  * @param dated told of the time that an answer bears (epoch ms), and between which of ours it was given (epoch µs)
  */
 export function listFetcher(
   settings: Settings,
   clock: Clock,
   dated?: (exchange: string, ms: number, asked: Micros, answered: Micros) => void,
+  rest?: Rest,
 ): (exchange: Exchange, url: string) => Promise<unknown> {
-  return ({ id }, url) => {
+  return async (exchange, url) => {
+    await rest?.listTurn(exchange);
+    const { id } = exchange;
     const { rest_url, proxy, ca_file } = exchangeSettings(settings, id);
     const ca = readPem(`exchanges.${id}.ca_file`, ca_file);
     const asked = clock.micros();
@@ -70,6 +75,7 @@ export function exchangeParts(
   clock: Clock,
   breaker: OpenBreaker,
   opens: OpenTimes | null,
+  rest: Rest,
 ): (id: string) => Promise<ExchangeDeps> {
   const machine = machineName(machineFacts());
   const parts = new Map<string, ExchangeDeps>(
@@ -90,6 +96,7 @@ export function exchangeParts(
           socket,
           url,
           book: orderbook,
+          fetchBook: rest.books(exchange),
         },
       ];
     }),

@@ -80,6 +80,8 @@ export type Event =
       readonly symbol: string;
       readonly whole: false;
       readonly cause: BookCause | null;
+      /** Until when it was right for certain. */
+      readonly since: Micros;
     };
 
 /** What a plug-in says of order books beside rows; the books of the socket take it, nobody else sees it. */
@@ -194,6 +196,8 @@ export interface Exchange {
   readonly markets: {
     /** REST addresses of the market list, fetched in this order. */
     readonly urls: readonly string[];
+    /** What each weighs in `limits.rest`; 1 unless given. */
+    readonly weight?: number;
     /** Tradable markets out of the parsed bodies, one per url. Throws an Error where the bodies are not the list. */
     parse(bodies: readonly unknown[]): Listing[];
     /** Base and quote of a symbol without the list; null where the symbol cannot be one of this exchange. */

@@ -1,6 +1,6 @@
 import { Connection } from '../../src/core/connection/connection.ts';
 import type { StateDetail } from '../../src/core/connection/connection-parts.ts';
-import type { LinkEnd } from '../../src/core/connection/link-parts.ts';
+import type { FetchBook, LinkEnd } from '../../src/core/connection/link-parts.ts';
 import { LimitedGate, type OpenGate } from '../../src/core/connection/open-gate.ts';
 import type { ControlEvent, FrameSink, SocketHandle } from '../../src/core/connection/pipe.ts';
 import type { Refusal } from '../../src/core/connection/refusals.ts';
@@ -214,6 +214,7 @@ export interface RigOptions {
   readonly type?: RequestType;
   /** Symbols of the market list; left out: there is none. */
   readonly listed?: readonly string[];
+  readonly fetchBook?: FetchBook;
 }
 
 /** A connection on a clock that stands still, with sockets that lead nowhere and everything it says written down. */
@@ -244,7 +245,10 @@ export function rig(options: RigOptions = {}): Rig {
       push: (data, at) => {
         const { row, at: eventTime } = JSON.parse(String(data));
         handle.session.read(String(data), at, (event) => {
-          if (!DATA.has(event.kind)) handle.control(event as ControlEvent);
+          if (event.kind === 'orderbook') {
+            made.rows.push(`${event.type[0]}${event.market.symbol}@${handle.id}`);
+            handle.data(event.market, clock.now(), event.type === 'DELTA' ? 1 : 0, event.timestamp);
+          } else if (!DATA.has(event.kind)) handle.control(event as ControlEvent);
         });
         if (row === undefined) return;
         made.rows.push(`${row}@${handle.id}${isPrimary(connection, handle) ? '*' : ''}`);
@@ -271,6 +275,7 @@ export function rig(options: RigOptions = {}): Rig {
       gate: options.gate ?? new LimitedGate(clock, exchange.limits, null),
       pipe,
       nextSocketId: () => made.sockets.length + 1,
+      fetchBook: options.fetchBook,
     },
     {
       state: (state, detail) => {

@@ -39,6 +39,7 @@ export function openShard(opening: ShardOpening): ShardConnections {
         url,
         guard: guardOf(own, origin),
         book: of.book,
+        fetchBook: of.fetchBook,
         socket,
         settings,
         clock,

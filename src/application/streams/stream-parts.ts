@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
+import type { FetchBook } from '../../core/connection/link-parts.ts';
 import type { OpenGate } from '../../core/connection/open-gate.ts';
 import type { ConnectionSettings } from '../../core/connection/settings.ts';
 import type { GapCause } from '../../core/events.ts';
@@ -37,6 +38,8 @@ export interface ExchangeDeps {
   readonly url: string | null;
   /** Which of its order books, from settings; null: its first choice. */
   readonly book: string | null;
+  /** How its books are fetched; left out where they do not come over REST. */
+  readonly fetchBook?: FetchBook | undefined;
 }
 
 /** A shard that this collector is to stream. */

@@ -4,7 +4,7 @@ import type { LevelTexts } from '../market/book.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { Orderbook } from '../market/rows.ts';
 import { flaw } from '../market/validate.ts';
-import { KeptBook } from './kept-book.ts';
+import { KeptBook, TRAVEL } from './kept-book.ts';
 
 /** Changes of one code that wait for a whole book; of more, the oldest go: a book that is asked for now is newer. */
 const MOST_HELD = 128;
@@ -31,6 +31,9 @@ export class Books {
   /** When `look` has something to do at the earliest. */
   #dueAt: Micros = Number.POSITIVE_INFINITY;
   #made = 0;
+  /** When this frame arrived, and the one before. */
+  #readAt: Micros = 0;
+  #readBefore: Micros = 0;
 
   constructor(rules: Orderbooks, options: BooksOptions) {
     this.#rules = rules;
@@ -38,6 +41,12 @@ export class Books {
     const { checksum, crossedMs } = rules;
     const needed = checksum !== undefined || crossedMs !== null || options.keyframeMs > 0;
     this.#keeps = !needed || options.start === 'whole' ? 'none' : checksum?.texts ? 'texts' : 'plain';
+  }
+
+  /** A frame is about to be read. */
+  reading(receivedAt: Micros): void {
+    this.#readBefore = this.#readAt;
+    this.#readAt = receivedAt;
   }
 
   /** @param row index of the element in its frame, which goes on with it */
@@ -52,6 +61,15 @@ export class Books {
       case 'broken':
         return this.#broken(event.symbol, event.cause, emit);
     }
+  }
+
+  get start(): BookStart {
+    return this.#options.start;
+  }
+
+  /** Changes of a code that were read so far. */
+  changesOf(symbol: string): number {
+    return this.#all.get(symbol)?.changes ?? 0;
   }
 
   /** The book of a market that is whole; null where it is not, or no levels are kept. */
@@ -92,7 +110,8 @@ export class Books {
       // Validation tells of it; what it was to change is lost.
       emit(event, row);
       if (kept.whole) this.#break(kept, 'sequence', emit);
-      else if (type === 'SNAPSHOT') emit({ kind: 'book', symbol: market.symbol, whole: false, cause: null });
+      else if (type === 'SNAPSHOT')
+        emit({ kind: 'book', symbol: market.symbol, whole: false, cause: null, since: event.received_at });
       return;
     }
     if (type === 'SNAPSHOT') this.#snapshot(kept, event, texts, emit, row);
@@ -118,10 +137,12 @@ export class Books {
     const held = this.#since(kept, sequence);
     if (held === null) {
       emit({ kind: 'alive' });
-      return emit({ kind: 'book', symbol: market.symbol, whole: false, cause: null });
+      return emit({ kind: 'book', symbol: market.symbol, whole: false, cause: null, since: received_at });
     }
     const news = !kept.whole;
     const broke = kept.broke;
+    // Of a book that turns out wrong at once nothing is known of before.
+    if (news) kept.rightBy(event);
     kept.whole = true;
     kept.broke = false;
     kept.held = [];
@@ -147,6 +168,7 @@ export class Books {
     emit: Emit,
     row: number | undefined,
   ): void {
+    kept.changes++;
     const { start, recorded } = this.#options;
     if (start === 'fetched' && recorded) return emit(event, row);
     if (!kept.whole) {
@@ -173,44 +195,58 @@ export class Books {
     const { checksum } = this.#rules;
     kept.take(event, texts);
     if (!checksum || !kept.levels || event.checksum === null) {
+      // What a later checksum is to prove is not proved yet.
+      if (!checksum || event.type === 'SNAPSHOT') kept.rightBy(event);
       emit(event, row);
       return true;
     }
     const checksum_ok = checksum.of(kept.levels) === event.checksum;
     emit({ ...event, checksum_ok }, row);
-    if (!checksum_ok) this.#break(kept, 'checksum', emit);
+    if (checksum_ok) kept.rightBy(event);
+    else this.#break(kept, 'checksum', emit);
     return checksum_ok;
   }
 
   #checksum(symbol: string, value: number, emit: Emit): void {
     const { checksum } = this.#rules;
-    const levels = this.of(symbol)?.levels;
-    if (!levels || !checksum || checksum.of(levels) === value) return emit({ kind: 'alive' });
-    this.#broken(symbol, 'checksum', emit);
+    const kept = this.of(symbol);
+    if (!kept?.levels || !checksum) return emit({ kind: 'alive' });
+    if (checksum.of(kept.levels) !== value) return this.#break(kept, 'checksum', emit);
+    kept.rightUntil = kept.heardUntil;
+    emit({ kind: 'alive' });
   }
 
   #broken(symbol: string | null, cause: BookCause, emit: Emit): void {
     const some = symbol === null ? [...this.#all.values()] : [this.#all.get(symbol)];
     const whole = some.filter((kept) => kept?.whole);
     if (whole.length === 0) emit({ kind: 'alive' });
-    for (const kept of whole) if (kept) this.#break(kept, cause, emit);
+    for (const kept of whole) {
+      if (!kept) continue;
+      // What counts all frames of the socket has proved them until the one before.
+      if (symbol === null) kept.rightUntil = Math.max(kept.rightUntil, this.#readBefore - TRAVEL);
+      this.#break(kept, cause, emit);
+    }
   }
 
   #break(kept: KeptBook, cause: BookCause, emit: (event: Event) => void): void {
+    const since = cause === 'crossed' ? kept.crossedFrom : kept.rightUntil;
     kept.whole = false;
     kept.broke = true;
     kept.held = [];
     kept.dueAt = Number.POSITIVE_INFINITY;
-    emit({ kind: 'book', symbol: kept.market.symbol, whole: false, cause });
+    emit({ kind: 'book', symbol: kept.market.symbol, whole: false, cause, since });
   }
 
   #crossed(kept: KeptBook, at: Micros): boolean {
     const { crossedMs } = this.#rules;
     if (crossedMs === null || !kept.levels?.crossed) {
-      kept.crossedSince = null;
+      if (kept.crossedSince !== null) kept.crossedSince = null;
       return false;
     }
-    kept.crossedSince ??= at;
+    if (kept.crossedSince === null) {
+      kept.crossedSince = at;
+      kept.crossedFrom = kept.rightUntil;
+    }
     this.#dueAt = Math.min(this.#dueAt, kept.crossedSince + crossedMs * 1000);
     return at - kept.crossedSince >= crossedMs * 1000;
   }

@@ -11,6 +11,10 @@ export interface Held {
   readonly texts: LevelTexts | null;
 }
 
+/** How far a row's time may be from its arrival, in µs, and how long the way is where it says nothing. */
+const BELIEVED: Micros = 60_000_000;
+export const TRAVEL: Micros = 1_000_000;
+
 /** One code's book on one socket: how far it is, and its levels where somebody has to know them. */
 export class KeptBook {
   readonly market: Market;
@@ -26,6 +30,13 @@ export class KeptBook {
   /** Changes that wait for a whole book, oldest first. */
   held: Held[] = [];
   crossedSince: Micros | null = null;
+  /** Until when it was right before. */
+  crossedFrom: Micros = 0;
+  /** Until when it was right for certain; and until when its last row, which may not be proved yet, was sent. */
+  rightUntil: Micros = 0;
+  heardUntil: Micros = 0;
+  /** Changes read so far, whether they became rows or not. */
+  changes = 0;
   /** When the next keyframe is due. */
   dueAt: Micros = Number.POSITIVE_INFINITY;
 
@@ -49,6 +60,12 @@ export class KeptBook {
     this.sequence = row.type === 'SNAPSHOT' ? row.sequence : (row.sequence ?? this.sequence);
     this.timestamp = row.timestamp;
     this.depth = row.depth;
+    this.heardUntil = sentAt(row);
+  }
+
+  /** The book is right after this row. */
+  rightBy(row: Orderbook): void {
+    this.rightUntil = sentAt(row);
   }
 
   /** Its levels as a row of our own. */
@@ -71,4 +88,10 @@ export class KeptBook {
       checksum_ok: null,
     };
   }
+}
+
+/** A row's own time where it can be believed: a quiet book's snapshot bears that of its last change. */
+function sentAt({ timestamp, received_at, type }: Orderbook): Micros {
+  const believed = type === 'DELTA' && received_at - timestamp < BELIEVED;
+  return Math.min(received_at, believed ? timestamp : received_at - TRAVEL);
 }

@@ -47,6 +47,7 @@ export function openSession(
     },
     read(text, receivedAt, emit) {
       out = emit;
+      books.reading(receivedAt);
       inner.read(text, receivedAt, take);
     },
     due: (at) => books.due(at),

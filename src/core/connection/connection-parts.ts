@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts';
 import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Markets } from '../market/markets.ts';
 import type { OpenSocket, SocketOptions } from '../ports.ts';
-import type { LinkEnd } from './link-parts.ts';
+import type { FetchBook, LinkEnd } from './link-parts.ts';
 import type { OpenGate } from './open-gate.ts';
 import type { Pipe } from './pipe.ts';
 import type { Refusal } from './refusals.ts';
@@ -28,6 +28,8 @@ export interface ConnectionParts {
   /** Shared by all connections to the same exchange from the same address. */
   readonly gate: OpenGate;
   readonly pipe: Pipe;
+  /** Asks for a book over REST, where the exchange has its books there; it is answered in its time. */
+  readonly fetchBook?: FetchBook | undefined;
   /** Numbers sockets; shared by all connections of the process. */
   readonly nextSocketId: () => number;
 }

@@ -1,6 +1,6 @@
 import type { Cancel } from '../../common/clock.ts';
 import { openSession } from '../books/open-session.ts';
-import type { GapCause, StreamState } from '../events.ts';
+import type { BookCause, GapCause, StreamState } from '../events.ts';
 import type { Market, Micros } from '../market/market.ts';
 import { Attempts } from './attempts.ts';
 import { ClockOffset } from './clock-offset.ts';
@@ -187,6 +187,15 @@ export class Connection implements LinkOwner {
 
   resyncing(link: Link, market: Market): void {
     this.#reception.resyncing(link, market);
+  }
+
+  booked(link: Link, market: Market): void {
+    this.#reception.booked(market);
+    this.#settle(link);
+  }
+
+  broke(link: Link, market: Market, cause: BookCause, since: Micros): void {
+    this.#reception.broke(link, market, cause, since);
   }
 
   leapt(link: Link, from: Micros): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
+import type { BookCause } from '../events.ts';
 import type { Exchange, Session } from '../exchange.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { OpenSocket, SocketEnd, SocketOptions } from '../ports.ts';
@@ -29,7 +30,21 @@ export interface LinkParts {
   readonly pipe: Pipe;
   /** Of the exchange's clock, by all sockets of the connection. */
   readonly offset: ClockOffset;
+  /** See `ConnectionParts`. */
+  readonly fetchBook?: FetchBook | undefined;
 }
+
+/** A book that is wanted over REST. */
+export interface BookFetch {
+  readonly market: Market;
+  /** How much changes in it: of many the busiest come first. */
+  activity(): number;
+  /** Whether it is still of use. */
+  wanted(): boolean;
+  /** Told once: the body of the answer; null where there is none. */
+  deliver(body: string | null): void;
+}
+export type FetchBook = (fetch: BookFetch) => void;
 
 /** What a connection wants to know of its sockets. */
 export interface LinkOwner {
@@ -41,6 +56,10 @@ export interface LinkOwner {
   /** An answer was dropped before its turn. */
   unanswered(): void;
   resyncing(link: Link, market: Market): void;
+  /** The book of this code is whole. */
+  booked(link: Link, market: Market): void;
+  /** The book of this code broke; it was right until `since`. */
+  broke(link: Link, market: Market, cause: BookCause, since: Micros): void;
   /** Rows came, also such as were read when the socket had ended. */
   received(market: Market): void;
   /** @param live false where all rows are snapshots */

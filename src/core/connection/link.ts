@@ -2,7 +2,9 @@ import type { Cancel } from '../../common/clock.ts';
 import type { Session } from '../exchange.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { Socket, SocketEnd } from '../ports.ts';
+import type { BookRenewal } from './book-renewal.ts';
 import { Pulse } from './heartbeat.ts';
+import { linkBooks } from './link-books.ts';
 import type { EndCause, LinkOwner, LinkParts } from './link-parts.ts';
 import type { OpenOutcome } from './open-gate.ts';
 import type { ControlEvent, FrameSink, SocketHandle } from './pipe.ts';
@@ -39,6 +41,8 @@ export class Link implements SocketHandle {
   /** Symbols that are to be subscribed anew later: what comes of them until then does not count. */
   readonly #spoilt = new Set<string>();
   readonly #receipt: Receipt;
+  /** Null where no books are kept. */
+  readonly #renewal: BookRenewal | null;
   #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
   #pulse: Pulse;
   readonly #sender: Sender;
@@ -81,6 +85,15 @@ export class Link implements SocketHandle {
       frames: (nowMs) => this.#subscriptions.next(this.session, nowMs),
       onDrop: () => owner.unanswered(),
     });
+    this.#renewal = linkBooks(parts, {
+      subscribed: (symbol) => (this.#state === 'open' ? this.#subscriptions.subscribed(symbol) : null),
+      resubscribe: (symbol) => this.#resubscribe(symbol),
+      say: (text) => {
+        this.#sender.answer(text, text);
+        this.#sender.pump();
+      },
+      read: (frame) => this.#sink.push(frame, clock.micros()),
+    });
     this.#retries = new RateBudget(share(exchange.limits.sends, RETRY_SHARE));
     this.#pulse = new Pulse(exchange.heartbeat, clock.now());
     this.openedMs = clock.now();
@@ -106,7 +119,7 @@ export class Link implements SocketHandle {
 
   /** Whether every code has been confirmed, refused, or asked for in vain. */
   get settled(): boolean {
-    return this.#state === 'open' && this.#subscriptions.settled;
+    return this.#state === 'open' && this.#subscriptions.settled && (this.#renewal?.complete ?? true);
   }
 
   /** Whether data has flowed for a while. A quiet stream proves itself by being served for far longer. */
@@ -119,7 +132,8 @@ export class Link implements SocketHandle {
 
   /** Whether this socket receives that code. */
   carries(symbol: string): boolean {
-    return this.#state !== 'ended' && this.#subscriptions.confirmed(symbol) && !this.#spoilt.has(symbol);
+    if (this.#state === 'ended' || !this.#subscriptions.confirmed(symbol)) return false;
+    return !this.#spoilt.has(symbol) && this.#renewal?.since(symbol) !== null;
   }
 
   /** The last moment at which everything the exchange had sent until then has certainly arrived. */
@@ -139,7 +153,8 @@ export class Link implements SocketHandle {
 
   /** Since when it receives that code; null where it does not. */
   carriesSince(symbol: string): Micros | null {
-    return this.carries(symbol) ? (this.#confirmedAt.get(symbol) ?? null) : null;
+    if (!this.carries(symbol)) return null;
+    return this.#renewal?.since(symbol) ?? this.#confirmedAt.get(symbol) ?? null;
   }
 
   /** Whether this code is part of its subscription, confirmed or not. */
@@ -160,7 +175,11 @@ export class Link implements SocketHandle {
   want(markets: readonly Market[]): void {
     this.#subscriptions.want(markets);
     const wanted = new Set(markets.map(({ symbol }) => symbol));
-    for (const symbol of this.#confirmedAt.keys()) if (!wanted.has(symbol)) this.#confirmedAt.delete(symbol);
+    for (const symbol of this.#confirmedAt.keys()) {
+      if (wanted.has(symbol)) continue;
+      this.#confirmedAt.delete(symbol);
+      this.#renewal?.forget(symbol);
+    }
     this.#sender.pump();
   }
 
@@ -172,7 +191,10 @@ export class Link implements SocketHandle {
     const pulse = this.#pulse.check(nowMs);
     if (pulse === 'dead') return this.#giveUp('dead');
     if (pulse.beat) this.#sender.beat(pulse.beat);
-    if (!this.#paused) this.#chase(nowMs);
+    if (!this.#paused) {
+      this.#chase(nowMs);
+      this.#renewal?.tick(nowMs);
+    }
     this.#sender.pump();
   }
 
@@ -228,6 +250,8 @@ export class Link implements SocketHandle {
         return this.resync(event.symbol);
       case 'restart':
         return this.#owner.restart(this, event.reason);
+      case 'book':
+        return this.#book(event);
       case 'alive':
     }
   }
@@ -258,15 +282,29 @@ export class Link implements SocketHandle {
     clock.after(waitMs, () => this.#resubscribe(symbol));
   }
 
+  #book(event: Extract<ControlEvent, { kind: 'book' }>): void {
+    const { symbol } = event;
+    const market = this.#subscriptions.subscribed(symbol);
+    if (!this.#renewal || !market) return;
+    if (event.whole) {
+      this.#renewal.came(symbol);
+      return this.#owner.booked(this, market);
+    }
+    if (event.cause) this.#owner.broke(this, market, event.cause, event.since);
+    this.#renewal.renew(symbol);
+  }
+
   #confirm(market: Market): void {
     const first = !this.#confirmedAt.has(market.symbol);
     this.#confirmedAt.set(market.symbol, this.#parts.clock.micros());
+    this.#renewal?.expect(market);
     this.#owner.confirmed(this, market, first);
   }
 
   #resubscribe(symbol: string): void {
     this.#spoilt.delete(symbol);
     if (this.#state !== 'open') return;
+    this.#renewal?.lost(symbol);
     this.#subscriptions.resync(symbol);
     this.#sender.pump();
   }

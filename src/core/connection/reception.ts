@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
-import type { GapCause } from '../events.ts';
+import type { BookCause, GapCause } from '../events.ts';
 import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Markets } from '../market/markets.ts';
 import type { ClockOffset } from './clock-offset.ts';
@@ -138,7 +138,20 @@ export class Reception {
 
   confirmed(market: Market): void {
     if (this.#refusals.delete(market.symbol)) this.#events.served(market);
-    this.#cover(market);
+    // An order book is received from its first whole book on.
+    this.#coverCarried([market]);
+  }
+
+  /** The book of this code is whole. */
+  booked(market: Market): void {
+    this.#coverCarried([market]);
+  }
+
+  /** The book of this code broke on a socket; it was right until `since`. */
+  broke(link: Link, market: Market, cause: BookCause, since: Micros): void {
+    if (link !== this.#sockets.primary) return;
+    const lost = this.#sockets.lostWith(link, false, [market]);
+    this.#coverage.lose(lost, Math.min(since, link.coveredUntil()), cause);
   }
 
   refused(link: Link, markets: readonly Market[], refusal: Refusal): void {

@@ -38,7 +38,7 @@ function answerOf(event: object): Record<string, unknown> {
 const HTTP_DATE = /^\s*(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i;
 
 /** RFC 9110 §10.2.3: seconds, or a date. Null where it is neither. */
-function retryAfter(value: unknown, nowMs: number): number | null {
+export function retryAfter(value: unknown, nowMs: number): number | null {
   if (typeof value !== 'string') return null;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
   if (!HTTP_DATE.test(value)) return null;
