@@ -1,5 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { objectLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -27,7 +29,7 @@ export const bithumb: Exchange = {
   name: 'Bithumb',
   region: 'korea',
   docs: 'https://apidocs.bithumb.com/',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://ws-api.bithumb.com/websocket/v1',
   hosts: ['ws-api.bithumb.com'],
@@ -70,6 +72,9 @@ export const bithumb: Exchange = {
     split,
   },
 
+  // Every frame is a whole book: nothing to check, and a lost one heals with the next.
+  orderbooks: { choices: ['15'], start: () => 'whole', crossedMs: null },
+
   session: (type, markets) => session(type, markets),
 };
 
@@ -99,6 +104,7 @@ function read(text: string, receivedAt: Micros, type: RequestType, markets: Mark
     const { code } = frame;
     const market = typeof code === 'string' ? markets.get(code) : undefined;
     if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
+    if (type === 'orderbook') return orderbook(frame, market, receivedAt, emit);
     return type === 'ticker'
       ? ticker(frame, market, receivedAt, emit)
       : trade(frame, text, market, receivedAt, emit);
@@ -181,4 +187,31 @@ function trade(frame: JsonObject, text: string, market: Market, receivedAt: Micr
     amount: price * volume,
     side: sideOf(frame.ask_bid, 'BID', 'ASK'),
   });
+}
+
+/**
+ * https://apidocs.bithumb.com/v2.1.5/reference/호가-orderbook
+ * {"type":"orderbook","code":"KRW-ETH","total_ask_size":369.9832,"total_bid_size":287.0216,"orderbook_units":[
+ *  {"ask_price":3715000,"bid_price":3714000,"ask_size":8.4592,"bid_size":3.012}],"level":1,
+ *  "timestamp":1790133505546514,"stream_type":"SNAPSHOT"}
+ * Microseconds here, unlike tickers and trades. A thin side is filled up with levels of price 0, and sizes are cut to
+ * four decimals: what reads 0 is dust.
+ */
+function orderbook(frame: JsonObject, market: Market, received_at: Micros, emit: Emit): void {
+  const units = frame.orderbook_units;
+  emit(
+    bookRow({
+      market,
+      timestamp: timeOf(frame.timestamp),
+      received_at,
+      stream_type: streamType(frame.stream_type),
+      type: 'SNAPSHOT',
+      bids: objectLevels(units, 'bids', 'bid_price', 'bid_size', number, offered),
+      asks: objectLevels(units, 'asks', 'ask_price', 'ask_size', number, offered),
+    }),
+  );
+}
+
+function offered(price: number, size: number): boolean {
+  return price !== 0 && size !== 0;
 }

@@ -1,5 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { objectLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -30,7 +32,7 @@ export const coinone: Exchange = {
   name: 'Coinone',
   region: 'korea',
   docs: 'https://docs.coinone.co.kr/reference/public-websocket-1',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://stream.coinone.co.kr',
   hosts: ['stream.coinone.co.kr'],
@@ -71,6 +73,9 @@ export const coinone: Exchange = {
     },
     split,
   },
+
+  // Every frame is a whole book: nothing to check, and a lost one heals with the next.
+  orderbooks: { choices: ['16'], start: () => 'whole', crossedMs: null },
 
   ban: (closeCode) =>
     closeCode === 4290 ? { forMs: 60_000, reason: 'more than 20 sockets from this address' } : null,
@@ -223,6 +228,7 @@ function read(
 ): void {
   const market = marketOf(data, markets);
   if (!isObject(data) || !market) return emit({ kind: 'reject', reason: 'data names no market', row: null });
+  if (channel === 'ORDERBOOK') return orderbook(data, text, market, receivedAt, emit);
   return channel === 'TICKER'
     ? ticker(data, market, receivedAt, emit)
     : trade(data, text, market, receivedAt, emit);
@@ -291,4 +297,25 @@ function trade(data: JsonObject, text: string, market: Market, receivedAt: Micro
     amount: price * volume,
     side: sideOf(data.is_seller_maker, true, false),
   });
+}
+
+/**
+ * https://docs.coinone.co.kr/reference/public-websocket-orderbook
+ * {"response_type":"DATA","channel":"ORDERBOOK","data":{"quote_currency":"KRW","target_currency":"XRP",
+ *  "timestamp":1693560155038,"id":"1693560155038001","asks":[{"price":"687.6","qty":"85887.7396"},
+ *  {"price":"687.5","qty":"47022.8803"}],"bids":[{"price":"687.4","qty":"6704.0994"},{"price":"687.3","qty":"4542.9611"}]}}
+ * The asks come worst first. `id` rises, with holes.
+ */
+function orderbook(data: JsonObject, text: string, market: Market, received_at: Micros, emit: Emit): void {
+  emit(
+    bookRow({
+      market,
+      timestamp: timeOf(data.timestamp),
+      received_at,
+      type: 'SNAPSHOT',
+      bids: objectLevels(data.bids, 'bids', 'price', 'qty', decimal),
+      asks: objectLevels(data.asks, 'asks', 'price', 'qty', decimal),
+      sequence: Number(exactDigits(text, 'id', data.id) || Number.NaN),
+    }),
+  );
 }

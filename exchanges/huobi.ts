@@ -1,5 +1,7 @@
 import type { Emit, Event, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { pairLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -16,6 +18,17 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 
+const FULL_BOOK = 'mbp.150';
+const CHANNELS = { ticker: 'ticker', trade: 'trade.detail' } as const;
+/** `market.btcusdt.trade.detail`: symbol and channel. */
+const TOPICS: Readonly<Record<RequestType, RegExp>> = {
+  ticker: /^market\.(.*)\.(ticker)$/,
+  trade: /^market\.(.*)\.(trade\.detail)$/,
+  orderbook: /^market\.(.*)\.(depth\.step\d+|mbp\.(?:refresh\.)?\d+)$/,
+};
+/** Channels of order books that send changes. */
+const CHANGES = /^mbp\.\d+$/;
+
 /**
  * Huobi (HTX), spot, Asia. https://www.htx.com/en-us/opend/newApiPages/
  * Every frame from the server is gzip, its pings, acks and errors too; frames to it are text. One topic per request.
@@ -26,9 +39,11 @@ export const huobi: Exchange = {
   name: 'Huobi',
   region: 'asia',
   docs: 'https://www.htx.com/en-us/opend/newApiPages/',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
-  endpoint: () => 'wss://api.huobi.pro/ws',
+  // Market by price has an address of its own.
+  endpoint: (type, book = FULL_BOOK) =>
+    type === 'orderbook' && book.startsWith('mbp') ? 'wss://api.huobi.pro/feed' : 'wss://api.huobi.pro/ws',
   hosts: ['api.huobi.pro', 'api-aws.huobi.pro'],
   encoding: 'gzip',
 
@@ -65,7 +80,23 @@ export const huobi: Exchange = {
     split,
   },
 
-  session: (type, markets) => session(type, markets),
+  // Market by price: changes, and a whole book upon a request; the others are whole in every frame.
+  orderbooks: {
+    choices: [
+      FULL_BOOK,
+      'mbp.400',
+      'mbp.5',
+      'depth.step0',
+      'mbp.refresh.20',
+      'mbp.refresh.10',
+      'mbp.refresh.5',
+    ],
+    start: (choice) => (CHANGES.test(choice) ? 'asked' : 'whole'),
+    crossedMs: null,
+  },
+
+  session: (type, markets, { book = FULL_BOOK } = {}) =>
+    session(type, type === 'orderbook' ? book : CHANNELS[type], markets),
 };
 
 /** Incomplete by nature: this serves only until the market list is there. Longest first. */
@@ -76,17 +107,15 @@ function split(symbol: string): Pair | null {
   return symbol.includes('.') ? null : cutSuffix(symbol, QUOTES);
 }
 
-const PREFIX = 'market.';
-
-function session(type: RequestType, markets: Markets): Session {
-  const suffix = type === 'ticker' ? '.ticker' : '.trade.detail';
-  /** Symbols of subscribe requests that were not answered yet, by request id. */
+/** @param channel what follows the symbol in the name of a topic */
+function session(type: RequestType, channel: string, markets: Markets): Session {
+  /** Symbols of requests that were not answered yet, by request id. */
   const asked = new Map<unknown, string>();
   let last = 0;
-  const request = (verb: 'sub' | 'unsub', { symbol }: Market) => {
+  const request = (verb: 'sub' | 'unsub' | 'req', { symbol }: Market) => {
     const id = String(++last);
-    if (verb === 'sub') asked.set(id, symbol);
-    return JSON.stringify({ [verb]: PREFIX + symbol + suffix, id });
+    if (verb !== 'unsub') asked.set(id, symbol);
+    return JSON.stringify({ [verb]: `market.${symbol}.${channel}`, id });
   };
   return {
     open: () => [],
@@ -94,16 +123,19 @@ function session(type: RequestType, markets: Markets): Session {
       ...drop.map((market) => request('unsub', market)),
       ...add.map((market) => request('sub', market)),
     ],
+    askBook: (market) => [request('req', market)],
     read(text, receivedAt, emit) {
       const frame = parseObject(text);
       if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
-      const { ch } = frame;
-      if (ch === undefined) return control(frame, text, suffix, asked, emit);
+      const { ch = frame.rep } = frame;
+      if (ch === undefined || frame.status === 'error') return control(frame, text, type, asked, emit);
       if (typeof ch !== 'string') return emit({ kind: 'reject', reason: 'ch is not a word', row: null });
-      const symbol = symbolIn(ch, suffix);
-      if (symbol === null) return emit({ kind: 'alive' });
+      const topic = TOPICS[type].exec(ch);
+      if (!topic) return emit({ kind: 'alive' });
+      const [, symbol = '', own = ''] = topic;
       const market = markets.get(symbol);
       if (!market) return emit({ kind: 'reject', reason: 'ch names no market', row: null });
+      if (type === 'orderbook') return orderbook(frame, own, market, receivedAt, asked, emit);
       const { tick } = frame;
       if (!isObject(tick)) return emit({ kind: 'reject', reason: 'tick is not a JSON object', row: null });
       return type === 'ticker'
@@ -111,13 +143,6 @@ function session(type: RequestType, markets: Markets): Session {
         : trades(tick, text, market, receivedAt, emit);
     },
   };
-}
-
-/** The symbol in `market.btcusdt.ticker`; null for a channel of another kind. */
-function symbolIn(channel: string, suffix: string): string | null {
-  return channel.startsWith(PREFIX) && channel.endsWith(suffix)
-    ? channel.slice(PREFIX.length, -suffix.length)
-    : null;
 }
 
 /** The latest one is enough. */
@@ -132,7 +157,7 @@ function pong(digits: string): Event {
 function control(
   frame: JsonObject,
   text: string,
-  suffix: string,
+  type: RequestType,
   asked: Map<unknown, string>,
   emit: Emit,
 ): void {
@@ -147,8 +172,8 @@ function control(
     const reason = saying(frame['err-code'], frame['err-msg']);
     return emit({ kind: 'refused', symbols: symbol === undefined ? [] : [symbol], reason });
   }
-  const confirmed = typeof subbed === 'string' ? symbolIn(subbed, suffix) : null;
-  emit(confirmed === null ? { kind: 'alive' } : { kind: 'ack', symbols: [confirmed] });
+  const confirmed = typeof subbed === 'string' ? TOPICS[type].exec(subbed)?.[1] : undefined;
+  emit(confirmed === undefined ? { kind: 'alive' } : { kind: 'ack', symbols: [confirmed] });
 }
 
 /**
@@ -228,4 +253,40 @@ function tradeId({ tradeId, id }: JsonObject, text: string, cursor: Cursor): str
   return tradeId === undefined || tradeId === null
     ? exactDigits(text, 'id', id, cursor)
     : exactDigits(text, 'tradeId', tradeId, cursor);
+}
+
+/**
+ * https://www.htx.com/en-us/opend/newApiPages/?id=7ec53fd5-7773-11ed-9966-0242ac110003
+ * {"ch":"market.zecusdt.mbp.150","ts":1585074391470,"tick":{"seqNum":100772868478,"prevSeqNum":100772868476,
+ *  "bids":[[618.37,71.594],[423.33,0.0]],"asks":[]}}
+ * {"id":"6","rep":"market.zecusdt.mbp.150","status":"ok","data":{"seqNum":100772868476,"bids":[…],"asks":[…]}}
+ * {"ch":"market.htusdt.depth.step0","ts":1572362902027,"tick":{"bids":[[3.7721,344.86]],"asks":[[3.7745,15.44]],
+ *  "version":100434317651,"ts":1572362902012}}
+ * Of mbp.5 a side without a change is left out. In 2019 depth.step0 sent changes too, marked `update`.
+ */
+function orderbook(
+  { ts, id, rep, update, data, tick = data }: JsonObject,
+  channel: string,
+  market: Market,
+  received_at: Micros,
+  asked: Map<unknown, string>,
+  emit: Emit,
+): void {
+  if (rep !== undefined) asked.delete(id);
+  if (!isObject(tick)) return emit({ kind: 'reject', reason: 'there is no tick', row: null });
+  const changes = rep === undefined && CHANGES.test(channel);
+  const time = tick.ts ?? ts;
+  emit(
+    bookRow({
+      market,
+      timestamp: time === undefined ? received_at : timeOf(time),
+      received_at,
+      stream_type: rep === undefined ? 'REALTIME' : 'SNAPSHOT',
+      type: changes || update === true ? 'DELTA' : 'SNAPSHOT',
+      bids: pairLevels(tick.bids === undefined ? [] : tick.bids, 'bids', number),
+      asks: pairLevels(tick.asks === undefined ? [] : tick.asks, 'asks', number),
+      sequence: number(channel.startsWith('depth') ? tick.version : tick.seqNum),
+      prev_sequence: changes ? number(tick.prevSeqNum) : null,
+    }),
+  );
 }

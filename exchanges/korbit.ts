@@ -1,5 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { objectLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import type { Markets } from '../src/core/market/markets.ts';
 import {
@@ -16,7 +18,7 @@ import {
   timeOf,
   words,
 } from '../src/core/market/read-values.ts';
-import type { StreamType, Trade } from '../src/core/market/rows.ts';
+import type { Orderbook, StreamType, Trade } from '../src/core/market/rows.ts';
 
 /**
  * Korbit (Digital X since 2026), spot, Korea, KRW markets. https://docs.korbit.co.kr/
@@ -28,7 +30,7 @@ export const korbit: Exchange = {
   name: 'Korbit',
   region: 'korea',
   docs: 'https://docs.korbit.co.kr/',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://ws-api.korbit.co.kr/v2/public',
   // The renamed company's host speaks the same protocol.
@@ -69,6 +71,9 @@ export const korbit: Exchange = {
     },
     split,
   },
+
+  // Every frame is a whole book: nothing to check, and a lost one heals with the next.
+  orderbooks: { choices: ['30'], start: () => 'whole', crossedMs: null },
 
   session: (type, markets) => session(type, markets),
 };
@@ -148,10 +153,11 @@ function read(
   const market = typeof symbol === 'string' ? markets.get(symbol) : undefined;
   if (!market) return emit({ kind: 'reject', reason: 'symbol is not a market', row: null });
   const streamType = frame.snapshot === true ? 'SNAPSHOT' : 'REALTIME';
-  if (type === 'ticker') {
-    return isObject(data)
+  if (type !== 'trade') {
+    if (!isObject(data)) return emit({ kind: 'reject', reason: 'data is not an object', row: null });
+    return type === 'ticker'
       ? ticker(frame, data, market, receivedAt, streamType, emit)
-      : emit({ kind: 'reject', reason: 'data is not an object', row: null });
+      : emit(orderbook(data, market, receivedAt, streamType));
   }
   if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
   if (data.length === 0) return emit({ kind: 'alive' });
@@ -239,4 +245,27 @@ function trade(
     amount: price * volume,
     side: sideOf(data.isBuyerTaker, true, false),
   };
+}
+
+/**
+ * https://docs.korbit.co.kr/ (WebSocket, orderbook)
+ * {"type":"orderbook","timestamp":1700000006177,"symbol":"btc_krw","snapshot":true,"data":{"timestamp":1700000000234,
+ *  "asks":[{"price":"99131000","qty":"0.00456677"}],"bids":[{"price":"99120000","qty":"0.00363422"}]}}
+ * The inner timestamp is when the book changed last, the outer one when the frame was sent. A stopped pair has no levels.
+ */
+function orderbook(
+  data: JsonObject,
+  market: Market,
+  received_at: Micros,
+  stream_type: StreamType,
+): Orderbook {
+  return bookRow({
+    market,
+    timestamp: timeOf(data.timestamp),
+    received_at,
+    stream_type,
+    type: 'SNAPSHOT',
+    bids: objectLevels(data.bids, 'bids', 'price', 'qty', decimal),
+    asks: objectLevels(data.asks, 'asks', 'price', 'qty', decimal),
+  });
 }
