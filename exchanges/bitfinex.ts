@@ -1,6 +1,10 @@
-import type { Emit, Exchange, Listing, Session } from '../src/core/exchange.ts';
+import type { Emit, Exchange, Listing, Session, SessionOptions } from '../src/core/exchange.ts';
 import { parseFrame } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
 import { ChannelIds } from '../src/core/market/channel-ids.ts';
+import { spelledLevels, turnChecksum } from '../src/core/market/checksum.ts';
+import { FrameMarks, type Marks } from '../src/core/market/frame-marks.ts';
+import { signedLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import type { Markets } from '../src/core/market/markets.ts';
 import {
@@ -25,7 +29,7 @@ export const bitfinex: Exchange = {
   name: 'Bitfinex',
   region: 'eu',
   docs: 'https://docs.bitfinex.com/docs/ws-public',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://api-pub.bitfinex.com/ws/2',
   hosts: ['api-pub.bitfinex.com'],
@@ -53,7 +57,18 @@ export const bitfinex: Exchange = {
 
   markets: { urls: ['https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange'], parse, split },
 
-  session: (type, markets, { recorded = false } = {}) => session(type, markets, recorded),
+  // Levels that leave the depth are removed one by one. The checksum covers 25 of a side, in frames of its own.
+  orderbooks: {
+    choices: ['100', '25', '250', '1'],
+    start: () => 'sent',
+    crossedMs: null,
+    checksum: {
+      texts: false,
+      of: ({ bids, asks }) => turnChecksum(spelledLevels(bids, 1), spelledLevels(asks, -1)),
+    },
+  },
+
+  session,
 };
 
 /** [["ADABTC","AAVE:USD","BTCUST",…]]: pairs without `t`, all tradable but for the exchange's own test pairs. */
@@ -85,35 +100,43 @@ function split(symbol: string): Pair | null {
 
 const TIMESTAMP = 32_768;
 const SEQ_ALL = 65_536;
+const OB_CHECKSUM = 131_072;
+
+const CHANNELS = { ticker: 'ticker', trade: 'trades', orderbook: 'book' } as const;
 
 type Values = readonly unknown[];
 
 interface Socket {
   readonly type: RequestType;
   readonly channel: string;
+  /** What a subscription says beside channel and symbol. */
+  readonly asking: JsonObject;
   readonly markets: Markets;
   readonly channels: ChannelIds;
   /** Trades whose `tu` brings nothing new; it follows its `te` within a second. */
   readonly told: RecentIds;
-  /** What the conf ack said; null before. */
-  flags: number | null;
-  seq: number | null;
+  /** Number and time behind the payload of a frame. */
+  readonly marks: FrameMarks;
   /** No event beyond the conf ack was read of a recording: it may lack them all, acks too. */
   bare: boolean;
 }
 
-function session(type: RequestType, markets: Markets, recorded: boolean): Session {
+function session(
+  type: RequestType,
+  markets: Markets,
+  { book = '100', recorded = false }: SessionOptions = {},
+): Session {
   const state = {
     channels: new ChannelIds(),
     told: new RecentIds(2000),
-    flags: null,
-    seq: null,
+    marks: new FrameMarks(),
     bare: recorded,
   };
-  const channel = type === 'ticker' ? 'ticker' : 'trades';
-  const socket: Socket = { type, channel, markets, ...state };
+  const asking = type === 'orderbook' ? { prec: 'P0', freq: 'F0', len: book } : {};
+  const socket: Socket = { type, channel: CHANNELS[type], asking, markets, ...state };
+  const flags = TIMESTAMP + SEQ_ALL + (type === 'orderbook' ? OB_CHECKSUM : 0);
   return {
-    open: () => [`{"event":"conf","flags":${TIMESTAMP + SEQ_ALL}}`],
+    open: () => [JSON.stringify({ event: 'conf', flags })],
     change: (_want, add, drop) => [
       ...drop.flatMap((market) => unsubscribe(socket, market)),
       ...add.map((market) => subscribe(socket, market)),
@@ -127,9 +150,9 @@ function session(type: RequestType, markets: Markets, recorded: boolean): Sessio
   };
 }
 
-function subscribe({ channels, channel }: Socket, market: Market): string {
+function subscribe({ channels, channel, asking }: Socket, market: Market): string {
   channels.want(market);
-  return JSON.stringify({ event: 'subscribe', channel, symbol: market.symbol });
+  return JSON.stringify({ event: 'subscribe', channel, symbol: market.symbol, ...asking });
 }
 
 function unsubscribe({ channels }: Socket, { symbol }: Market): string[] {
@@ -148,7 +171,8 @@ function control(socket: Socket, frame: JsonObject, emit: Emit): void {
   if (event === 'subscribed') return confirm(socket, frame, emit);
   if (event === 'unsubscribed') return end(socket, frame, emit);
   if (event === 'error') return refusal(socket, frame, emit);
-  if (event === 'conf' && frame.status === 'OK' && isId(frame.flags)) socket.flags = frame.flags;
+  if (event === 'conf' && frame.status === 'OK' && isId(frame.flags))
+    socket.marks.agree((frame.flags & SEQ_ALL) !== 0, (frame.flags & TIMESTAMP) !== 0);
   // 20051: the server restarts. 20061: maintenance is over, everything must be subscribed again.
   if (event === 'info' && (code === 20051 || code === 20061)) {
     return emit({ kind: 'restart', reason: `info ${code} ${words(frame.msg)}`.trim() });
@@ -197,35 +221,27 @@ function data(socket: Socket, frame: Values, receivedAt: Micros, emit: Emit): vo
   const body = frame[1];
   if (!isId(id)) return emit({ kind: 'reject', reason: 'no channel id', row: null });
   const extras = typeof body === 'string' && body !== 'hb' ? 3 : 2;
-  watch(socket, frame[extras], emit);
-  if (body === 'hb' || body === 'cs') return emit({ kind: 'alive' });
+  const marks = socket.marks.read(frame, extras);
+  watch(socket, marks, emit);
+  if (body === 'hb') return emit({ kind: 'alive' });
   const market = socket.channels.market(id) ?? (socket.bare ? socket.channels.adopt(id) : undefined);
   if (!market) return emit({ kind: 'alive' });
+  if (body === 'cs') return checksum(socket, market, frame[2], emit);
   if (typeof body === 'string') return execution(socket, market, frame, receivedAt, emit);
   if (!Array.isArray(body)) return emit({ kind: 'reject', reason: 'payload is not an array', row: null });
   if (socket.type === 'trade') return trades(socket.told, market, body, receivedAt, emit);
-  ticker(body, market, timeAt(socket, frame, extras, receivedAt), receivedAt, emit);
+  if (socket.type === 'orderbook') return orderbook(body, market, marks, receivedAt, emit);
+  ticker(body, market, marks.time ?? receivedAt, receivedAt, emit);
 }
 
 /**
- * A hole in the socket's numbers is a lost frame of no telling which channel. A ticker mends itself; trades are
- * subscribed again, whose snapshots bring back what was lost.
+ * A hole in the socket's numbers is a lost frame of no telling which channel. A ticker mends itself; every book is in
+ * doubt; trades are subscribed again, whose snapshots bring back what was lost.
  */
-function watch(socket: Socket, seq: unknown, emit: Emit): void {
-  if (socket.type !== 'trade' || socket.flags === null || !(socket.flags & SEQ_ALL) || !isId(seq)) return;
-  const hole = socket.seq !== null && seq > socket.seq + 1;
-  socket.seq = seq;
-  if (hole) for (const symbol of socket.channels.symbols()) emit({ kind: 'resync', symbol });
-}
-
-/** The server's time behind the payload; ours where there is none. Before a conf ack only its size tells it apart. */
-function timeAt({ flags }: Socket, frame: Values, extras: number, receivedAt: Micros): Micros {
-  if (flags === null) {
-    const time = [frame[extras], frame[extras + 1]].find((value) => isId(value) && value > 1e12);
-    return time === undefined ? receivedAt : timeOf(time);
-  }
-  const value = flags & TIMESTAMP ? frame[flags & SEQ_ALL ? extras + 1 : extras] : undefined;
-  return value === undefined ? receivedAt : timeOf(value);
+function watch({ type, marks, channels }: Socket, read: Marks, emit: Emit): void {
+  if (type === 'ticker' || !marks.hole(read)) return;
+  if (type === 'orderbook') return emit({ kind: 'broken', symbol: null, cause: 'sequence' });
+  for (const symbol of channels.symbols()) emit({ kind: 'resync', symbol });
 }
 
 /**
@@ -305,4 +321,27 @@ function trade(row: Values, market: Market, streamType: StreamType, receivedAt: 
     amount: price * volume,
     side: amount > 0 ? 'BUY' : amount < 0 ? 'SELL' : 'UNKNOWN',
   };
+}
+
+/**
+ * https://docs.bitfinex.com/reference/ws-public-books
+ * [759362,[[86704,1,0.03460649],[86697,1,0.03650034],[86719,2,-0.03483509]],1,1790134414850] is a whole book,
+ * [759362,[86719,2,-0.03483509],2,1790134414851] and [759362,[86664,0,1],3,1790134414852] are changes.
+ * PRICE, COUNT of orders, AMOUNT: above 0 a bid, below an ask; with COUNT 0 the level is gone, whatever the AMOUNT.
+ */
+function orderbook(body: Values, market: Market, { seq, time }: Marks, at: Micros, emit: Emit): void {
+  const whole = body.every((entry) => Array.isArray(entry));
+  const entries = whole ? body : [body];
+  const type = whole ? 'SNAPSHOT' : 'DELTA';
+  const stream_type = whole ? 'SNAPSHOT' : 'REALTIME';
+  const sides = { bids: signedLevels(entries, 'bids'), asks: signedLevels(entries, 'asks') };
+  const times = { timestamp: time ?? at, received_at: at };
+  emit(bookRow({ market, ...times, stream_type, type, ...sides, sequence: seq }));
+}
+
+/** [759362,"cs",1330055495,4,1790134414853]: over the book as the frames before it left it. */
+function checksum({ type }: Socket, { symbol }: Market, value: unknown, emit: Emit): void {
+  if (type !== 'orderbook') return emit({ kind: 'alive' });
+  if (Number.isInteger(value)) emit({ kind: 'checksum', symbol, value: number(value) });
+  else emit({ kind: 'reject', reason: 'the checksum is no integer', row: null });
 }

@@ -1,5 +1,7 @@
 import type { Emit, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { pairLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cutSuffix, listing, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -8,6 +10,7 @@ import {
   idOf,
   isObject,
   type JsonObject,
+  number,
   optionalDecimal,
   rateOf,
   sideOf,
@@ -25,7 +28,7 @@ export const bybit: Exchange = {
   name: 'Bybit',
   region: 'asia',
   docs: 'https://bybit-exchange.github.io/docs/v5/ws/connect',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://stream.bybit.com/v5/public/spot',
   hosts: ['stream.bybit.com'],
@@ -64,7 +67,15 @@ export const bybit: Exchange = {
     split,
   },
 
-  session: (type, markets) => session(type, markets),
+  // One level comes whole every time; of more, changes follow a whole book.
+  orderbooks: {
+    choices: ['orderbook.200', 'orderbook.50', 'orderbook.1000', 'orderbook.1'],
+    start: (choice) => (choice === 'orderbook.1' ? 'whole' : 'sent'),
+    crossedMs: null,
+  },
+
+  session: (type, markets, { book = 'orderbook.200' } = {}) =>
+    session(type, type === 'orderbook' ? book : TOPICS[type], markets),
 };
 
 /** Incomplete by nature: this serves only until the market list is there. Longest first. */
@@ -78,9 +89,17 @@ function split(symbol: string): Pair | null {
   return cutSuffix(symbol, QUOTES);
 }
 
+/** How the topics of each type begin. */
+const TOPICS: Readonly<Record<RequestType, string>> = {
+  ticker: 'tickers',
+  trade: 'publicTrade',
+  orderbook: 'orderbook',
+};
+
 /** What was asked on one socket and is not answered yet. */
 interface Asked {
-  readonly topic: 'tickers.' | 'publicTrade.';
+  /** What stands in front of the symbol in a topic. */
+  readonly topic: string;
   /** The last req_id. */
   last: number;
   /** Symbols of subscribe requests by req_id. */
@@ -91,8 +110,8 @@ interface Asked {
   current: string | null;
 }
 
-function session(type: RequestType, markets: Markets): Session {
-  const topic = type === 'ticker' ? 'tickers.' : 'publicTrade.';
+function session(type: RequestType, name: string, markets: Markets): Session {
+  const topic = `${name}.`;
   const asked: Asked = { topic, last: 0, requests: new Map(), again: new Set(), current: null };
   return {
     open: () => [],
@@ -137,7 +156,8 @@ function read(
       ? control(frame, asked, emit)
       : emit({ kind: 'reject', reason: 'topic is not a word', row: null });
   }
-  if (!topic.startsWith(asked.topic)) return emit({ kind: 'alive' });
+  if (!topic.startsWith(`${TOPICS[type]}.`)) return emit({ kind: 'alive' });
+  if (type === 'orderbook') return orderbook(frame, topic, markets, receivedAt, emit);
   if (type === 'ticker') return ticker(frame, markets, receivedAt, emit);
   const { data } = frame;
   if (!Array.isArray(data)) return emit({ kind: 'reject', reason: 'data is not an array', row: null });
@@ -251,5 +271,40 @@ function trade(value: unknown, row: number, markets: Markets, receivedAt: Micros
       side: sideOf(value.S, 'Buy', 'Sell'),
     },
     row,
+  );
+}
+
+/**
+ * https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook
+ * {"topic":"orderbook.200.BTCUSDT","ts":1687940967466,"type":"delta","data":{"s":"BTCUSDT","b":[["30247.20","30.028"],
+ *  ["30240.00","0"]],"a":[["30248.70","0"],["30249.30","0.892"]],"u":177400507,"seq":66544703342},"cts":1687940967464}
+ * `u` counts the frames of the topic; after a restart of the service a snapshot begins again with 1. `cts` is when it was
+ * matched, which frames before December 2023 lack.
+ */
+function orderbook(
+  { type, data, cts, ts }: JsonObject,
+  topic: string,
+  markets: Markets,
+  received_at: Micros,
+  emit: Emit,
+): void {
+  const market = isObject(data) && typeof data.s === 'string' ? markets.get(data.s) : undefined;
+  if (!isObject(data) || !market) return emit({ kind: 'reject', reason: 's is not a market', row: null });
+  if (type !== 'snapshot' && type !== 'delta')
+    return emit({ kind: 'reject', reason: 'neither a snapshot nor a change', row: null });
+  const whole = type === 'snapshot';
+  const sequence = number(data.u);
+  emit(
+    bookRow({
+      market,
+      timestamp: timeOf(cts ?? ts),
+      received_at,
+      stream_type: whole && !topic.startsWith('orderbook.1.') ? 'SNAPSHOT' : 'REALTIME',
+      type: whole ? 'SNAPSHOT' : 'DELTA',
+      bids: pairLevels(data.b, 'bids'),
+      asks: pairLevels(data.a, 'asks'),
+      sequence,
+      prev_sequence: whole ? null : sequence - 1,
+    }),
   );
 }

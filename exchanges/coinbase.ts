@@ -1,5 +1,7 @@
 import type { Emit, Exchange, Listing, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { pairLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -26,7 +28,7 @@ export const coinbase: Exchange = {
   name: 'Coinbase',
   region: 'na',
   docs: 'https://docs.cdp.coinbase.com/exchange/websocket-feed/overview',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   endpoint: () => 'wss://ws-feed.exchange.coinbase.com',
   hosts: ['ws-feed.exchange.coinbase.com', 'ws-feed-public.sandbox.exchange.coinbase.com'],
@@ -55,6 +57,9 @@ export const coinbase: Exchange = {
 
   markets: { urls: ['https://api.exchange.coinbase.com/products'], parse, split },
 
+  // The whole depth, without numbers or checksum: a book that stays crossed is the only sign of a loss.
+  orderbooks: { choices: ['level2_batch'], start: () => 'sent', crossedMs: 5000 },
+
   session: (type, markets) => session(type, markets),
 };
 
@@ -76,8 +81,12 @@ function split(symbol: string): Pair | null {
   return parts && !parts[1].includes('-') ? { base: parts[0], quote: parts[1] } : null;
 }
 
+const CHANNELS = { ticker: 'ticker', trade: 'matches', orderbook: 'level2_batch' } as const;
+/** What an ack calls it. */
+const ACKED_AS: Readonly<Record<string, string>> = { level2_50: 'level2_batch' };
+
 function session(type: RequestType, markets: Markets): Session {
-  const channel = type === 'ticker' ? 'ticker' : 'matches';
+  const channel = CHANNELS[type];
   const asked = new Asked();
   return {
     open: () => [],
@@ -95,6 +104,9 @@ function session(type: RequestType, markets: Markets): Session {
         case 'match':
         case 'last_match':
           return type === 'trade' ? trade(frame, text, markets, receivedAt, emit) : emit({ kind: 'alive' });
+        case 'snapshot':
+        case 'l2update':
+          return type === 'orderbook' ? orderbook(frame, markets, receivedAt, emit) : emit({ kind: 'alive' });
         case 'subscriptions':
           return acknowledged(frame, channel, asked, emit);
         case 'error':
@@ -121,7 +133,8 @@ function request(verb: string, channel: string, markets: readonly Market[]): str
 function acknowledged(frame: JsonObject, channel: string, asked: Asked, emit: Emit): void {
   const channels: unknown[] = Array.isArray(frame.channels) ? frame.channels : [];
   const symbols = channels.flatMap((entry) => {
-    if (!isObject(entry) || entry.name !== channel || !Array.isArray(entry.product_ids)) return [];
+    if (!isObject(entry) || !Array.isArray(entry.product_ids)) return [];
+    if ((ACKED_AS[words(entry.name)] ?? entry.name) !== channel) return [];
     return entry.product_ids.filter((id): id is string => typeof id === 'string');
   });
   asked.confirm(symbols);
@@ -173,7 +186,7 @@ class Asked {
 }
 
 /** Absent in some frames, and the zero time of the server's language where it knows none: then ours stands in. */
-function tickerTime(value: unknown, receivedAt: Micros): Micros {
+function timeAt(value: unknown, receivedAt: Micros): Micros {
   if (value === undefined || value === null) return receivedAt;
   const time = timeOfIso(value);
   return time < 0 && String(value).startsWith('0001-01-01T') ? receivedAt : time;
@@ -196,7 +209,7 @@ function ticker(frame: JsonObject, markets: Markets, receivedAt: Micros, emit: E
   emit({
     kind: 'ticker',
     market,
-    timestamp: tickerTime(frame.time, receivedAt),
+    timestamp: timeAt(frame.time, receivedAt),
     received_at: receivedAt,
     stream_type: 'REALTIME',
     open,
@@ -240,4 +253,40 @@ function trade(frame: JsonObject, text: string, markets: Markets, receivedAt: Mi
     amount: price * volume,
     side: sideOf(frame.side, 'sell', 'buy'),
   });
+}
+
+/**
+ * https://docs.cdp.coinbase.com/exchange/websocket-feed/channels#level2-channel
+ * {"type":"snapshot","product_id":"BTC-USD","asks":[["80691.53","0.20084671"]],"bids":[["80688.08","0.59153273"]]}
+ * {"type":"l2update","product_id":"BTC-USD","changes":[["buy","80688.08","0.59153273"],["sell","80745.16","0"]],
+ *  "time":"2026-08-25T03:35:57.300000Z"}
+ * A level of a snapshot that is none, as "0.-10000" was seen, is passed over; a change that is none voids its frame.
+ */
+function orderbook(frame: JsonObject, markets: Markets, received_at: Micros, emit: Emit): void {
+  const market = typeof frame.product_id === 'string' ? markets.get(frame.product_id) : undefined;
+  if (!market) return emit({ kind: 'reject', reason: 'product_id is not a market', row: null });
+  const times = { timestamp: timeAt(frame.time, received_at), received_at };
+  if (frame.type === 'snapshot') {
+    const bids = pairLevels(frame.bids, 'bids', decimal, isLevel);
+    const asks = pairLevels(frame.asks, 'asks', decimal, isLevel);
+    return emit(bookRow({ market, ...times, stream_type: 'SNAPSHOT', type: 'SNAPSHOT', bids, asks }));
+  }
+  const changes: unknown[] = Array.isArray(frame.changes) ? frame.changes : [null];
+  const sells = (change: unknown) => Array.isArray(change) && change[0] === 'sell';
+  const bids = pairLevels(changes.filter((change) => !sells(change)).map(bought), 'bids');
+  const asks = pairLevels(changes.filter(sells).map(levelOf), 'asks');
+  emit(bookRow({ market, ...times, type: 'DELTA', bids, asks }));
+}
+
+function isLevel(price: number, size: number): boolean {
+  return price > 0 && size >= 0;
+}
+
+function levelOf(change: unknown): unknown {
+  return Array.isArray(change) ? change.slice(1) : change;
+}
+
+/** What is neither bought nor sold is no level, which stops the row. */
+function bought(change: unknown): unknown {
+  return Array.isArray(change) && change[0] === 'buy' ? levelOf(change) : null;
 }

@@ -1,5 +1,7 @@
 import type { Emit, Event, Exchange, Session } from '../src/core/exchange.ts';
 import { parseObject } from '../src/core/frame.ts';
+import { bookRow } from '../src/core/market/book-row.ts';
+import { pairLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, listing, type Markets } from '../src/core/market/markets.ts';
 import {
@@ -8,6 +10,7 @@ import {
   isObject,
   type JsonObject,
   optionalDecimal,
+  optionalNumber,
   rateOf,
   saying,
   sideOf,
@@ -24,7 +27,7 @@ export const okx: Exchange = {
   name: 'OKX',
   region: 'asia',
   docs: 'https://www.okx.com/docs-v5/en/#overview-websocket',
-  types: ['ticker', 'trade'],
+  types: ['ticker', 'trade', 'orderbook'],
 
   // Port 443: 8443 was reported to be switched off on 2026-10-31.
   endpoint: () => 'wss://ws.okx.com/ws/v5/public',
@@ -66,7 +69,15 @@ export const okx: Exchange = {
     split,
   },
 
-  session: (type, markets) => session(type, markets),
+  // Of 400 levels changes follow a whole book; fewer come whole every time. Auctions cross a book.
+  orderbooks: {
+    choices: ['books', 'books5', 'bbo-tbt'],
+    start: (choice) => (choice === 'books' ? 'sent' : 'whole'),
+    crossedMs: null,
+  },
+
+  session: (type, markets, { book = 'books' } = {}) =>
+    session(type, type === 'orderbook' ? book : CHANNELS[type][0], markets),
 };
 
 /** `BTC-USDT`: base first. More parts (`BTC-USD-SWAP`) are derivatives. */
@@ -78,8 +89,14 @@ function split(symbol: string): Pair | null {
 /** Symbols of subscribe requests that were not answered yet, by request id. */
 type Asked = Map<unknown, Set<string>>;
 
-function session(type: RequestType, markets: Markets): Session {
-  const channel = type === 'ticker' ? 'tickers' : 'trades';
+/** The channels that bring rows of each type. */
+const CHANNELS = {
+  ticker: ['tickers'],
+  trade: ['trades', 'trades-all'],
+  orderbook: ['books', 'books5', 'bbo-tbt', 'books-l2-tbt', 'books50-l2-tbt'],
+} as const;
+
+function session(type: RequestType, channel: string, markets: Markets): Session {
   const asked: Asked = new Map();
   let last = 0;
   return {
@@ -125,15 +142,17 @@ function read(
   if (data.length === 0) emit({ kind: 'alive' });
   for (let row = 0; row < data.length; row++) {
     const value: unknown = data[row];
-    const market =
-      isObject(value) && typeof value.instId === 'string' ? markets.get(value.instId) : undefined;
+    // Of books the instrument stands beside the channel alone.
+    const { instId } = type === 'orderbook' ? arg : isObject(value) ? value : {};
+    const market = typeof instId === 'string' ? markets.get(instId) : undefined;
     if (!isObject(value) || !market) emit({ kind: 'reject', reason: 'instId is not a market', row });
+    else if (type === 'orderbook') emit(orderbook(value, frame.action, row, market, receivedAt), row);
     else emit(type === 'ticker' ? ticker(value, market, receivedAt) : trade(value, market, receivedAt), row);
   }
 }
 
 function isChannelOf(type: RequestType, channel: unknown): boolean {
-  return type === 'ticker' ? channel === 'tickers' : channel === 'trades' || channel === 'trades-all';
+  return CHANNELS[type].some((name) => name === channel);
 }
 
 /**
@@ -251,4 +270,40 @@ function digits(value: unknown): string {
 function fillsOf(count: unknown): number {
   const fills = decimal(count);
   return Number.isSafeInteger(fills) && fills > 0 ? fills : 1;
+}
+
+/**
+ * https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
+ * {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"asks":[["8476.98","415","0","13"]],
+ *  "bids":[["8476.97","0","0","0"]],"ts":"1597026383085","prevSeqId":123456,"seqId":123457}]}
+ * Price, size, a zero, the number of orders. Fewer levels than 400 come without an action. A sign of life is a change of
+ * nothing, whose two numbers are the same; seqId may fall after maintenance. The checksum is 0, or gone, since June 2026.
+ */
+function orderbook(
+  value: JsonObject,
+  action: unknown,
+  row: number,
+  market: Market,
+  received_at: Micros,
+): Event {
+  if (action !== undefined && action !== 'snapshot' && action !== 'update')
+    return { kind: 'reject', reason: 'neither a snapshot nor an update', row };
+  const bids = pairLevels(value.bids, 'bids');
+  const asks = pairLevels(value.asks, 'asks');
+  const sequence = optionalNumber(value.seqId);
+  const change = action === 'update';
+  // Before 2023 there were no numbers.
+  if (change && sequence === null && bids.length + asks.length === 0) return { kind: 'alive' };
+  return bookRow({
+    market,
+    timestamp: timeOfDigits(value.ts),
+    received_at,
+    stream_type: action === 'snapshot' ? 'SNAPSHOT' : 'REALTIME',
+    type: change ? 'DELTA' : 'SNAPSHOT',
+    bids,
+    asks,
+    sequence,
+    prev_sequence: change && value.prevSeqId !== -1 ? optionalNumber(value.prevSeqId) : null,
+    checksum: value.checksum === 0 ? null : optionalNumber(value.checksum),
+  });
 }

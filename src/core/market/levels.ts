@@ -1,4 +1,4 @@
-import { decimal } from './read-values.ts';
+import { decimal, number } from './read-values.ts';
 
 /**
  * One side of a book, best level first, flat: price, size, price, size, … Size 0 says that a level is gone. NaN stands
@@ -67,6 +67,27 @@ export function objectLevels(
     levels[end++] = size;
   }
   return bestFirst(end === levels.length ? levels : levels.slice(0, end), side);
+}
+
+/**
+ * The levels of one side of a list that mixes both: `[price, count, amount]`, an amount below 0 for an ask; with count 0
+ * the level is gone, whatever the amount. An amount without a sign is no level of the bids.
+ */
+export function signedLevels(list: readonly unknown[], side: BookSide): Levels {
+  const own = list.filter((entry) => isAsk(entry) === (side === 'asks'));
+  return pairLevels(own.map(unsigned), side, number);
+}
+
+function isAsk(entry: unknown): boolean {
+  return Array.isArray(entry) && number(entry[2]) < 0;
+}
+
+function unsigned(entry: unknown): readonly unknown[] {
+  if (!Array.isArray(entry)) return [];
+  const [price, count, amount] = entry;
+  const size = Math.abs(number(amount));
+  const counted = number(count) >= 0 && size > 0;
+  return [price, counted ? (count === 0 ? 0 : size) : Number.NaN];
 }
 
 function all(): boolean {
