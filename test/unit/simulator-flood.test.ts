@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test';
 import { FrameReader, frame } from '../simulator/flood/frames.ts';
 import { PlainClient } from '../simulator/plain-client.ts';
 import { startSimulator } from '../simulator/simulator.ts';
+import { READERS, ReadBook } from './simulator-book-readers.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -41,6 +42,60 @@ test.each([
     last.set(code, id);
   }
   expect(new Set(rows.map((text) => JSON.parse(text).code ?? JSON.parse(text).data.s)).size).toBe(30);
+  await client.close();
+  await simulator.stop();
+});
+
+test.each(['upbit', 'bybit', 'okx', 'coinbase', 'kraken'])(
+  'a flood of order books of %s is one unbroken stream per code, over many lives of its block',
+  async (id) => {
+    const simulator = await startSimulator({ exchanges: [id], symbols: 1, floodRows: 8000 });
+    const [symbol = ''] = simulator.symbols(id);
+    const reader = READERS[id];
+    if (!reader) throw new Error(`no reader of ${id}`);
+    const client = await PlainClient.open(`${simulator.url(id)}${reader.path}`);
+    for (const request of reader.requests(symbol)) client.send(request);
+    await client.until(({ texts }) => texts.length > 8000, 20_000);
+    const book = new ReadBook();
+    for (const text of client.texts) {
+      reader.read(JSON.parse(text), book, text);
+      const [[bid = 0] = [], [ask = Number.POSITIVE_INFINITY] = []] = [
+        book.best(true)[0],
+        book.best(false)[0],
+      ];
+      if (bid >= ask) throw new Error(`crossed by ${text}`);
+      if (book.frames++ > 1500) break;
+    }
+    // Sorting at each frame is what takes long: the rest is read for its links alone.
+    for (const text of client.texts.slice(1502)) reader.read(JSON.parse(text), book, text);
+    expect(book.broken).toEqual([]);
+    expect(Math.abs(book.at - Date.now())).toBeLessThan(20_000);
+    await client.close();
+    await simulator.stop();
+  },
+);
+
+test("a flood of Binance's changes links frame to frame, and REST is ahead of it by a number that comes", async () => {
+  const simulator = await startSimulator({ exchanges: ['binance'], symbols: 3, floodRows: 400_000 });
+  const symbols = simulator.symbols('binance');
+  const client = await PlainClient.open(`${simulator.url('binance')}/ws`);
+  const params = symbols.map((symbol) => `${symbol.toLowerCase()}@depth@100ms`);
+  client.send({ method: 'SUBSCRIBE', params, id: 1 });
+  await client.until(({ texts }) => texts.length > 10);
+  const [symbol = ''] = symbols;
+  const answer = await fetch(`${simulator.restUrl('binance')}/api/v3/depth?symbol=${symbol}&limit=1000`);
+  const { lastUpdateId } = (await answer.json()) as { lastUpdateId: number };
+  await client.until(({ texts }) => texts.some((text) => text.includes(`"U":${lastUpdateId + 1},`)), 30_000);
+  const last = new Map<string, number>();
+  let levels = 0;
+  const changes = client.texts.filter((text) => text.includes('depthUpdate'));
+  for (const text of changes) {
+    const { s, U, u, b, a } = JSON.parse(text);
+    if (last.has(s)) expect(U).toBe((last.get(s) ?? 0) + 1);
+    last.set(s, u);
+    levels += b.length + a.length;
+  }
+  expect(levels / changes.length).toBeGreaterThan(10);
   await client.close();
   await simulator.stop();
 });

@@ -5,6 +5,8 @@ import type { Engine } from './engine.ts';
 import type { Side } from './side.ts';
 import { boundaryOf, changedKeys, Touched } from './window.ts';
 
+/** Numbers that count frames begin large: they keep their digits, and small ones tell of a restart. */
+const FIRST_FRAME = 10_000_000_000;
 /** Levels a side that checksums in the frames of changes are over. */
 const CHECKED = 10;
 
@@ -32,7 +34,7 @@ export class Publication {
     readonly channel: BookChannel,
   ) {
     this.previous = engine.version;
-    this.frame = engine.version;
+    this.frame = FIRST_FRAME + engine.version;
     this.#listing = listing;
     this.#priceUnit = 10 ** listing.priceDigits;
     this.#sizeUnit = 10 ** listing.sizeDigits;

@@ -155,6 +155,7 @@ export class FloodSocket implements Wire {
       if (!this.#socket || !this.#exchange || this.#gone) return;
       const { size } = this.#socket.subscriptions;
       const lastIds = this.#block?.lastIds() ?? new Map();
+      this.#block?.end();
       // A new block counts its time-based ids from zero, so it starts in a millisecond of its own.
       this.#clockMs = Math.max(this.#clockMs, Date.now()) + 1;
       // A block in the middle of being handed over is finished first: `#pending` still points at its bytes.
