@@ -12,6 +12,8 @@ import type { Settings } from './settings.ts';
 export interface MessagingParts
   extends Pick<MessagingDeps, 'clock' | 'log' | 'onLoss' | 'onFault' | 'onSchemas' | 'standingOf'> {
   readonly regions: readonly Region[];
+  /** Whether each broker has to be reached, which a check wants and a start does not. */
+  readonly everyBroker?: boolean;
 }
 
 /**
@@ -22,11 +24,12 @@ export interface MessagingParts
 export async function openMessaging(
   settings: Settings,
   drivers: Drivers,
-  { regions, ...deps }: MessagingParts,
+  { regions, everyBroker = false, ...deps }: MessagingParts,
 ): Promise<Messaging> {
   const { clock, log } = deps;
   if (drivers.messaging === 'stdout') return openStdout(clock, log);
-  if (drivers.messaging === 'kafka') return openKafka(kafkaSettings(settings, drivers, regions), deps);
+  if (drivers.messaging === 'kafka')
+    return openKafka({ ...kafkaSettings(settings, drivers, regions), everyBroker }, deps);
   try {
     const { kafka, startup } = settings;
     return await openEmbedded(

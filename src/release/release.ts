@@ -49,6 +49,7 @@ const COPIED = [
   ['src/cli/service/kor-coin-stream.service', 'systemd/kor-coin-stream.service'],
   ['src/cli/service/settings.example.yaml', 'settings/settings.yaml'],
   ['config/prod.yaml', 'settings/prod.yaml'],
+  ['config/dev.yaml', 'settings/dev.yaml'],
   ['src/cli/service/environment.example', 'settings/environment'],
   ['src/release/Containerfile', 'Containerfile'],
   ['docs/CHANGELOG.md', 'CHANGELOG.md'],

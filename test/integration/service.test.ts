@@ -29,6 +29,9 @@ test('installed twice, the second time does nothing; removed, what cannot be had
   expect(did(installSteps(here)).every((done) => done === null)).toBe(true);
   const environment = join(here.root, 'etc/kor-coin-stream/environment');
   expect(statSync(environment).mode & 0o777).toBe(0o640);
+  // The unit reads this folder alone, whatever ENV says.
+  for (const name of ['settings.yaml', 'prod.yaml', 'dev.yaml'])
+    expect(existsSync(join(here.root, 'etc/kor-coin-stream', name))).toBe(true);
   expect(statSync(join(here.root, 'usr/local/bin/kor-coin-stream')).mode & 0o777).toBe(0o755);
 
   writeFileSync(environment, 'REDIS_URL=redis://mine');

@@ -36,8 +36,11 @@ export function exchangeLooks(settings: Settings): Look[] {
 
 async function lookAt(exchange: Exchange, settings: Settings, clock: Clock): Promise<Found> {
   let offsetMs: number | null = null;
+  let unsureMs = 0;
   const fetchList = listFetcher(settings, clock, (_, theirsMs, asked, answered) => {
     offsetMs = theirsMs + 500 - (asked + answered) / 2000;
+    // It looked at its clock some time between the two.
+    unsureMs = (answered - asked) / 2000;
   });
   const [listed, openMs] = await Promise.all([
     (async () => {
@@ -48,7 +51,7 @@ async function lookAt(exchange: Exchange, settings: Settings, clock: Clock): Pro
     openOnce(exchange, settings, clock),
   ]);
   const apart = offsetMs === null ? '' : `, its clock ${offsetMs < 0 ? '' : '+'}${Math.round(offsetMs)} ms`;
-  const off = offsetMs !== null && Math.abs(offsetMs) > CLOCK_OFF_MS;
+  const off = offsetMs !== null && Math.abs(offsetMs) - unsureMs > CLOCK_OFF_MS;
   const words = `${listed} markets, a socket opens in ${Math.round(openMs)} ms${apart}`;
   return { words: off ? `${words}: is this machine's clock kept by NTP?` : words, doubtful: off };
 }

@@ -10,8 +10,9 @@ import type { Found, Look } from './look.ts';
 
 /** Sockets of every exchange, brokers, Redis, the page and its readers, with room. */
 const ENOUGH_FILES = 4096;
-/** The unpacked Kafka client, several times over. */
-const LEAST_DISK = 256 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** The unpacked Kafka client, three times over. */
+const LEAST_DISK = 32 * MIB;
 
 /** What the machine itself has to have. */
 export function machineLooks({ http }: Settings): Look[] {
@@ -35,8 +36,13 @@ async function executableTmp(): Promise<Found> {
     if (exitCode !== 0) throw new Error('files there cannot be run');
     const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
-    const words = `${folder} is writable and executable, ${Math.round(free / 1024 / 1024)} MiB free`;
-    return { words, doubtful: free < LEAST_DISK };
+    const little = free < LEAST_DISK;
+    const room = `${Math.round(free / MIB)} MiB free`;
+    const words = `${folder} is writable and executable, ${room}`;
+    return {
+      words: little ? `${words}: the Kafka client is unpacked there, make it ${LEAST_DISK / MIB} MiB` : words,
+      doubtful: little,
+    };
   } catch (error) {
     throw new Fault(
       'addon_unavailable',

@@ -45,6 +45,7 @@ async function lookAtBroker(settings: Settings, drivers: Drivers): Promise<strin
       {
         clock: systemClock,
         log: createLog('silent', false),
+        everyBroker: true,
         regions: REGIONS.filter((region) => exchanges.some((exchange) => exchange.region === region)),
       },
     );

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import dev from '../../../config/dev.yaml' with { type: 'text' };
 import prod from '../../../config/prod.yaml' with { type: 'text' };
 import environment from './environment.example' with { type: 'text' };
 import unit from './kor-coin-stream.service' with { type: 'text' };
@@ -52,7 +53,11 @@ export function installSteps(place: Place): Step[] {
       what: `${SETTINGS}/settings.yaml`,
       ensure: () => putOnce(at(`${SETTINGS}/settings.yaml`), settings, 0o644),
     },
-    { what: `${SETTINGS}/prod.yaml`, ensure: () => putOnce(at(`${SETTINGS}/prod.yaml`), prod, 0o644) },
+    // Either may be named by ENV, and the folder is all that is read.
+    ...Object.entries({ 'prod.yaml': prod, 'dev.yaml': dev }).map(([name, text]) => ({
+      what: `${SETTINGS}/${name}`,
+      ensure: () => putOnce(at(`${SETTINGS}/${name}`), text, 0o644),
+    })),
     {
       what: `${SETTINGS}/environment`,
       // Secrets will stand in it.

@@ -11,7 +11,7 @@ import { TopicFindings } from '../topics/topic-findings.ts';
 import { TopicRepair } from '../topics/topic-repair.ts';
 import { Breaker, type BreakerListener, type BreakerOptions } from './breaker.ts';
 import type { LibrdkafkaOptions } from './client-options.ts';
-import { connectFault, isHopeless } from './connect-fault.ts';
+import { connectFault, isHopeless, moreTelling } from './connect-fault.ts';
 import { errorText } from './error-text.ts';
 import { Folded } from './folded.ts';
 import { type Broker, Producer, type ProducerHandlers } from './producer.ts';
@@ -224,7 +224,7 @@ export class BrokerLink {
       },
       log: (severity, text) => {
         if (severity <= WARNING) {
-          this.#lastWarning = text;
+          this.#lastWarning = moreTelling(this.#lastWarning, text);
           this.#errors.say(text);
         } else this.#parts.log.debug({ phase: 'produce' }, text);
       },

@@ -2,9 +2,17 @@ import { Fault, messageOf } from '../../../common/errors.ts';
 
 /** librdkafka's codes for options that do not go together, told before any broker was tried. */
 const NOT_MADE = new Set([-172, -1]);
+/** What librdkafka says after a connection was lost, and not of why. */
+const CONSEQUENCE = /Failed to acquire idempotence PID/;
+
 /** librdkafka's log line without the name of the thread that speaks. */
 export function spoken(line: string): string {
   return line.replace(/^\[thrd:.*?\]: /, '');
+}
+
+/** The line that tells more of why there is no connection: the later one, unless it speaks of what follows from that. */
+export function moreTelling(last: string | null, line: string): string {
+  return last !== null && CONSEQUENCE.test(line) ? last : line;
 }
 
 /** Whether waiting cannot help: the client could not be made of its options. */

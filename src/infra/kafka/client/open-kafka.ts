@@ -10,7 +10,8 @@ import type { BreakerOptions } from './breaker.ts';
 import { BrokerLink } from './broker-link.ts';
 import { type ClusterOptions, kafkaOrFault, producerOptions } from './client-options.ts';
 import { linkMessaging } from './link-messaging.ts';
-import type { Producer } from './producer.ts';
+import type { Broker, Producer } from './producer.ts';
+import { demandReached, silenceFault } from './reach.ts';
 
 export interface KafkaSettings extends ClusterOptions {
   /** How long the client gathers messages for one request, milliseconds. */
@@ -23,6 +24,8 @@ export interface KafkaSettings extends ClusterOptions {
   readonly breaker: BreakerOptions;
   /** How long a missing broker or registry is waited for, milliseconds. */
   readonly startupTimeoutMs: number;
+  /** Whether each broker has to take connections at the address that the cluster names for it. */
+  readonly everyBroker?: boolean;
 }
 
 /**
@@ -41,14 +44,16 @@ export async function openKafka(settings: KafkaSettings, deps: MessagingDeps): P
     if (created.length > 0) log.info({ phase: 'preflight', topics: created }, 'topics created');
   };
   const link = new BrokerLink({ kafka, options, ...deps, breaker: settings.breaker, repairTopics });
+  const bootstrap = settings.bootstrapServers;
+  let brokers: readonly Broker[] = [];
   try {
-    await link.connect(startupTimeoutMs);
+    brokers = await link.connect(startupTimeoutMs);
+    if (settings.everyBroker) await demandReached(brokers, bootstrap, clock);
     await repairTopics(link.producer);
   } catch (error) {
     await link.close();
-    throw error;
+    throw await silenceFault(error, brokers, bootstrap, clock);
   }
-  const bootstrap = settings.bootstrapServers;
   return linkMessaging({
     kafka,
     driver: 'kafka',

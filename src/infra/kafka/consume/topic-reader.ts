@@ -8,6 +8,8 @@ import {
   kafkaOrFault,
 } from '../client/client-options.ts';
 import { connectFault } from '../client/connect-fault.ts';
+import type { Broker } from '../client/producer.ts';
+import { silenceFault } from '../client/reach.ts';
 import { type ConsumedRecord, recordOf } from './consumer.ts';
 
 export interface TopicReaderSettings extends ClusterOptions {
@@ -52,8 +54,9 @@ export async function openTopicReader(settings: TopicReaderSettings): Promise<To
   client.on('event.log', ({ severity, message }: { severity: number; message: string }) => {
     if (severity <= WARNING) lastWarning = message;
   });
+  let brokers: readonly Broker[];
   try {
-    await connect(client, settings.timeoutMs);
+    brokers = await connect(client, settings.timeoutMs);
   } catch (error) {
     throw connectFault(error, settings.bootstrapServers, settings.timeoutMs, lastWarning);
   }
@@ -61,7 +64,7 @@ export async function openTopicReader(settings: TopicReaderSettings): Promise<To
     client.assign(await startOf(client, settings));
   } catch (error) {
     await disconnect(client);
-    throw error;
+    throw await silenceFault(error, brokers, settings.bootstrapServers, systemClock);
   }
   client.setDefaultConsumeTimeout(POLL_MS);
   takeWhatIsThere(client);
@@ -120,9 +123,11 @@ function watermarks(client: KafkaConsumer, topic: string, partition: number, tim
   });
 }
 
-function connect(client: KafkaConsumer, timeoutMs: number): Promise<void> {
+function connect(client: KafkaConsumer, timeoutMs: number): Promise<readonly Broker[]> {
   return new Promise((resolve, reject) => {
-    client.connect({ allTopics: false, timeout: timeoutMs }, (error) => (error ? reject(error) : resolve()));
+    client.connect({ allTopics: false, timeout: timeoutMs }, (error, data) =>
+      error ? reject(error) : resolve(data.brokers),
+    );
   });
 }
 

@@ -1,6 +1,6 @@
 import { Fault } from '../../../common/errors.ts';
 import { type ClusterOptions, kafkaOrFault, producerOptions } from '../client/client-options.ts';
-import { connectFault, spoken } from '../client/connect-fault.ts';
+import { connectFault, moreTelling, spoken } from '../client/connect-fault.ts';
 import { errorText } from '../client/error-text.ts';
 import { Producer } from '../client/producer.ts';
 import type { Header } from './outgoing.ts';
@@ -32,7 +32,7 @@ export async function produceOne(
     report: (_id, code) => answered.resolve(code),
     error() {},
     log: (_severity, text) => {
-      lastWords = text;
+      lastWords = moreTelling(lastWords, text);
     },
     statistics() {},
   });

@@ -40,6 +40,7 @@ export async function topicStatus(producer: Producer, regions: readonly Region[]
  * after the other: each holds one of the client's few threads, and the stop needs some.
  * @param stopped asked between two requests: true ends it
  * @throws {Fault} topic_missing, naming the first and the command that lists how to make them
+ * @throws {Error} with the client's words where no broker answers
  */
 export async function ensureTopics(
   kafka: Kafka,
@@ -84,6 +85,9 @@ function createTopic(
   return new Promise((resolve, reject) => {
     admin.createTopic(topic, CREATE_MS, (error: LibrdKafkaError | null) => {
       if (!error || error.code === ALREADY_EXISTS) resolve();
+      // The client's own: no broker has said anything about the topic.
+      else if (error.code < 0)
+        reject(new Error(`creating ${spec.topic}: ${error.message}`, { cause: error }));
       else reject(topicMissing(spec.topic, missing, error.message.replace(/\.$/, '')));
     });
   });
