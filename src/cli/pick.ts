@@ -19,5 +19,6 @@ export function pickType(command: string, exchange: Exchange, type: string | und
   if (type === undefined) throw usage(command, '--type is missing.');
   const known = REQUEST_TYPES.find((candidate) => candidate === type);
   if (known && exchange.types.includes(known)) return known;
-  throw usage(command, `--type ${type}: ${exchange.id} has ${exchange.types.join(', ')}.`);
+  const meant = didYouMean(type, exchange.types);
+  throw usage(command, `--type ${type}: ${exchange.id} has ${exchange.types.join(', ')}.${meant}`);
 }

@@ -12,8 +12,10 @@ import { rewriteAddress } from '../core/address.ts';
 import { Connection } from '../core/connection/connection.ts';
 import type { FrameSink, SocketHandle } from '../core/connection/pipe.ts';
 import { resolver } from '../core/desired/resolve.ts';
+import { unknownSymbols } from '../core/desired/unknown-symbol.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Market, RequestType } from '../core/market/market.ts';
+import type { Markets } from '../core/market/markets.ts';
 import { ByteBudget } from '../core/pipeline/budget.ts';
 import type { RowChunk } from '../core/pipeline/chunks.ts';
 import { decode } from '../core/pipeline/decode.ts';
@@ -110,7 +112,7 @@ async function recordFrames(
     },
   );
   const resolve = resolver(parts.markets, parts.exchange.region);
-  connection.update(symbols.map((symbol) => wanted(resolve(symbol), symbol, id, parts.markets.known)));
+  connection.update(symbols.map((symbol) => wanted(resolve(symbol), symbol, id, parts.markets)));
   const done = untilDone(seconds, out);
   const unreachable = Promise.withResolvers<never>();
   const demandFrames = (): void => {
@@ -137,16 +139,16 @@ async function recordFrames(
   return EXIT.ok;
 }
 
-function wanted(market: Market | null, symbol: string, id: string, listed: boolean): Market {
+function wanted(market: Market | null, symbol: string, id: string, markets: Markets): Market {
   if (market) return market;
-  if (!listed)
+  if (!markets.known)
     throw new Fault(
       'exchange_unreachable',
       id,
       `Without its market list ${symbol} means nothing.`,
       UNREACHABLE,
     );
-  throw usage('record', `--symbols ${symbol}: there is no such market.`);
+  throw usage('record', `--symbols: ${unknownSymbols(markets, id)(symbol)}.`.replace(/\?\.$/, '?'));
 }
 
 /** Writes frames down, and reads them for what keeps the connection going: acks, pings, data per code. */

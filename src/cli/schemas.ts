@@ -10,6 +10,8 @@ import { readArgs, usage } from './args.ts';
 import type { Command } from './command.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 
+const WHAT = ['list', 'show', 'check', 'register'];
+
 /** `schemas list | show SUBJECT | check | register` */
 export const schemas: Command = {
   name: 'schemas',
@@ -40,7 +42,7 @@ ${SETTINGS_USAGE}`,
         }
         return EXIT.ok;
       default:
-        throw usage('schemas', `${what} is none of list, show, check, register.`);
+        throw usage('schemas', `${what} is none of ${WHAT.join(', ')}.${didYouMean(what, WHAT)}`);
     }
   },
 };

@@ -1,5 +1,6 @@
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { EXIT, type ExitCode, Fault, messageOf } from '../common/errors.ts';
+import { didYouMean } from '../common/nearest.ts';
 import { ACTIONS } from '../core/commands/command.ts';
 import type { ClusterOptions } from '../infra/kafka/client/client-options.ts';
 import { openTopicReader, type TopicReader } from '../infra/kafka/consume/topic-reader.ts';
@@ -128,14 +129,20 @@ function eventOf(value: Uint8Array | null): Fields | null {
 function commandOf(read: Args): Fields {
   const [action, ...more] = read.positionals;
   if (!ACTIONS.some((known) => known === action) || more.length > 0) {
-    throw usage('send', `the action must be one of ${ACTIONS.join(', ')}.`);
+    throw usage(
+      'send',
+      `the action must be one of ${ACTIONS.join(', ')}.${didYouMean(action ?? '', ACTIONS)}`,
+    );
   }
   const id = read.value('exchange');
   const exchange = EXCHANGES.find((known) => known.id === id);
   const region = read.value('region') ?? exchange?.region;
   const type = read.value('type');
   if (id === undefined) throw usage('send', '--exchange is missing.');
-  if (region === undefined) throw usage('send', `--exchange ${id} is not known here; name its --region.`);
+  if (region === undefined) {
+    const ids = EXCHANGES.map((one) => one.id);
+    throw usage('send', `--exchange ${id} is not known here; name its --region.${didYouMean(id, ids)}`);
+  }
   if (type === undefined) throw usage('send', '--type is missing.');
   const ttl = read.value('ttl-ms');
   const reason = read.value('reason');

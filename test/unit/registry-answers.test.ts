@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { serviceLooks } from '../../src/cli/check/services.ts';
 import { systemClock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
+import { chooseDrivers } from '../../src/config/drivers.ts';
+import { validate } from '../../src/config/load.ts';
 import { preflight, registerSchemas, schemaStatus } from '../../src/infra/avro/preflight.ts';
 import { registryClient } from '../../src/infra/avro/registry.ts';
 import { avroFamilies } from '../../src/infra/kafka/topics/topics.ts';
@@ -125,5 +128,44 @@ describe('the compatibility level of new subjects', () => {
     fake.levels.clear();
     await start();
     expect(fake.levels.size).toBe(0);
+  });
+});
+
+describe('a registry in read-only mode', () => {
+  // What Confluent's, Apicurio's and Karapace's say of it.
+  const answers = [
+    { status: 422, body: { error_code: 42205, message: 'Subject trade-data-value is in read-only mode' } },
+    { status: 422, body: { error_code: 42205, message: 'Subject trade-data-value is not in import mode' } },
+    { status: 409, body: { error_code: 409, message: 'Unable to write: storage is in read-only mode.' } },
+    { status: 422, body: { error_code: 422, message: 'Registry is read only' } },
+  ];
+  test.each(answers)('says so in its own words, and no schema is at fault: %j', async (answer) => {
+    const writes = ['POST /subjects/trade-data-value/versions', 'PUT /config/trade-data-value'];
+    for (const write of writes) {
+      fake.instead = (asked) => (asked === write ? answer : null);
+      await expect(registerSchemas(registry())).rejects.toMatchObject({
+        code: 'registry_unavailable',
+        message: expect.stringContaining(answer.body.message),
+        remedy: expect.stringContaining('READWRITE'),
+      });
+    }
+  });
+
+  test('is known before anything is registered, where the registry has modes', async () => {
+    fake.instead = (asked) => (asked === 'GET /mode' ? { status: 200, body: { mode: 'READONLY' } } : null);
+    expect(await registry().readOnly()).toBe(true);
+    fake.instead = (asked) => (asked === 'GET /mode' ? { status: 200, body: { mode: 'READWRITE' } } : null);
+    expect(await registry().readOnly()).toBe(false);
+    fake.instead = (asked) => (asked === 'GET /mode' ? { status: 404, body: { error_code: 404 } } : null);
+    expect(await registry().readOnly()).toBe(false);
+  });
+
+  test('check says it of what is missing, with 69', async () => {
+    fake.instead = (asked) => (asked === 'GET /mode' ? { status: 200, body: { mode: 'READONLY' } } : null);
+    const settings = validate({ schema_registry: { url: fake.url, register: true } });
+    const [look] = serviceLooks(settings, chooseDrivers(settings));
+    const looked = look?.look();
+    await expect(looked).rejects.toMatchObject({ code: 'registry_unavailable' });
+    await expect(looked).rejects.toThrow('read-only mode');
   });
 });

@@ -20,12 +20,13 @@ export function serviceLooks(settings: Settings, drivers: Drivers): Look[] {
     looks.push({
       name: 'schemas',
       async look() {
-        const all = await schemaStatus(registryClient(registry));
+        const client = registryClient(registry);
+        const all = await schemaStatus(client);
         demandUsable(all, registry.register);
         const missing = all.filter((one) => one.registered === null).map(({ subject }) => subject);
-        return missing.length === 0
-          ? `${all.length} registered`
-          : `a start registers what is missing: ${missing.join(', ')}`;
+        if (missing.length === 0) return `${all.length} registered`;
+        if (await client.readOnly()) throw readOnly(missing);
+        return `a start registers what is missing: ${missing.join(', ')}`;
       },
     });
   }
@@ -33,6 +34,15 @@ export function serviceLooks(settings: Settings, drivers: Drivers): Look[] {
     looks.push({ name: 'broker', look: () => lookAtBroker(settings, drivers) });
   if (drivers.state === 'redis') looks.push({ name: 'Redis', look: () => lookAtRedis(settings, drivers) });
   return looks;
+}
+
+function readOnly(missing: readonly string[]): Fault {
+  return new Fault(
+    'registry_unavailable',
+    missing.join(', '),
+    'Not registered, and the schema registry is in read-only mode.',
+    'Set its mode to READWRITE, or register them elsewhere.',
+  );
 }
 
 async function lookAtBroker(settings: Settings, drivers: Drivers): Promise<string> {

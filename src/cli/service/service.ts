@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { EXIT, Fault, messageOf } from '../../common/errors.ts';
+import { didYouMean } from '../../common/nearest.ts';
 import { readArgs, usage } from '../args.ts';
 import type { Command } from '../command.ts';
 import { removeSteps } from './remove.ts';
@@ -34,7 +35,8 @@ remove    stops the service and takes unit and binary away. Settings, state and 
         console.log(`${'kept'.padEnd(18)} ${SETTINGS}, ${STATE}, user ${NAME}: --purge takes them as well`);
       return EXIT.ok;
     }
-    throw usage('service', `${action ?? 'nothing'} is no action; there are install and remove.`);
+    const meant = didYouMean(action ?? '', ['install', 'remove']);
+    throw usage('service', `${action ?? 'nothing'} is no action; there are install and remove.${meant}`);
   },
 };
 

@@ -7,6 +7,7 @@ import { maxCodes } from './rules.ts';
 import { sameSet } from './same-set.ts';
 import { assignShards } from './shards.ts';
 import type { DesiredStream } from './stream.ts';
+import { unknownSymbols } from './unknown-symbol.ts';
 
 /** `connect_and_subscribe`: what is named runs, beside what ran before. */
 export function connect(desired: DesiredStream, checked: Checked): Applied {
@@ -55,10 +56,11 @@ function resolveAll(symbols: readonly string[], { rules, markets }: Checked): Na
   const resolve = resolver(markets, rules.region);
   const resolved: Resolved[] = [];
   const errors: FieldError[] = [];
+  const unknown = unknownSymbols(markets, rules.exchange);
   symbols.forEach((asked, at) => {
     const market = resolve(asked);
     if (market) resolved.push(resolvedAs(asked, market));
-    else errors.push({ path: `symbols.${at}`, message: `${asked} is not a market of ${rules.exchange}` });
+    else errors.push({ path: `symbols.${at}`, message: unknown(asked) });
   });
   if (errors.length === 0) return { all: false, resolved };
   return { refusal: markets.known ? 'unknown_symbols' : 'market_list_unavailable', errors };

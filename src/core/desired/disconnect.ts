@@ -5,6 +5,7 @@ import { noSymbols } from './connect.ts';
 import { resolver } from './resolve.ts';
 import { assignShards } from './shards.ts';
 import { type DesiredStream, isRunning } from './stream.ts';
+import { unknownSymbols } from './unknown-symbol.ts';
 
 /** `unsubscribe`: what is named stops. Under a selector it becomes an exception; `*` stops the whole stream. */
 export function unsubscribe(desired: DesiredStream, checked: Checked): Applied {
@@ -83,11 +84,12 @@ function resolveKnown(
   const resolve = resolver(markets, rules.region);
   const resolved: Resolved[] = [];
   const errors: FieldError[] = [];
+  const unknown = unknownSymbols(markets, rules.exchange);
   command.symbols.forEach((asked, at) => {
     const market = resolve(asked) ?? (subscribed.has(asked) ? markets.get(asked) : undefined);
     if (market) resolved.push(resolvedAs(asked, market));
     else if (subscribed.has(asked)) resolved.push({ asked, symbol: asked, code: asked });
-    else errors.push({ path: `symbols.${at}`, message: `${asked} is not a market of ${rules.exchange}` });
+    else errors.push({ path: `symbols.${at}`, message: unknown(asked) });
   });
   return errors.length > 0 ? { errors } : { resolved };
 }

@@ -7,6 +7,7 @@ import { maxCodes } from './rules.ts';
 import { sameSet } from './same-set.ts';
 import { assignShards } from './shards.ts';
 import type { DesiredStream, Pin } from './stream.ts';
+import { unknownSymbols } from './unknown-symbol.ts';
 
 /**
  * The configuration's word of one collector: what it names runs and is out of reach of commands, what it names no
@@ -125,6 +126,7 @@ function resolveSome(desired: DesiredStream, { command, markets, rules }: Checke
   }
   const resolve = resolver(markets, rules.region);
   const subscribed = new Set(desired.codes);
+  const unresolved = wordsFor(markets, rules.exchange);
   const resolved: Resolved[] = [];
   const errors: FieldError[] = [];
   command.symbols.forEach((asked, at) => {
@@ -132,15 +134,17 @@ function resolveSome(desired: DesiredStream, { command, markets, rules }: Checke
     const gone = !market && subscribed.has(asked);
     if (market) resolved.push(resolvedAs(asked, market));
     else if (gone) resolved.push({ asked, symbol: asked, code: markets.get(asked)?.code ?? asked });
-    if (!market)
-      errors.push({ path: `symbols.${at}`, message: unresolved(asked, rules.exchange, markets, gone) });
+    if (!market) errors.push({ path: `symbols.${at}`, message: unresolved(asked, gone) });
   });
   return { all: false, symbols: [...new Set(resolved.map(({ symbol }) => symbol))], resolved, errors };
 }
 
-function unresolved(asked: string, exchange: string, markets: Markets, subscribed: boolean): string {
-  if (!markets.known) return `${asked} waits for the market list of ${exchange}`;
-  return `${asked} is not a market of ${exchange}${subscribed ? ' any more' : ''}`;
+function wordsFor(markets: Markets, exchange: string): (asked: string, subscribed: boolean) => string {
+  const unknown = unknownSymbols(markets, exchange);
+  return (asked, subscribed) => {
+    if (!markets.known) return `${asked} waits for the market list of ${exchange}`;
+    return subscribed ? `${asked} is not a market of ${exchange} any more` : unknown(asked);
+  };
 }
 
 function noPlace(

@@ -20,6 +20,8 @@ export interface Registry {
   byId(id: number): Promise<string | null>;
   /** Why the schema cannot follow those in the subject; empty where it can. */
   incompatibilities(subject: string, schema: string): Promise<string[]>;
+  /** Whether nothing can be registered now, because the registry is in a mode that takes nothing. */
+  readOnly(): Promise<boolean>;
   /** Registers the schema, or finds it. @throws {Fault} schema_incompatible, schema_invalid */
   register(subject: string, schema: string): Promise<Registered>;
   /** Sets the subject's compatibility level. @returns false where the registry wants the subject to exist first */
@@ -40,6 +42,7 @@ const verdict = z.object({
   messages: z.array(z.unknown()).nullish(),
 });
 
+const mode = z.object({ mode: z.string() });
 const told = z.object({ compatibility: z.string() }).or(z.object({ compatibilityLevel: z.string() }));
 
 /** A client of a schema registry. Every call throws as `registryCall` does. */
@@ -58,6 +61,7 @@ export function registryClient(options: RegistryOptions): Registry {
   async function register(subject: string, schema: string): Promise<Registered> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions`;
     const answer = await call('POST', path, { schema: compact(schema) });
+    demandWritable(answer, subject);
     if (answer.status === 409 && isOfRegistry(answer))
       throw new Fault('schema_incompatible', subject, `${saidBy(answer)}.`, 'Change the schema compatibly.');
     if (answer.status === 422 && isOfRegistry(answer))
@@ -108,8 +112,15 @@ export function registryClient(options: RegistryOptions): Registry {
     async setCompatibility(subject, level) {
       const answer = await call('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: level });
       if (isUnknown(answer)) return false;
+      demandWritable(answer, subject);
       expectShape(answer, told, subject);
       return true;
+    },
+
+    async readOnly() {
+      const { status, body } = await call('GET', '/mode');
+      // A registry without modes has no such path.
+      return status === 200 && mode.safeParse(body).data?.mode.startsWith('READONLY') === true;
     },
   };
 }
@@ -117,6 +128,24 @@ export function registryClient(options: RegistryOptions): Registry {
 /** The schema's text in one line: what is compared must not hang on spaces. */
 function compact(schema: string): string {
   return JSON.stringify(JSON.parse(schema));
+}
+
+/** Confluent's code for a subject whose mode takes nothing now. */
+const NOT_PERMITTED = 42_205;
+/** What others say of the same, under codes that mean something else as well: Apicurio 409, Karapace 422. */
+const READ_ONLY = /\bread[ -]?only\b/i;
+
+/** @throws {Fault} registry_unavailable where the registry takes nothing now: that passes, and no schema is at fault */
+function demandWritable(answer: RegistryAnswer, subject: string): void {
+  const { error_code } = (answer.body ?? {}) as { error_code?: unknown };
+  if (answer.status < 400 || !isOfRegistry(answer)) return;
+  if (error_code !== NOT_PERMITTED && !READ_ONLY.test(saidBy(answer))) return;
+  throw new Fault(
+    'registry_unavailable',
+    subject,
+    `The schema registry takes no schema now: ${saidBy(answer)}.`,
+    'Set its mode to READWRITE, or have the schemas registered and set schema_registry.register to false.',
+  );
 }
 
 /** A refusal of the registry itself bears its own code. */
