@@ -62,7 +62,8 @@ export function readArgs(
   } catch (error) {
     const words = messageOf(error).replace(NODES_ADVICE, '');
     const [, unknown] = words.match(UNKNOWN) ?? [];
-    throw usage(command, words + (unknown ? didYouMean(unknown, Object.keys(options)) : ''));
+    const known = [...Object.keys(options), 'help'].map((name) => `--${name}`);
+    throw usage(command, words + (unknown ? didYouMean(`--${unknown}`, known) : ''));
   }
 }
 

@@ -2,22 +2,31 @@
 const MOST_EDITS = 3;
 
 /**
- * The word that was probably meant: the one that the fewest letters set apart (added, left out, changed, or swapped with
- * their neighbour), where those are at most a third of it. Null where none is near, or where it is one of them.
+ * The word that was probably meant: one that has it as a part (`subscribe` of `connect_and_subscribe`), else the one that
+ * the fewest letters set apart (added, left out, changed, or swapped with their neighbour), where those are at most a
+ * third of it. Null where none is near, or where it is one of them.
  */
-export function nearest(word: string, words: Iterable<string>): string | null {
+export function nearest(word: string, all: Iterable<string>): string | null {
+  const words = [...all];
+  if (words.includes(word)) return null;
+  const whole = words.find((candidate) => partsOf(candidate).includes(word.toLowerCase()));
+  if (whole !== undefined) return whole;
   const most = Math.min(MOST_EDITS, Math.floor(word.length / 3));
   let best: string | null = null;
   let least = most + 1;
   for (const candidate of words) {
     const edits = distance(word.toLowerCase(), candidate.toLowerCase(), least);
-    if (edits === 0 && candidate === word) return null;
     if (edits < least) {
       least = edits;
       best = candidate;
     }
   }
   return best;
+}
+
+function partsOf(word: string): string[] {
+  const parts = word.toLowerCase().split(/[^\p{L}\p{N}]+/u);
+  return parts.length > 1 ? parts.filter((part) => part !== '') : [];
 }
 
 /** ` Did you mean X?`, or nothing: to stand behind a message about `word`. */

@@ -96,7 +96,7 @@ function readOfEnv(folder: string | null, named: unknown): Tree {
   throw new Fault(
     'config_invalid',
     `ENV=${env}`,
-    `there is no built-in ${env}.yaml.`,
+    `there is no built-in ${env}.yaml.${didYouMean(env, BUILT_IN.keys())}`,
     `Use ENV=${[...BUILT_IN.keys()].join(' or ENV=')}, or name a folder that has it with --config.`,
   );
 }

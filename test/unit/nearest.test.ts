@@ -16,6 +16,13 @@ test.each([
   expect(nearest(word, NAMES)).toBe(meant);
 });
 
+test('a whole part before any slip of letters', () => {
+  const actions = ['unsubscribe', 'connect_and_subscribe', 'disconnect'];
+  expect(nearest('subscribe', actions)).toBe('connect_and_subscribe');
+  expect(nearest('port', ['sort', 'http.port'])).toBe('http.port');
+  expect(nearest('', ['http.port', '-a'])).toBeNull();
+});
+
 test('of two the nearer one', () => {
   expect(nearest('recod', ['replay', 'records', 'record'])).toBe('record');
   expect(didYouMean('recod', NAMES)).toBe(' Did you mean record?');

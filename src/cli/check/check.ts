@@ -26,6 +26,7 @@ ${SETTINGS_USAGE}`,
     say('ok', 'settings', whereTo(settings, drivers));
     for (const doubt of doubtsOf(read)) say('warn', 'settings', doubt);
     let worst: ExitCode = EXIT.ok;
+    const remedies = new Set<string>();
     const exchanges = read.has('no-exchanges') ? [] : exchangeLooks(settings);
     for (const { name, look } of [
       ...machineLooks(settings),
@@ -35,7 +36,12 @@ ${SETTINGS_USAGE}`,
       try {
         const found = await look();
         if (typeof found === 'string') say('ok', name, found);
-        else say(found.doubtful ? 'warn' : 'ok', name, found.words);
+        else {
+          const { words, remedy, doubtful } = found;
+          const more = remedy === undefined || remedies.has(remedy) ? '' : ` ${remedy}`;
+          if (remedy !== undefined) remedies.add(remedy);
+          say(doubtful ? 'warn' : 'ok', name, words + more);
+        }
       } catch (error) {
         say('FAIL', name, describe(error));
         if (worst === EXIT.ok) worst = exitCodeOf(error);

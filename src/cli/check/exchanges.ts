@@ -79,12 +79,17 @@ function openOnce(exchange: Exchange, settings: Settings, clock: Clock): Promise
         late();
         reject(
           new Error(
-            `${address}: ${status === null ? '' : `HTTP ${status} `}${reason || 'it closed at once'}`,
+            `${address}: ${status === null ? '' : `HTTP ${status} `}${withoutAddress(reason) || 'it closed at once'}`,
           ),
         );
       },
     });
   });
+}
+
+/** Bun names the address once more. */
+function withoutAddress(reason: string): string {
+  return reason.replace(/^WebSocket connection to '.*' failed: /, '');
 }
 
 function unreachable({ id }: Exchange, error: unknown): Fault {

@@ -5,6 +5,8 @@ export interface Found {
   readonly words: string;
   /** Something to know that hinders no start. */
   readonly doubtful?: boolean;
+  /** What to do about it; said once where several have the same. */
+  readonly remedy?: string;
 }
 
 /** One thing that a start needs. */
@@ -16,5 +18,5 @@ export interface Look {
 
 /** A failure that is worth a line and no more, such as an exchange that no stream is configured for. */
 export function doubt(fault: Fault): Found {
-  return { words: `${fault.message} ${fault.remedy}`, doubtful: true };
+  return { words: fault.message, doubtful: true, remedy: fault.remedy };
 }

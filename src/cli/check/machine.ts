@@ -58,14 +58,15 @@ async function executableTmp(): Promise<Found> {
 
 /** @throws Fault port_in_use */
 function freePort(host: string, port: number): Promise<string> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', (error) => {
       const remedy = 'Set HTTP_PORT to another one, or 0 for any; is a collector running here already?';
-      reject(new Fault('port_in_use', `${host}:${port}`, messageOf(error), remedy, error));
+      reject(new Fault('port_in_use', address, messageOf(error), remedy, error));
     });
     probe.listen(port, host, () =>
-      probe.close(() => resolve(port === 0 ? 'any that is free' : `${host}:${port} is free`)),
+      probe.close(() => resolve(port === 0 ? 'any that is free' : `${address} is free`)),
     );
   });
 }
