@@ -158,7 +158,7 @@ export class SendQueue {
       this.delivered++;
       this.acknowledgedAt = this.#clock.now();
       this.deliveredBytes += entry.bytes;
-      line.acknowledged(entry);
+      line.refusal = null;
       line.stamp.taken(entry.shiftMs);
       this.#breaker.success();
       entry.message.delivered();
@@ -192,7 +192,7 @@ export class SendQueue {
 
   /** Takes back everything under way: the producer that had it is no more. */
   takeBack(): void {
-    for (const line of this.#lines.values()) for (const entry of line.forget()) line.putBack(entry);
+    for (const line of this.#lines.values()) for (const entry of line.forget()) line.waiting.insert(entry);
     this.#underWay.clear();
   }
 
@@ -270,13 +270,13 @@ export class SendQueue {
   #pumpLine(line: TopicLine, most: number): number {
     const now = this.#clock.now();
     for (let left = most; left > 0; left--) {
-      const next = line.waiting.peek();
-      if (!next || !this.#open()) return left;
-      if (!line.admits(next, now)) {
+      if (line.waiting.length === 0 || !this.#open()) return left;
+      const next = line.next(now);
+      if (!next) {
         if (line.refusal && line.underWay.size === 0) this.#lookAgain(line.refusal.nextAt);
         return left;
       }
-      line.waiting.shift();
+      line.waiting.remove(next.seq);
       this.#stage(line, next);
     }
     return 0;
@@ -304,14 +304,10 @@ export class SendQueue {
     this.#settle();
   }
 
-  /**
-   * Whether it may still be handed over. Since it was staged it may have been taken back, its lease may have ended, and
-   * one that it would overtake may have come back.
-   */
+  /** Whether it may still be handed over. Since it was staged it may have been taken back, or its lease may have ended. */
   #mayGo({ id, line, entry, message }: Staged, stopped: Set<TopicLine>): boolean {
     if (this.#underWay.get(id) !== line) return false;
-    const overtakes = line.cameBackSince(entry);
-    const waits = this.#held || overtakes || stopped.has(line);
+    const waits = this.#held || stopped.has(line);
     const { fence } = message;
     const standing = waits || fence === undefined || fence === null ? 'held' : this.#standingOf(fence);
     if (standing === 'held' && !waits) return true;
@@ -325,7 +321,6 @@ export class SendQueue {
     line.waiting.insert(entry);
     stopped.add(line);
     if (standing === 'unsure') this.#lookAgain(this.#clock.now() + AGAIN_MS);
-    else if (overtakes) this.#schedule();
     return false;
   }
 
@@ -361,7 +356,7 @@ export class SendQueue {
       if (!line.refusal || entry.sentAt > line.refusal.at)
         line.refusal = refusedAgain(line.refusal, code, words, this.#clock.now(), verdict === 'retry');
     }
-    line.putBack(entry);
+    line.waiting.insert(entry);
     if (verdict !== 'retry') this.#onTrouble(verdict, code, line.topic, words);
     return verdict;
   }
@@ -382,7 +377,7 @@ export class SendQueue {
     if (!parts) return entry.message.refused(code);
     const span = entry.span / parts.length;
     for (const [i, message] of parts.entries())
-      line.putBack(entryOf(message, entry.seq + i * span, span, entry.queuedAt), true);
+      line.waiting.insert(entryOf(message, entry.seq + i * span, span, entry.queuedAt));
   }
 
   #sum(of: (line: TopicLine) => number): number {
@@ -428,7 +423,6 @@ function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number)
     alone: false,
     company: false,
     room: 0,
-    round: 0,
     shiftMs: null,
     sentAt: 0,
   };

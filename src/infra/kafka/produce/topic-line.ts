@@ -19,19 +19,20 @@ export interface Entry {
   company: boolean;
   /** The room when it was sent. */
   room: number;
-  /** How often something of its topic had come back when it was sent. */
-  round: number;
   /** How far its time was from our clock when it was sent, ms; null where the client stamped it. */
   shiftMs: number | null;
   sentAt: number;
 }
 
+/** How many messages that wait for their key are passed over for one that need not. */
+const LOOK_AHEAD = 512;
 /** Bytes under way at once after the first request that a broker found too large; half of it after the next. */
 const NARROW_ROOM = 64 * 1024;
 
 /**
  * The messages of one topic, in order: those that wait, and those that the producer has. What comes back takes its old
- * place. A topic that refuses waits by itself; the others do not.
+ * place. A topic that refuses waits by itself; the others do not. A key has one message under way: of several in several
+ * requests a broker may refuse the first and take the next, which the client sends on as if nothing were missing.
  */
 export class TopicLine {
   readonly topic: string;
@@ -42,21 +43,10 @@ export class TopicLine {
   refusal: Refusal | null = null;
   /** The time that messages without rows bear. */
   readonly stamp = new Stamp();
-  /** Messages under way per key. */
-  readonly #keys = new Map<string | null, number>();
+  /** Keys with a message under way; no key has no order. */
+  readonly #keys = new Set<string>();
   #lonely = false;
   #room = Number.POSITIVE_INFINITY;
-  /**
-   * Something came back: until all of that is through, a key has one message under way, which none can overtake, or
-   * is proven. Without the proof a busy key would pace the whole topic, one message a round trip.
-   */
-  #careful = false;
-  /** Parts of what was too large are among it: for these nothing is proof. */
-  #parts = false;
-  /** Times that something came back. */
-  #round = 0;
-  /** Keys with a message that was sent since then and acknowledged: their partition takes messages again. */
-  readonly #proven = new Set<string | null>();
 
   constructor(topic: string) {
     this.topic = topic;
@@ -70,31 +60,33 @@ export class TopicLine {
     return Math.min(sent.queuedAt, waits.queuedAt);
   }
 
-  /** Whether this one, the first that waits, may be handed over. */
+  /** Whether this one, of which nothing of the same key waits before it, may be handed over. */
   admits(entry: Entry, now: number): boolean {
     if (this.underWay.size === 0) return this.refusal === null || now >= this.refusal.nextAt;
-    if (this.refusal !== null || this.#lonely || entry.alone) return false;
-    const { key } = entry.message;
-    if (this.#careful && this.#keys.has(key) && !this.#proven.has(key)) return false;
+    if (this.#stands(entry) || this.#behindItsKey(entry)) return false;
     return this.underWayBytes + entry.bytes <= this.#room;
+  }
+
+  /** The first that may be handed over; null where none may. */
+  next(now: number): Entry | null {
+    let passed = 0;
+    for (const entry of this.waiting) {
+      if (this.admits(entry, now)) return entry;
+      if (this.#stands(entry) || !this.#behindItsKey(entry) || ++passed === LOOK_AHEAD) return null;
+    }
+    return null;
   }
 
   /** The producer has it. */
   sent(id: number, entry: Entry, now: number): void {
     entry.sentAt = now;
     entry.room = this.#room;
-    entry.round = this.#round;
     entry.company = this.underWay.size > 0;
     if (this.underWay.size === 1) for (const other of this.underWay.values()) other.company = true;
     this.underWay.set(id, entry);
     this.underWayBytes += entry.bytes;
     this.#lonely = entry.alone;
-    this.#keys.set(entry.message.key, (this.#keys.get(entry.message.key) ?? 0) + 1);
-  }
-
-  /** Whether something came back since this one was sent: then it may be about to overtake that. */
-  cameBackSince({ round }: Entry): boolean {
-    return round !== this.#round;
+    if (entry.message.key !== null) this.#keys.add(entry.message.key);
   }
 
   /** The producer has it no more. */
@@ -104,41 +96,13 @@ export class TopicLine {
     this.underWay.delete(id);
     this.underWayBytes -= entry.bytes;
     if (entry.alone) this.#lonely = false;
-    const { key } = entry.message;
-    const others = (this.#keys.get(key) ?? 1) - 1;
-    if (others > 0) this.#keys.set(key, others);
-    else this.#keys.delete(key);
+    if (entry.message.key !== null) this.#keys.delete(entry.message.key);
     return entry;
-  }
-
-  /**
-   * Back to its old place.
-   * @param part of one that was too large
-   */
-  putBack(entry: Entry, part = false): void {
-    this.#careful = true;
-    this.#parts ||= part;
-    this.#round++;
-    this.#proven.clear();
-    this.waiting.insert(entry);
   }
 
   /** A request was too large: what is under way at once bounds what the client puts into one. */
   crowded(entry: Entry): void {
     if (entry.room === this.#room) this.#room = Math.min(this.#room, NARROW_ROOM * 2) / 2;
-  }
-
-  /** This one, which the producer has no more, was acknowledged. */
-  acknowledged({ round, message }: Entry): void {
-    this.refusal = null;
-    // Where requests have to be small, any of them may come back, so that care stays.
-    if (!this.#careful || Number.isFinite(this.#room)) return;
-    if (this.waiting.length === 0 && this.underWay.size === 0) {
-      this.#careful = false;
-      this.#parts = false;
-    } else if (round === this.#round && !this.#parts) {
-      this.#proven.add(message.key);
-    }
   }
 
   /** Forgets what the producer has: it is not there any more. */
@@ -149,5 +113,14 @@ export class TopicLine {
     this.#lonely = false;
     this.#keys.clear();
     return all;
+  }
+
+  /** Nothing of the topic goes before this one: it refuses, or one message has to be alone. */
+  #stands(entry: Entry): boolean {
+    return this.underWay.size === 0 || this.refusal !== null || this.#lonely || entry.alone;
+  }
+
+  #behindItsKey({ message }: Entry): boolean {
+    return message.key !== null && this.#keys.has(message.key);
   }
 }

@@ -56,8 +56,12 @@ export class Waiting<T extends Ordered> implements Iterable<T> {
     const at = this.#firstAbove(seq) - 1;
     const item = this.#items[at];
     if (at < this.#head || item?.seq !== seq) return false;
-    if (at === this.#head) this.shift();
-    else {
+    // Near the front, where few are to be moved: the list may be as long as an outage.
+    if (at - this.#head < CUT_AT) {
+      this.#items.copyWithin(this.#head + 1, this.#head, at);
+      this.#items[this.#head] = item;
+      this.shift();
+    } else {
       this.#items.splice(at, 1);
       this.#bytes -= item.bytes;
     }
