@@ -2,6 +2,7 @@ import { openSession } from '../../src/core/books/open-session.ts';
 import type { BookStart, Emit, Event, Exchange, Orderbooks, Session } from '../../src/core/exchange.ts';
 import { bookRow } from '../../src/core/market/book-row.ts';
 import { bestFirst, plainLevels } from '../../src/core/market/levels.ts';
+import type { Market } from '../../src/core/market/market.ts';
 import { Markets } from '../../src/core/market/markets.ts';
 import type { Orderbook } from '../../src/core/market/rows.ts';
 import { coin, fakeExchange } from './connection-parts.ts';
@@ -53,6 +54,14 @@ export function bookExchange(
   };
 }
 
+/** One symbol is one market, as `Markets` has it. */
+const MARKETS = new Map<string, Market>();
+function marketOf(symbol: string): Market {
+  const known = MARKETS.get(symbol) ?? coin(symbol);
+  MARKETS.set(symbol, known);
+  return known;
+}
+
 function readBook(text: string, receivedAt: number, emit: Emit): void {
   const frame = JSON.parse(text);
   if (frame.ack) return emit({ kind: 'ack', symbols: frame.ack });
@@ -72,7 +81,7 @@ function readBook(text: string, receivedAt: number, emit: Emit): void {
     at,
   } = frame as BookFrame;
   const row = bookRow({
-    market: coin(book),
+    market: marketOf(book),
     timestamp: at ?? receivedAt,
     received_at: receivedAt,
     stream_type: whole ? 'SNAPSHOT' : 'REALTIME',

@@ -8,6 +8,8 @@ import { KeptBook, TRAVEL } from './kept-book.ts';
 
 /** Changes of one code that wait for a whole book; of more, the oldest go: a book that is asked for now is newer. */
 const MOST_HELD = 128;
+/** So long after a code was subscribed nothing that was sent before can still be on its way, in µs. */
+const SETTLED: Micros = 3_000_000;
 /** Spreads the first keyframes of codes that were subscribed together. */
 const GOLDEN = 0.618_033_988_75;
 
@@ -27,6 +29,8 @@ export class Books {
   readonly #rules: Orderbooks;
   readonly #options: BooksOptions;
   readonly #keeps: 'none' | 'plain' | 'texts';
+  /** Of the socket that this one is to follow. */
+  #before: Books | null;
   readonly #all = new Map<string, KeptBook>();
   /** When `look` has something to do at the earliest. */
   #dueAt: Micros = Number.POSITIVE_INFINITY;
@@ -35,8 +39,9 @@ export class Books {
   #readAt: Micros = 0;
   #readBefore: Micros = 0;
 
-  constructor(rules: Orderbooks, options: BooksOptions) {
+  constructor(rules: Orderbooks, options: BooksOptions, before: Books | null = null) {
     this.#rules = rules;
+    this.#before = before;
     this.#options = options;
     const { checksum, crossedMs } = rules;
     const needed = checksum !== undefined || crossedMs !== null || options.keyframeMs > 0;
@@ -83,6 +88,34 @@ export class Books {
     this.#all.delete(symbol);
   }
 
+  /** A keyframe of this code is wanted as soon as may be. @returns false where there is nothing to make one of */
+  want(symbol: string): boolean {
+    const kept = this.of(symbol);
+    if (!kept) return false;
+    kept.dueAt = 0;
+    this.#dueAt = 0;
+    return true;
+  }
+
+  /**
+   * The socket of these books is to follow another that has this code: its book is taken from there, once its changes
+   * follow it.
+   * @returns whether there is one
+   */
+  inherit(market: Market, at: Micros): boolean {
+    if (!this.#before?.of(market.symbol)) return false;
+    const kept = this.#keep(market);
+    kept.inheritAt = at + SETTLED;
+    this.#dueAt = Math.min(this.#dueAt, kept.inheritAt);
+    return true;
+  }
+
+  /** The socket has ended: nothing is to be had of its books any more. */
+  close(): void {
+    this.#all.clear();
+    this.#before = null;
+  }
+
   due(at: Micros): boolean {
     return at >= this.#dueAt;
   }
@@ -92,6 +125,7 @@ export class Books {
     if (!this.due(at)) return;
     this.#dueAt = Number.POSITIVE_INFINITY;
     for (const kept of this.#all.values()) {
+      if (!kept.whole) this.#lookForOld(kept, at, emit);
       if (!kept.whole) continue;
       if (this.#crossed(kept, at)) {
         this.#break(kept, 'crossed', emit);
@@ -145,12 +179,34 @@ export class Books {
     if (news) kept.rightBy(event);
     kept.whole = true;
     kept.broke = false;
+    kept.inheritAt = null;
     kept.held = [];
     kept.crossedSince = null;
     if (!this.#apply(kept, event, texts, emit, row)) return;
     if (news) emit({ kind: 'book', symbol: market.symbol, whole: true });
     for (const one of held) if (kept.whole) this.#delta(kept, one.row, one.texts, emit, undefined);
     if (kept.whole) this.#schedule(kept, received_at, broke, emit);
+  }
+
+  /** A quiet code: nothing of it can be on its way any more that the old socket has not brought. */
+  #lookForOld(kept: KeptBook, at: Micros, emit: Emit): void {
+    if (kept.inheritAt === null) return;
+    if (at >= kept.inheritAt) this.#inherit(kept, at, emit);
+    else this.#dueAt = Math.min(this.#dueAt, kept.inheritAt);
+  }
+
+  #inherit(kept: KeptBook, at: Micros, emit: Emit): void {
+    const old = this.#before?.of(kept.market.symbol);
+    if (!old) return;
+    const held = this.#since(kept, old.sequence);
+    if (held === null || (kept.held.length === 0 && at < (kept.inheritAt ?? 0))) return;
+    kept.inheritAt = null;
+    kept.follow(old);
+    kept.whole = true;
+    kept.held = [];
+    emit({ kind: 'book', symbol: kept.market.symbol, whole: true });
+    for (const one of held) if (kept.whole) this.#delta(kept, one.row, one.texts, emit, undefined);
+    if (kept.whole) this.#schedule(kept, at, false, emit);
   }
 
   /** The changes that wait and that a book of that sequence has not had; null where it is older than the first. */
@@ -173,7 +229,9 @@ export class Books {
     if (start === 'fetched' && recorded) return emit(event, row);
     if (!kept.whole) {
       if (start === 'asked' || start === 'fetched') hold(kept, event, texts);
-      return emit({ kind: 'alive' });
+      emit({ kind: 'alive' });
+      if (kept.inheritAt !== null) this.#inherit(kept, event.received_at, emit);
+      return;
     }
     const step = kept.step(event);
     if (step === 'hole') {

@@ -35,6 +35,8 @@ export class KeptBook {
   /** Until when it was right for certain; and until when its last row, which may not be proved yet, was sent. */
   rightUntil: Micros = 0;
   heardUntil: Micros = 0;
+  /** From when on it may take the book of the socket before it, though nothing has changed; null: not at all. */
+  inheritAt: Micros | null = null;
   /** Changes read so far, whether they became rows or not. */
   changes = 0;
   /** When the next keyframe is due. */
@@ -61,6 +63,19 @@ export class KeptBook {
     this.timestamp = row.timestamp;
     this.depth = row.depth;
     this.heardUntil = sentAt(row);
+  }
+
+  /** Takes over what the book of another socket is. */
+  follow(old: KeptBook): void {
+    if (old.levels) {
+      const { bids, asks } = old.levels;
+      this.levels?.apply({ type: 'SNAPSHOT', bids: bids.levels(), asks: asks.levels(), depth: null });
+    }
+    this.sequence = old.sequence;
+    this.timestamp = old.timestamp;
+    this.depth = old.depth;
+    this.rightUntil = old.rightUntil;
+    this.heardUntil = old.heardUntil;
   }
 
   /** The book is right after this row. */

@@ -9,6 +9,8 @@ export interface SessionSetup {
   readonly book?: string | null;
   /** How often a whole book of our own goes out for each code, in ms; 0, or left out: never. */
   readonly keyframeMs?: number;
+  /** Of the socket that the new one is to replace. */
+  readonly before?: Session | null;
 }
 
 /**
@@ -19,13 +21,13 @@ export function openSession(
   exchange: Exchange,
   type: RequestType,
   markets: Markets,
-  { recorded = false, book = null, keyframeMs = 0 }: SessionSetup = {},
+  { recorded = false, book = null, keyframeMs = 0, before = null }: SessionSetup = {},
 ): Session {
   const choice = book ?? exchange.orderbooks?.choices[0];
   const inner = exchange.session(type, markets, { recorded, book: choice });
   const rules = exchange.orderbooks;
   if (type !== 'orderbook' || !rules || choice === undefined) return inner;
-  const books = new Books(rules, { start: rules.start(choice), recorded, keyframeMs });
+  const books = new Books(rules, { start: rules.start(choice), recorded, keyframeMs }, before?.books ?? null);
   let out: Emit = () => {};
   const take: Emit = (event, row) => {
     switch (event.kind) {

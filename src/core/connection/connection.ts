@@ -274,7 +274,9 @@ export class Connection implements LinkOwner {
     const { wanted } = this.#reception;
     const suspects = this.#reception.unserved();
     const replaces = role === 'successor' ? (this.#sockets.primary?.id ?? null) : null;
-    const session = openSession(exchange, type, markets, { book, keyframeMs: settings.keyframeMs });
+    const { keyframeMs } = settings;
+    const before = role === 'successor' ? (this.#sockets.primary?.session ?? null) : null;
+    const session = openSession(exchange, type, markets, { book, keyframeMs, before });
     const parts = { ...this.#parts, session, offset: this.#offset };
     this.#sockets[role] = new Link(nextSocketId(), replaces, parts, this, wanted.values(), suspects);
   }

@@ -19,8 +19,14 @@ export function linkBooks(parts: LinkParts, acts: BookActs): BookRenewal | null 
   const { books } = session;
   if (!books || books.start === 'whole') return null;
   const { subscribed, resubscribe } = acts;
+  const tried = new Set<string>();
 
   function fetch(market: Market, done: (came: boolean) => void): void {
+    // The socket before has it, and the numbers tell where this one goes on.
+    if (!tried.has(market.symbol) && books?.inherit(market, clock.micros())) {
+      tried.add(market.symbol);
+      return done(true);
+    }
     fetchBook?.({
       market,
       activity: () => books?.changesOf(market.symbol) ?? 0,

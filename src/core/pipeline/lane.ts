@@ -1,6 +1,7 @@
 import type { Market, Micros } from '../market/market.ts';
 import type { Row, Ticker } from '../market/rows.ts';
 import { IdWatch } from './id-watch.ts';
+import { LaneBook } from './lane-book.ts';
 import type { CodeCount, MinuteStats } from './minute-stats.ts';
 import type { SeenIds } from './seen-ids.ts';
 import { NEVER } from './transit.ts';
@@ -36,6 +37,8 @@ export class Lane {
   lastEventAt: Micros = 0;
   lastReceivedAt: Micros = 0;
 
+  /** The order book as readers have it; merge's. */
+  readonly book = new LaneBook();
   /** The latest ticker that went on; merge's. */
   lastTicker: Ticker | null = null;
 

@@ -20,6 +20,8 @@ export interface MergeParts {
   readonly stats: Pick<StreamStats, 'minute'>;
   /** Told of every row that goes no further. */
   dropped(row: Row, lane: Lane): void;
+  /** Told where a change belongs to no book that went on: that socket is to begin with a whole one. */
+  astray(lane: Lane, socket: number): void;
   /** Told of each chunk of which no row goes on now. */
   emptied(chunk: RowChunk): void;
   /** Told of rows that go on out of their turn; what it gives stands for them. */
@@ -45,10 +47,14 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
       dropped(row, lane);
       return;
     }
-    if (row.kind === 'ticker') {
+    if (row.kind === 'orderbook') {
+      const book = lane.book.pass(row, socket);
+      if (book === 'astray') parts.astray(lane, socket);
+      if (book !== 'on') return dropped(row, lane);
+    } else if (row.kind === 'ticker') {
       lane.lastTicker = row;
       lane.lastPrice = row.close;
-    } else if (row.kind === 'trade') {
+    } else {
       lane.lastPrice = row.price;
       if (lane.watch?.see(row, passedMs)) holes.opened(lane);
     }

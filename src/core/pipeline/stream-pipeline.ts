@@ -47,6 +47,8 @@ interface Attached {
   readonly shard: number;
   /** Resolves when all of them have passed. */
   readonly piped: Promise<void>;
+  /** Makes it bring a whole order book of this market. */
+  begin(market: Market): void;
   look(at: Micros): void;
 }
 
@@ -92,6 +94,9 @@ export class StreamPipeline {
       longestTickMs: grid.tickMs * LONGEST_TICK,
       stats,
       dropped: repeated,
+      astray: ({ market }, id) => {
+        for (const one of this.#sockets) if (one.id === id) one.begin(market);
+      },
       emptied: ({ arrival }) => this.#arriving.leave(arrival),
       released: (rows) => this.#arrive(Math.min(...rows.map(({ received_at }) => received_at))),
     });
@@ -114,7 +119,7 @@ export class StreamPipeline {
    * @param shard what `passed` knows it by
    */
   attach(socket: SocketHandle, shard = 0): FrameSink {
-    const { exchange, account, stats, onRejected, remembered } = this.#options;
+    const { exchange, account, clock, stats, onRejected, remembered } = this.#options;
     remembered.opened(socket.id);
     this.#takeovers.begin(socket);
     const { sink, frames, look } = frameSource(socket, account, stats, (at) => this.#arrive(at));
@@ -148,8 +153,16 @@ export class StreamPipeline {
           close: () => this.#merged.write({ ended: socket }),
         }),
       )
-      .finally(() => this.#sockets.delete(attached));
-    const attached: Attached = { id: socket.id, shard, piped, look };
+      .finally(() => {
+        this.#sockets.delete(attached);
+        socket.session.books?.close();
+      });
+    const begin = (market: Market): void => {
+      const at = clock.micros();
+      if (socket.session.books?.want(market.symbol)) look(at);
+      else socket.control({ kind: 'book', symbol: market.symbol, whole: false, cause: null, since: at });
+    };
+    const attached: Attached = { id: socket.id, shard, piped, begin, look };
     this.#sockets.add(attached);
     return sink;
   }

@@ -1,5 +1,6 @@
 import type { Micros } from '../market/market.ts';
 import { type Row, TICKER_FIELDS, type Ticker, type Trade } from '../market/rows.ts';
+import { BookOverlap } from './book-overlap.ts';
 import type { Hole } from './id-watch.ts';
 import type { Lane } from './lane.ts';
 
@@ -45,18 +46,33 @@ export class Takeover {
   readonly successor: number;
   readonly #dropped: (row: Row, lane: Lane) => void;
   readonly #overlaps = new Map<Lane, Overlap>();
+  /** Of order books; see there. */
+  readonly #books = new Map<Lane, BookOverlap>();
+  readonly #wholeBooks: boolean;
   #failed = false;
   #endedMs = Number.POSITIVE_INFINITY;
 
-  /** @param dropped told of every row that waited and turned out to be a repeat */
-  constructor(old: number, successor: number, dropped: (row: Row, lane: Lane) => void) {
+  /**
+   * @param dropped told of every row that waited and turned out to be a repeat
+   * @param wholeBooks every frame of an order book is a whole one
+   */
+  constructor(
+    old: number,
+    successor: number,
+    dropped: (row: Row, lane: Lane) => void,
+    wholeBooks: boolean = false,
+  ) {
     this.old = old;
     this.successor = successor;
     this.#dropped = dropped;
+    this.#wholeBooks = wholeBooks;
   }
 
   fromOld(row: Row, lane: Lane): Passage {
-    if (row.kind === 'orderbook') return 'on';
+    if (row.kind === 'orderbook') {
+      this.#drop(this.#bookOf(lane).fromOld(row), lane);
+      return 'on';
+    }
     const overlap = this.#of(lane);
     const at = findSame(overlap.held, row);
     if (row.kind === 'trade') {
@@ -72,7 +88,11 @@ export class Takeover {
   }
 
   fromSuccessor(row: Row, lane: Lane, nowMs: number): Passage {
-    if (row.kind === 'orderbook') return this.#endedMs < Number.POSITIVE_INFINITY ? 'on' : 'repeat';
+    if (row.kind === 'orderbook') {
+      const { passage, gone } = this.#bookOf(lane).fromSuccessor(row, lane, this.#wholeBooks, nowMs);
+      this.#drop(gone, lane);
+      return passage;
+    }
     const overlap = this.#of(lane);
     if (row.kind === 'trade') {
       if (lane.seen?.has(row.trade_id)) return 'repeat';
@@ -103,6 +123,10 @@ export class Takeover {
       all.push(...released);
       overlap.released = released.length > 0 && !this.#failed;
     }
+    for (const [lane, book] of this.#books) {
+      const waits = book.held.length > 0 && nowMs - book.heldSinceMs >= PATIENCE_MS;
+      if (waits) all.push(...this.#releaseBook(lane, book));
+    }
     return all;
   }
 
@@ -110,6 +134,7 @@ export class Takeover {
   end(nowMs: number): Released[] {
     this.#endedMs = nowMs;
     const all = [...this.#overlaps].flatMap(([lane, overlap]) => this.#release(lane, overlap));
+    for (const [lane, book] of this.#books) all.push(...this.#releaseBook(lane, book));
     for (const overlap of this.#overlaps.values()) overlap.released = true;
     return all;
   }
@@ -118,12 +143,18 @@ export class Takeover {
   fail(): void {
     this.#failed = true;
     for (const overlap of this.#overlaps.values()) overlap.released = false;
+    for (const [lane, book] of this.#books) {
+      this.#drop(book.held.splice(0), lane);
+      // What went on of it last was the successor's: the old socket begins with a whole book of its own.
+      if (lane.book.socket === this.successor) lane.book.belongsTo(this.old);
+    }
   }
 
   /** When the oldest row arrived that waits; infinity where none does. */
   oldest(): Micros {
     let oldest = Number.POSITIVE_INFINITY;
-    for (const { held } of this.#overlaps.values()) oldest = Math.min(oldest, held[0]?.received_at ?? oldest);
+    for (const { held } of [...this.#overlaps.values(), ...this.#books.values()])
+      oldest = Math.min(oldest, held[0]?.received_at ?? oldest);
     return oldest;
   }
 
@@ -155,6 +186,20 @@ export class Takeover {
       lane,
     );
     return held.filter(isNew).map((row) => ({ row, lane, socket: this.successor }));
+  }
+
+  #releaseBook(lane: Lane, book: BookOverlap): Released[] {
+    return book.release().map((row) => ({ row, lane, socket: this.successor }));
+  }
+
+  /** One that is met after the old socket's end comes from the successor alone. */
+  #bookOf(lane: Lane): BookOverlap {
+    const known = this.#books.get(lane);
+    if (known) return known;
+    const book = new BookOverlap();
+    book.released = this.#endedMs < Number.POSITIVE_INFINITY;
+    this.#books.set(lane, book);
+    return book;
   }
 
   #drop(rows: readonly Row[], lane: Lane): void {

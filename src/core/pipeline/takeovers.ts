@@ -20,8 +20,10 @@ export class Takeovers {
   }
 
   /** To be called before a socket brings anything. */
-  begin({ id, predecessor }: SocketHandle): void {
-    if (predecessor !== null) this.#all.push(new Takeover(predecessor, id, this.#dropped));
+  begin({ id, predecessor, session }: SocketHandle): void {
+    if (predecessor === null) return;
+    const wholeBooks = session.books?.start === 'whole';
+    this.#all.push(new Takeover(predecessor, id, this.#dropped, wholeBooks));
   }
 
   /** What becomes of a row of that socket. An old socket may itself be the successor of an older one. */

@@ -1,0 +1,54 @@
+import type { Micros } from '../market/market.ts';
+import type { Orderbook } from '../market/rows.ts';
+
+/** `on`: the row goes on. `repeat`: it says nothing new. `astray`: it changes a book that is not the one that went on. */
+export type BookPassage = 'on' | 'repeat' | 'astray';
+
+/**
+ * The book of one code as readers have it: of which socket, and how far. Sockets are numbered as they open; what comes
+ * late of one that another has taken over from belongs to no book any more.
+ */
+export class LaneBook {
+  /** The socket whose book it is; −1 before the first. */
+  socket = -1;
+  sequence: number | null = null;
+  timestamp: Micros = 0;
+  /** Changes go on only behind a whole book. */
+  #lacks = true;
+
+  /** What becomes of a row of that socket; one that goes on is what readers have from then on. */
+  pass(row: Orderbook, socket: number): BookPassage {
+    if (socket < this.socket) return 'repeat';
+    const passage = row.type === 'SNAPSHOT' ? this.#whole(row, socket) : this.#change(row, socket);
+    if (passage !== 'on') return passage;
+    this.socket = socket;
+    this.sequence = row.type === 'SNAPSHOT' ? row.sequence : (row.sequence ?? this.sequence);
+    this.timestamp = row.timestamp;
+    this.#lacks = false;
+    return 'on';
+  }
+
+  /** From now on it is a book of that socket, whatever it was before. */
+  belongsTo(socket: number): void {
+    this.socket = socket;
+    this.#lacks = true;
+  }
+
+  /** The same state again, as of an exchange that repeats its whole books; a number that was set back comes with a later time. */
+  #whole({ sequence, stream_type, timestamp }: Orderbook, socket: number): BookPassage {
+    const known = this.sequence;
+    if (stream_type !== 'REALTIME' || sequence === null || known === null) return 'on';
+    const old = sequence === known || (sequence < known && timestamp <= this.timestamp);
+    return old && (socket !== this.socket || !this.#lacks) ? 'repeat' : 'on';
+  }
+
+  #change({ sequence, prev_sequence: follows }: Orderbook, socket: number): BookPassage {
+    const known = this.sequence;
+    const own = socket === this.socket;
+    if (this.#lacks) return 'astray';
+    if (known === null || sequence === null) return own ? 'on' : 'astray';
+    if (follows === known) return 'on';
+    if (sequence <= known) return 'repeat';
+    return follows === null ? (own ? 'on' : 'astray') : follows < known ? 'on' : 'astray';
+  }
+}
