@@ -1,6 +1,9 @@
 import type { Micros } from '../market/market.ts';
 import type { Orderbook } from '../market/rows.ts';
 
+/** The times that an exchange gives one event on two sockets differ by no more, in µs. */
+const STAMPS_APART: Micros = 1_000_000;
+
 /** `on`: the row goes on. `repeat`: it says nothing new. `astray`: it changes a book that is not the one that went on. */
 export type BookPassage = 'on' | 'repeat' | 'astray';
 
@@ -42,13 +45,14 @@ export class LaneBook {
     return old && (socket !== this.socket || !this.#lacks) ? 'repeat' : 'on';
   }
 
-  #change({ sequence, prev_sequence: follows }: Orderbook, socket: number): BookPassage {
+  #change({ sequence, prev_sequence: follows, timestamp }: Orderbook, socket: number): BookPassage {
     const known = this.sequence;
     const own = socket === this.socket;
     if (this.#lacks) return 'astray';
     if (known === null || sequence === null) return own ? 'on' : 'astray';
     if (follows === known) return 'on';
-    if (sequence <= known) return 'repeat';
+    // Of another socket and later all the same: the numbers were set back in between.
+    if (sequence <= known) return !own && timestamp - this.timestamp > STAMPS_APART ? 'astray' : 'repeat';
     return follows === null ? (own ? 'on' : 'astray') : follows < known ? 'on' : 'astray';
   }
 }
