@@ -61,7 +61,9 @@ function rule(
   };
 }
 
-/** Every error code of the program. Codes are stable: alerts and consumers match them. */
+/**
+ * Every error code of the program, in one table, however long. Codes are stable: alerts and consumers match them.
+ */
 export const ERRORS = {
   connect_failed: rule('connection', 'critical', 'error', true, null, 'A socket could not be opened.'),
   exchange_unreachable: rule(

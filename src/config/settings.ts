@@ -6,7 +6,8 @@ import { setting } from './setting.ts';
 
 /**
  * Every setting of the program, declared once: type, default, environment name and meaning. Validation, `help
- * settings` and the reference table in docs/settings.md are made of this.
+ * settings` and the reference table in docs/settings.md are made of this. It is one table, however long: whoever looks for
+ * a setting looks here.
  */
 
 const text = z.string().trim();

@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
+import { boundedBan } from '../../core/connection/ban-time.ts';
 import type { BookFetch, FetchBook } from '../../core/connection/link-parts.ts';
-import { boundedBan } from '../../core/connection/verdict.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import type { RestTurns } from './rest-turns.ts';
 

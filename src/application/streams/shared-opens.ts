@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
+import { boundedBan } from '../../core/connection/ban-time.ts';
 import type { OpenHistory, OpenPlace } from '../../core/connection/open-gate.ts';
-import { boundedBan } from '../../core/connection/verdict.ts';
 import type { Ban, Rate } from '../../core/exchange.ts';
 import type { OpenTimes } from '../state-store.ts';
 

@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, sleep } from '../../common/clock.ts';
 import type { Ban, Limits, Rate } from '../exchange.ts';
+import { boundedBan } from './ban-time.ts';
 import { heldMs, RateBudget } from './rate-budget.ts';
-import { boundedBan } from './verdict.ts';
 
 /** A handshake may take its time, so that opens arrive closer together than they were made. */
 const OPEN_MARGIN = 0.5;

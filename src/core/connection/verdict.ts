@@ -1,4 +1,5 @@
 import type { Ban, Exchange } from '../exchange.ts';
+import { boundedBan, LONGEST_BAN_MS } from './ban-time.ts';
 import type { LinkEnd } from './link-parts.ts';
 
 const SECOND = 1000;
@@ -6,11 +7,6 @@ const MINUTE = 60 * SECOND;
 /** Stay-away times where the exchange names none. */
 const SLOW_DOWN_MS = 10 * SECOND;
 const BAN_MS = 5 * MINUTE;
-/**
- * The longest that anybody keeps us away with one answer: a `Retry-After` of a year is a mistake or a proxy's, and what
- * holds for longer is said again by the next attempt.
- */
-export const LONGEST_BAN_MS = 60 * MINUTE;
 /** Our clock and the exchange's do not run alike. */
 const COURTESY_MS = 250;
 
@@ -48,11 +44,6 @@ export function verdict(end: LinkEnd, exchange: Exchange, backoffMs: number, ban
 function away(state: Verdict['state'], forMs: number, reason: string, backoffMs: number): Verdict {
   const awayMs = boundedBan(forMs) + COURTESY_MS;
   return { state, waitMs: Math.max(awayMs, backoffMs), reason, ban: { forMs: awayMs, reason } };
-}
-
-/** A ban's time as it is believed: no number, or one below 0, is none. */
-export function boundedBan(forMs: number): number {
-  return forMs > 0 ? Math.min(forMs, LONGEST_BAN_MS) : 0;
 }
 
 /** In words, for people: `HTTP 429 on opening`, `closed by the exchange: 1001 going away`. */
