@@ -130,6 +130,49 @@ describe('the stage of batches', () => {
     (_, n) => new Lane(market(`C${n}`, `C${n}`, 'KRW'), new SeenIds(), false),
   );
 
+  test('behind acknowledgements that take longer than the window, rows gather and wait for three of them at most', async () => {
+    const ROUND_TRIP_MS = 250;
+    const clock = new ManualClock();
+    const grid = new Grid(clock, gridMs(LIMITS), (error) => {
+      throw error;
+    });
+    const lane = new Lane(market('SLOW', 'SLOW', 'KRW'), new SeenIds(), false);
+    const waiting: LaneBatch[] = [];
+    let longest = 0;
+    let acknowledged = 0;
+    // A key has one message under way.
+    const send = () => {
+      const [first] = waiting;
+      if (!first) return;
+      clock.after(ROUND_TRIP_MS, () => {
+        longest = Math.max(longest, clock.now() - first.arrival.ms);
+        acknowledged += first.rows.length;
+        waiting.shift();
+        lane.underWay--;
+        send();
+      });
+    };
+    const { readable, writable } = batch({ ...LIMITS, maxRows: 500 }, grid, { taken() {}, batched() {} });
+    const writer = writable.getWriter();
+    const written = readable.pipeTo(
+      new WritableStream({
+        write(batches) {
+          for (const one of batches) if (waiting.push(one) === 1) send();
+        },
+      }),
+    );
+    for (let id = 1; id <= 3000; id++) {
+      const row = { kind: 'trade', market: lane.market, trade_id: String(id) } as Trade;
+      void writer.write({ rows: [row], lanes: [lane], arrival: { at: clock.micros(), ms: clock.now() } });
+      await clock.advance(10);
+    }
+    void writer.close();
+    await clock.advance(4 * ROUND_TRIP_MS);
+    await written;
+    expect(acknowledged).toBe(3000);
+    expect(longest).toBeLessThanOrEqual(WINDOW_MS + TICK_MS + 3 * ROUND_TRIP_MS);
+  });
+
   test.each(SEEDS)(
     'loses, delays and disorders nothing while what is behind it is full (%p)',
     async (seed) => {

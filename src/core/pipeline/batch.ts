@@ -23,8 +23,11 @@ export interface LaneBatch {
   readonly arrival: Arrival;
 }
 
-/** Messages of one code that may be under way before its rows gather to full batches. */
-const MOST_UNDER_WAY = 16;
+/**
+ * Messages of one code that may be under way before its rows gather to full batches: one that the producer has, since
+ * those of a key leave one after the other, and one behind it.
+ */
+const MOST_UNDER_WAY = 2;
 /** Ticks of the grid to a window. */
 const TICKS = 2;
 
