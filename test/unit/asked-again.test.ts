@@ -86,6 +86,32 @@ describe('a refused code', () => {
     expect(made.refused).toHaveLength(1);
   });
 
+  test.each([
+    ['refused', false],
+    ['ignored', true],
+  ])(
+    'with all others that are %s for long is served within 30 s of the time when the exchange serves again',
+    async (_name, mute) => {
+      for (const [seed, awayMs] of [100_000, 700_000, 3_600_000].entries()) {
+        const clock = new ManualClock(undefined, seeded(seed + 1));
+        const symbols = ['A', 'B', 'C', 'D', 'E'];
+        const closed = Object.fromEntries(symbols.map((symbol) => [symbol, awayMs]));
+        const made = await running(symbols, {
+          clock,
+          exchange: { heartbeat: { send: 'ping', everyMs: 10_000, deadAfterMs: 30_000 } },
+          settings: { staleAfterMs: 1e9 },
+          serve: opening(clock, closed, mute),
+        });
+        await clock.advance(awayMs - 200);
+        expect(made.confirmed).toEqual([]);
+        const sent = made.sockets.flatMap((socket) => socket.sent).filter((text) => text !== '<ping>');
+        expect(sent.length).toBeLessThan(40 + awayMs / 10_000);
+        await clock.advance(30_000);
+        expect(made.confirmed.map((name) => name.slice(0, 1)).sort()).toEqual(symbols);
+      }
+    },
+  );
+
   test('that is confirmed on the side of the exchange gives hope for all others', async () => {
     const clock = new ManualClock();
     const symbols = Array.from({ length: 40 }, (_, i) => `S${i}`);

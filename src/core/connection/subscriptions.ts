@@ -1,29 +1,6 @@
 import type { Exchange, Session } from '../exchange.ts';
 import type { Market } from '../market/market.ts';
-
-/**
- * `wanted` is to be sent, `again` too though an answer to the first request still counts; `asked` is sent. Two are given
- * up for now: `silent` was asked for in vain and stays subscribed, `refused` is not part of the subscription.
- */
-type Phase = 'wanted' | 'asked' | 'again' | 'silent' | 'confirmed' | 'refused';
-
-interface Entry {
-  readonly market: Market;
-  phase: Phase;
-  /** Whether the exchange may be serving it. */
-  held: boolean;
-  askedMs: number;
-  tries: number;
-  /** How many codes the next frame naming this one may name. */
-  slice: number;
-  /** Given up before: it shares no request with codes in good standing. */
-  suspect: boolean;
-  /** How often in a row it was given up. */
-  given: number;
-  /** When it is asked for again, once it is given up. */
-  dueMs: number;
-  confirmedMs: number;
-}
+import { type Entry, isGivenUp, isOpen, marketOf } from './subscription-entry.ts';
 
 type Rules = Pick<Exchange, 'limits' | 'subscribing' | 'repeatable'>;
 
@@ -32,6 +9,8 @@ const TRIES = { add: 3, replace: 2 } as const;
 /** The first wait before a code that was given up is asked for again; each further one is twice as long. */
 const FIRST_MS = { add: 5000, replace: 10_000 } as const;
 const LONGEST_MS = 300_000;
+/** While nothing at all is served, one of them is asked for so soon: an exchange that serves again is noticed by that one. */
+const DARK_MS = 15_000;
 /** A wait is longer or shorter by up to this share. */
 const JITTER = 0.2;
 /** A code that was served for less long than this waits as if it had never been. */
@@ -48,6 +27,8 @@ export class Subscriptions {
   readonly #random: () => number;
   #dirty = false;
   #hopeMs = Number.NEGATIVE_INFINITY;
+  /** When something was last asked for. */
+  #askedMs = Number.NEGATIVE_INFINITY;
   #listMs = Number.NEGATIVE_INFINITY;
 
   /**
@@ -253,7 +234,15 @@ export class Subscriptions {
   #due(nowMs: number): Entry[] {
     const due: Entry[] = [];
     for (const entry of this.#entries.values()) if (isGivenUp(entry) && entry.dueMs <= nowMs) due.push(entry);
+    if (due.length === 0 && nowMs - this.#askedMs >= DARK_MS && this.carried === 0)
+      due.push(...this.#nextDue());
     return due.sort((a, b) => a.dueMs - b.dueMs);
+  }
+
+  /** The given up one whose time comes first. */
+  #nextDue(): Entry[] {
+    const waiting = [...this.#entries.values()].filter(isGivenUp);
+    return waiting.sort((a, b) => a.dueMs - b.dueMs).slice(0, 1);
   }
 
   /** One request more; a late answer to an earlier one of a code that is still subscribed counts. */
@@ -281,7 +270,7 @@ export class Subscriptions {
     if (add.length === 0 && drop.length === 0) return [];
     for (const entry of drop) entry.held = false;
     this.#drops.clear();
-    for (const entry of add) ask(entry, nowMs);
+    this.#ask(add, nowMs);
     return session.change(want.map(marketOf), add.map(marketOf), drop.map(marketOf));
   }
 
@@ -300,8 +289,18 @@ export class Subscriptions {
     this.#dirty = add.length > 0;
     if (add.length === 0) return [];
     const { frames, count } = this.#fit(session, add, []);
-    for (const entry of add.slice(0, count)) ask(entry, nowMs);
+    this.#ask(add.slice(0, count), nowMs);
     return frames;
+  }
+
+  #ask(entries: readonly Entry[], nowMs: number): void {
+    this.#askedMs = nowMs;
+    for (const entry of entries) {
+      entry.phase = 'asked';
+      entry.held = true;
+      entry.tries++;
+      entry.askedMs = nowMs;
+    }
   }
 
   /** Codes of the largest permitted slice first; suspects come last, and by themselves. */
@@ -327,24 +326,4 @@ export class Subscriptions {
       if (count <= 1 || frames.every((frame) => frame.length <= most)) return { frames, count };
     }
   }
-}
-
-/** To be asked for, or without an answer yet. */
-function isOpen({ phase }: Entry): boolean {
-  return phase === 'wanted' || phase === 'asked' || phase === 'again';
-}
-
-function isGivenUp({ phase }: Entry): boolean {
-  return phase === 'silent' || phase === 'refused';
-}
-
-function ask(entry: Entry, nowMs: number): void {
-  entry.phase = 'asked';
-  entry.held = true;
-  entry.tries++;
-  entry.askedMs = nowMs;
-}
-
-function marketOf({ market }: Entry): Market {
-  return market;
 }
