@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'bun:test';
-import { coin, isPrimary, LIMITS, type Rig, running, socketOf, wellBehaved } from './connection-parts.ts';
+import {
+  coin,
+  type FakeSocket,
+  isPrimary,
+  LIMITS,
+  type Rig,
+  running,
+  type Serve,
+  socketOf,
+  wellBehaved,
+} from './connection-parts.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** How long the exchange lets a socket live: a tenth of what the great ones do, for each second is looked at. */
@@ -7,6 +17,26 @@ const LIFE = 2.4 * 3_600_000;
 
 function primaries(made: Rig): boolean[] {
   return made.handles.map((handle) => isPrimary(made.connection, handle));
+}
+
+/** The first socket is served as it should be; those after it are taken, and what they ask for is left to `then`. */
+function onlyFirst(clock: ManualClock, then: (socket: FakeSocket) => void = () => {}): Serve {
+  return (socket, nth) => {
+    if (nth === 1) return wellBehaved(clock)(socket, nth);
+    clock.after(10, () => {
+      socket.accept();
+      then(socket);
+    });
+  };
+}
+
+/** Answers pings, and nothing else. */
+function pongs(clock: ManualClock): (socket: FakeSocket) => void {
+  return (socket) => {
+    socket.onSend = (text) => {
+      if (text === '<ping>') clock.after(1, () => socket.pong());
+    };
+  };
 }
 
 test('before the exchange ends a socket’s life a new one has taken over: no gap, no failure', async () => {
@@ -47,10 +77,7 @@ describe('announced by the exchange', () => {
     const clock = new ManualClock();
     const made = await running(['A', 'B'], {
       clock,
-      serve: (socket, nth) => {
-        if (nth === 1) return wellBehaved(clock)(socket, nth);
-        clock.after(10, () => socket.accept());
-      },
+      serve: onlyFirst(clock),
     });
     socketOf(made, 1).frame({ restart: 'service upgrade' });
     await clock.advance(100);
@@ -88,14 +115,10 @@ describe('announced by the exchange', () => {
     const clock = new ManualClock();
     const made = await running(['A', 'B'], {
       clock,
-      serve: (socket, nth) => {
-        if (nth === 1) return wellBehaved(clock)(socket, nth);
-        clock.after(10, () => {
-          socket.accept();
-          socket.frame({ ack: ['A'] });
-        });
-        clock.after(2500, () => socket.frame({ ack: ['B'] }));
-      },
+      serve: onlyFirst(clock, (socket) => {
+        socket.frame({ ack: ['A'] });
+        clock.after(2490, () => socket.frame({ ack: ['B'] }));
+      }),
     });
     socketOf(made, 1).frame({ restart: 'soon' });
     for (let i = 0; i < 10; i++) {
@@ -148,13 +171,7 @@ describe('announced by the exchange', () => {
     const clock = new ManualClock();
     const made = await running(['A'], {
       clock,
-      serve: (socket, nth) => {
-        if (nth === 1) return wellBehaved(clock)(socket, nth);
-        clock.after(10, () => socket.accept());
-        socket.onSend = (text) => {
-          if (text === '<ping>') clock.after(1, () => socket.pong());
-        };
-      },
+      serve: onlyFirst(clock, pongs(clock)),
     });
     socketOf(made, 1).frame({ restart: 'soon' });
     await clock.advance(40_000);
@@ -168,16 +185,10 @@ describe('announced by the exchange', () => {
     const clock = new ManualClock();
     const made = await running(['A', 'B'], {
       clock,
-      serve: (socket, nth) => {
-        if (nth === 1) return wellBehaved(clock)(socket, nth);
-        clock.after(10, () => {
-          socket.accept();
-          socket.frame({ ack: ['A'] });
-        });
-        socket.onSend = (text) => {
-          if (text === '<ping>') clock.after(1, () => socket.pong());
-        };
-      },
+      serve: onlyFirst(clock, (socket) => {
+        socket.frame({ ack: ['A'] });
+        pongs(clock)(socket);
+      }),
     });
     socketOf(made, 1).frame({ restart: 'soon' });
     await clock.advance(60_000);
@@ -205,10 +216,7 @@ test('codes that change during the takeover reach both sockets', async () => {
   const clock = new ManualClock();
   const made = await running(['A'], {
     clock,
-    serve: (socket, nth) => {
-      if (nth === 1) return wellBehaved(clock)(socket, nth);
-      clock.after(10, () => socket.accept());
-    },
+    serve: onlyFirst(clock),
   });
   socketOf(made, 1).frame({ restart: 'soon' });
   await clock.advance(100);
@@ -222,10 +230,7 @@ test('a stop during the takeover closes both', async () => {
   const clock = new ManualClock();
   const made = await running(['A'], {
     clock,
-    serve: (socket, nth) => {
-      if (nth === 1) return wellBehaved(clock)(socket, nth);
-      clock.after(10, () => socket.accept());
-    },
+    serve: onlyFirst(clock),
   });
   socketOf(made, 1).frame({ restart: 'soon' });
   await clock.advance(100);
