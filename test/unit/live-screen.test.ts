@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { EXCHANGES } from '../../exchanges/index.ts';
 import type { Figures } from '../../src/cli/live/figures.ts';
 import { cut, duration, type Look, SORTS, screen } from '../../src/cli/live/screen.ts';
+import { keysOf } from '../../src/cli/live/terminal.ts';
 
 const LOOK: Look = { columns: 79, lines: 20, sort: 'name', filter: '', typing: false, offset: 0 };
 
@@ -22,6 +23,17 @@ describe('22 streams on 80 columns and 24 lines', () => {
     expect(lines[0]).toStartWith('stream');
     expect(lines.at(-2)).toStartWith('22 of 22 live · 440 codes · 271.5 rows/s');
     for (const { id } of EXCHANGES) expect(lines.join('\n')).toContain(`${id} ticker+trade`);
+  });
+
+  test('the last column is there where something of it can be read, and else not', () => {
+    const head = (columns: number): string => screen(all, { ...LOOK, columns })[0] ?? '';
+    expect(head(120)).toEndWith('last');
+    expect(head(79)).toEndWith('acknowledged');
+    expect(
+      screen(all, LOOK)
+        .slice(0, -2)
+        .filter((line) => line.endsWith('…')),
+    ).toEqual([]);
   });
 
   test('a larger terminal shows each', () => {
@@ -82,4 +94,10 @@ test('what is cut says so', () => {
   expect(cut('kor-coin-stream', 8)).toBe('kor-coi…');
   expect(cut('김치프리미엄', 6)).toBe('김치…');
   expect(cut('short', 8)).toBe('short');
+});
+
+test('keys that come in one piece are keys all the same', () => {
+  expect(keysOf('/krak\r')).toEqual(['/', 'k', 'r', 'a', 'k', '\r']);
+  expect(keysOf('\u001b[B\u001b[Bs\u001b')).toEqual(['\u001b[B', '\u001b[B', 's', '\u001b']);
+  expect(keysOf('')).toEqual([]);
 });

@@ -31,6 +31,8 @@ const COLUMNS = [
 ] as const;
 const RIGHT = new Set<string>(['codes', 'rows/s', 'last data', 'oldest', 'acknowledged']);
 const GAP = 2;
+/** The last column is left out where no more of it could be shown. */
+const LEAST_LAST = 8;
 
 /**
  * The table of all streams: its head, a line for each, totals, keys. No line is wider than the terminal, and there are
@@ -45,8 +47,11 @@ export function screen(all: readonly Figures[], look: Look): string[] {
   const from = Math.min(look.offset, most);
   const body = shown.slice(from, from + room).map(cells);
   const widths = COLUMNS.map((head, i) => Math.max(head.length, ...body.map((row) => row[i]?.length ?? 0)));
+  const fixed = widths.slice(0, -1).reduce((all, width) => all + width + GAP, 0);
+  const fitting = look.columns - fixed < LEAST_LAST ? -1 : undefined;
   const line = (row: readonly string[]): string =>
     row
+      .slice(0, fitting)
       .map((cell, i) =>
         RIGHT.has(COLUMNS[i] ?? '') ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
       )

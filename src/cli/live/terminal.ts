@@ -32,7 +32,9 @@ export class TerminalTable {
     offset: 0,
   };
   readonly #onResize = (): void => this.draw();
-  readonly #onKey = (data: Buffer): void => this.#key(data.toString());
+  readonly #onKey = (data: Buffer): void => {
+    for (const key of keysOf(data.toString())) this.#key(key);
+  };
 
   /**
    * @param terminal what `out` writes to, for its size
@@ -124,4 +126,10 @@ export class TerminalTable {
     else if (key === BACKSPACE) this.#look = { ...this.#look, filter: filter.slice(0, -1) };
     else if (/^[\w ]+$/.test(key)) this.#look = { ...this.#look, filter: filter + key };
   }
+}
+
+/** Keys that came in one piece, as pasted text does, or from a terminal that is far away. */
+export function keysOf(typed: string): string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: keys of a terminal are control characters
+  return typed.match(/\u001b\[[\d;]*[A-Za-z~]|[\s\S]/gu) ?? [];
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { scratchDir } from '../../services/scratch.ts';
 import type { Check } from '../verdict.ts';
 import { checkOf } from './program.ts';
-import { demand, ensureTools } from './tools.ts';
+import { demand, ensureTools, NotHere } from './tools.ts';
 
 /** The base of the Containerfile, made here of Debian's packages: no image registry is asked. */
 const BASE = 'docker.io/library/debian:12-slim';
@@ -27,7 +27,10 @@ export async function container(archive: string): Promise<Check[]> {
   ];
   const podman = ['podman', ...store, '--cgroup-manager', 'cgroupfs', '--runtime', 'runc'];
   const base = join(folder, 'base.tar');
-  await demand(['mmdebstrap', '--quiet', '--variant=minbase', 'bookworm', base]);
+  const packages = await tried(() =>
+    demand(['mmdebstrap', '--quiet', '--variant=minbase', 'bookworm', base]),
+  );
+  if (packages !== null) throw new NotHere(`Debian's packages cannot be had: ${packages}`);
   await demand([...podman, 'import', base, BASE]);
   await demand(['tar', '-xzf', archive, '-C', context, '--strip-components=1']);
   const built = await tried(() =>

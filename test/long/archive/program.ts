@@ -9,6 +9,8 @@ const PROGRAM = `${ARCHIVE}/kor-coin-stream`;
 const ENDS_MS = 30_000;
 const LIVE_MS = 30_000;
 const CODES = 5;
+/** An emulated machine takes its time for a page, too. */
+const ANSWER_MS = 60_000;
 
 export function checkOf(name: string, wrong: readonly string[], figures: string): Check {
   return { name, passed: wrong.length === 0, told: [figures, ...wrong] };
@@ -53,9 +55,11 @@ export async function check(
   const began = performance.now();
   const { code, said } = await machine.run(`${env}${PROGRAM} check`, ENDS_MS * patience);
   const lines = said.split('\n').filter(Boolean);
-  const missing = Object.keys(simulator.exchanges).filter((id) => !said.includes(`ok    ${id}: `));
+  // How far the clocks are apart is measured too roughly by a processor that is so slow.
+  const fine = patience === 1 ? /^ok / : /^(ok|warn {2}\w+: \d+ markets)/;
+  const missing = Object.keys(simulator.exchanges).filter((id) => !said.includes(` ${id}: `));
   const wrong = [
-    ...lines.filter((line) => !line.startsWith('ok ')),
+    ...lines.filter((line) => !fine.test(line)),
     ...missing.map((id) => `${id} is not reported`),
     ...(code === 0 ? [] : [`ended with ${code}`]),
   ];
@@ -81,10 +85,10 @@ export async function demo(
     return `--exchange ${id} --type ticker,trade --symbols '${symbols}'`;
   });
   const start = `${env}rm -f /tmp/ended
-(${PROGRAM} run ${wanted.join(' ')} >/tmp/log 2>&1 & echo $! >/tmp/pid; wait $!; echo $? >/tmp/ended) >/dev/null 2>&1 &`;
+(${PROGRAM} run ${wanted.join(' ')} --set shutdown.timeout_ms=${10_000 * patience} >/tmp/log 2>&1 & echo $! >/tmp/pid; wait $!; echo $? >/tmp/ended) >/dev/null 2>&1 &`;
   await machine.run(start, ENDS_MS * patience);
   const liveAfterMs = await untilLive(machine.port, 4, LIVE_MS * patience);
-  const watched = liveAfterMs === null ? null : await watch(machine.port, seconds);
+  const watched = liveAfterMs === null ? null : await watch(machine.port, seconds, patience);
   const stop = 'kill -TERM "$(cat /tmp/pid)"; until [ -s /tmp/ended ]; do sleep 0.1; done; cat /tmp/ended';
   const { said } = await machine.run(`timeout ${20 * patience} bash -c '${stop}'`, ENDS_MS * patience);
   const wrong = [
@@ -108,7 +112,7 @@ interface Status {
 /** What the collector says of itself; null where it does not answer. */
 export async function statusAt(port: number): Promise<Status | null> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(ANSWER_MS) });
     return (await answer.json()) as Status;
   } catch {
     return null;
@@ -129,12 +133,17 @@ export async function untilLive(port: number, streams: number, limitMs: number):
   return null;
 }
 
-/** Looks twice a minute's tenth: still ready, and more acknowledged than the last time. */
-async function watch(port: number, seconds: number): Promise<{ rows: number; wrong: string[] }> {
+/** Looks again and again: still ready, and more acknowledged than the last time. */
+async function watch(
+  port: number,
+  seconds: number,
+  patience: Patience,
+): Promise<{ rows: number; wrong: string[] }> {
   const wrong: string[] = [];
+  const lookS = patience === 1 ? LOOK_S : seconds / 2;
   let first: number | null = null;
   let last = 0;
-  for (let elapsed = 0; elapsed <= seconds; elapsed += LOOK_S) {
+  for (let elapsed = 0; elapsed <= seconds; elapsed += lookS) {
     const status = await statusAt(port);
     const rows = status?.streams.reduce((sum, { totals }) => sum + totals.acknowledged, 0) ?? 0;
     if (!status) wrong.push(`no answer after ${elapsed} s`);
@@ -142,7 +151,7 @@ async function watch(port: number, seconds: number): Promise<{ rows: number; wro
     else if (rows <= last) wrong.push(`nothing more was acknowledged after ${elapsed} s`);
     last = rows;
     first ??= rows;
-    if (elapsed < seconds) await Bun.sleep(LOOK_S * 1000);
+    if (elapsed < seconds) await Bun.sleep(lookS * 1000);
   }
   return { rows: last - (first ?? 0), wrong };
 }

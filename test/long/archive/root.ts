@@ -1,8 +1,9 @@
 import { cpSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../../src/common/errors.ts';
 import { scratchDir } from '../../services/scratch.ts';
 import { ARCHIVE } from './machine.ts';
-import { demand } from './tools.ts';
+import { demand, NotHere } from './tools.ts';
 
 /** Debian's release that the archives are for at least. */
 const SUITE = 'bookworm';
@@ -19,10 +20,14 @@ export async function debianRoot(
   packages: readonly string[],
 ): Promise<string> {
   const root = scratchDir(`root-${architecture}`);
-  await demand([
-    ...['mmdebstrap', '--quiet', `--architectures=${architecture}`, `--variant=${variant}`],
-    ...[`--include=${packages.join(',')}`, SUITE, root],
-  ]);
+  try {
+    await demand([
+      ...['mmdebstrap', '--quiet', `--architectures=${architecture}`, `--variant=${variant}`],
+      ...[`--include=${packages.join(',')}`, SUITE, root],
+    ]);
+  } catch (error) {
+    throw new NotHere(`Debian's packages cannot be had: ${messageOf(error)}`);
+  }
   await unpack(archive, root);
   cpSync(join(import.meta.dir, 'agent.sh'), join(root, 'opt/agent.sh'));
   return root;
