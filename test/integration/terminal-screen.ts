@@ -79,6 +79,7 @@ export function svgOf({ columns, rows, lines }: TerminalScreen): string {
       : `<text x="${MARGIN}" y="${y}" textLength="${length}" lengthAdjust="spacingAndGlyphs">${escaped(line)}</text>\n`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
+<title>${columns} × ${rows}</title>
 <rect width="${width}" height="${height}" rx="8" fill="#1b1f24"/>
 <g font-family="ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace" font-size="${FONT_PX}" fill="#d6dce3">
 ${texts.join('')}</g>
