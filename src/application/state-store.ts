@@ -204,6 +204,10 @@ export interface Holding {
 export interface Taken {
   readonly lease: Lease;
   readonly before: { readonly collector: string; readonly covered: readonly Covered[] } | null;
+  /** Who took it last before, whether that one wrote anything down or not; null where nobody is known to have. */
+  readonly last: string | null;
+  /** What is on record of the stream's other shards: codes of this one may have come from there. */
+  readonly beside: readonly Covered[];
 }
 
 /** Who streams which shard. A lease that is not renewed ends by itself. Every call is one round trip for all shards. */
@@ -237,8 +241,8 @@ export interface Leases {
   holders(
     shards: readonly ShardKey[],
   ): Promise<({ readonly collector: string; readonly fence: number } | null)[]>;
-  /** The stream was stopped: how far it got means nothing to whoever starts it again. */
-  forget(stream: StreamKey): Promise<void>;
+  /** The shards of these streams of which anything is on record, whether they shall run or not. */
+  recorded(streams: readonly StreamKey[]): Promise<ShardKey[]>;
 }
 
 /** Which process of which machine it is, so that another on the same one can see that it has ended. */

@@ -88,6 +88,35 @@ describe('a process that stood still', () => {
     expect(made.gaps[0]?.to).toBeGreaterThanOrEqual(from + 70 * SECOND);
   });
 
+  test('also where that is less than the rows of a quiet stream are apart', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = made.clock.micros();
+    made.clock.jump(8000);
+    for (let i = 1; i <= 50; i++) {
+      socketOf(made, 1).frame({ row: 'A', at: from + i * 100_000, padding: 'x'.repeat(2000) });
+      made.clock.jump(0.01);
+    }
+    await flow(made, 5);
+    expect(made.gaps).toMatchObject([{ cause: 'cut', codes: ['KRW-A', 'KRW-B'] }]);
+    expect(made.gaps[0]?.from).toBeLessThanOrEqual(from + 5 * SECOND);
+    expect(made.gaps[0]?.from).toBeGreaterThan(from + 4 * SECOND);
+    expect(made.gaps[0]?.to).toBeGreaterThanOrEqual(from + 8 * SECOND);
+  });
+
+  test('where little had waited nothing was left out', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 10);
+    const from = made.clock.micros();
+    made.clock.jump(8000);
+    for (let i = 1; i <= 50; i++) {
+      socketOf(made, 1).frame({ row: 'A', at: from + i * 100_000 });
+      made.clock.jump(0.01);
+    }
+    await flow(made, 5);
+    expect(made.gaps).toEqual([]);
+  });
+
   test('a pause is no other: what it had left in the socket ends long before the cut is seen', async () => {
     const made = await running(['A', 'B']);
     await flow(made, 10);
@@ -271,6 +300,25 @@ describe('refused', () => {
     // Told as open once, under the same beginning.
     const open = made.gaps.filter(({ to, codes }) => to === null && codes.includes('KRW-A'));
     expect(open.map(({ from }) => from)).toEqual([own[0]?.from as number]);
+  });
+
+  test('and asked again when its socket ends: it may have been served, which no answer has told', async () => {
+    const { made, refuse } = await refusing(['B']);
+    const first = socketOf(made, 1);
+    refuse.A = true;
+    made.connection.update([coin('A'), coin('B')]);
+    await made.clock.advance(1000);
+    expect(made.refused.map(({ symbols }) => symbols)).toEqual([['A']]);
+    refuse.A = false;
+    const before = first.sent.length;
+    first.onSend = () => {};
+    while (!first.sent.slice(before).some((text) => text.includes('"A"'))) await made.clock.advance(100);
+    const from = made.clock.micros();
+    first.end();
+    await made.clock.advance(3000);
+    const gap = made.gaps.find(({ codes }) => codes.includes('KRW-A'));
+    expect(gap?.from).toBeLessThanOrEqual(from);
+    expect(gap?.to).toBeGreaterThan(from);
   });
 
   test('by a successor: it is missing from when the old socket goes', async () => {

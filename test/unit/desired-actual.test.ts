@@ -3,8 +3,9 @@ import { apply } from '../../src/core/desired/apply.ts';
 import { reselect } from '../../src/core/desired/reselect.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import { Markets } from '../../src/core/market/markets.ts';
+import { KEY } from './collector-rig.ts';
 import { Chance, emptyModel, fold, NOW, RULES, refresh } from './desired-model.ts';
-import { KEY, World } from './lease-rig.ts';
+import { World } from './lease-rig.ts';
 import { randomOf } from './random.ts';
 
 /** From commands by chance to what the sockets of a collector carry in the end. */

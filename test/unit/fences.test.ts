@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { Fences } from '../../src/application/leases/fences.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
-import { KEY, streamOf, TTL_MS, World } from './lease-rig.ts';
+import { KEY } from './collector-rig.ts';
+import { streamOf, TTL_MS, World } from './lease-rig.ts';
 import { ManualClock } from './manual-clock.ts';
 import { randomOf } from './random.ts';
 

@@ -1,8 +1,10 @@
 import { seeded } from './connection-parts.ts';
-import { GapModel, type ModelSocket, SYMBOLS } from './gap-model.ts';
+import { GapModel, type ModelSocket, SHARDS, SYMBOLS } from './gap-model.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const STEPS = 8;
+/** What was received for the first time is on record by then. */
+const RECORDED_MS = 7000;
 
 type Step = readonly [name: string, weight: number, act: (world: World) => void | Promise<void>];
 
@@ -12,7 +14,8 @@ interface World {
   readonly pick: <One>(from: readonly One[]) => One | undefined;
 }
 
-const STEPS_OF: readonly Step[] = [
+/** What the first seeds were found with. */
+export const FIRST_STEPS: readonly Step[] = [
   ['cut', 4, (world) => socketOf(world)?.end()],
   ['mute', 1, (world) => socketOf(world)?.mute()],
   ['rotate', 2, (world) => socketOf(world)?.say({ restart: 'soon' })],
@@ -61,36 +64,76 @@ const STEPS_OF: readonly Step[] = [
       model.kafkaAway = false;
     },
   ],
-  [
-    'less wanted',
-    1,
-    ({ model }) => (model.clock.now() < model.mutedUntilMs ? undefined : model.desire(['A', 'C'])),
-  ],
-  ['more wanted', 2, ({ model }) => model.desire(SYMBOLS)],
+  ['less wanted', 1, (world) => without(world, 'B')],
+  ['more wanted', 2, withAll],
   ['clock set', 1, ({ model, random, pick }) => void pick(model.alive)?.step(Math.round(random() * 40e6))],
   ['nothing', 2, () => {}],
 ];
+
+export const ALL_STEPS: readonly Step[] = [
+  ...FIRST_STEPS,
+  ['one less wanted', 2, (world) => without(world, world.pick(SYMBOLS))],
+  ['none wanted', 1, ({ model }) => model.desire([])],
+  ['all wanted', 2, withAll],
+  [
+    'move',
+    3,
+    async (world) => {
+      const { model, random, pick } = world;
+      const symbol = pick(SYMBOLS) ?? 'A';
+      const from = model.shards.findIndex((shard) => shard.includes(symbol));
+      await without(world, symbol);
+      if (random() < 0.7) await model.clock.advance(random() * random() * 5000);
+      const to = from === 0 ? 1 : 0;
+      const shards = SHARDS.map((_, shard) => model.shards[shard] ?? []);
+      await model.desire(shards.map((shard, at) => (at === to ? [...shard, symbol] : shard)));
+    },
+  ],
+  [
+    'cut off',
+    3,
+    async ({ model, random, pick }) => {
+      // A store that is away from the first moment on has nothing of what came: a kill is then without a trace.
+      if (model.clock.now() - model.cameMs < RECORDED_MS) return;
+      const member = pick(model.alive);
+      if (member) member.cutOff = true;
+      await model.clock.advance(random() * 20_000);
+      if (member) member.cutOff = false;
+    },
+  ],
+];
+
+/** Whoever has a place keeps it. */
+function withAll({ model }: World): Promise<void> {
+  const here = model.shards.flat();
+  const missing = (shard: readonly string[]) => shard.filter((symbol) => !here.includes(symbol));
+  return model.desire(SHARDS.map((shard, at) => [...(model.shards[at] ?? []), ...missing(shard)]));
+}
+
+function without({ model }: World, symbol: string | undefined): Promise<void> {
+  return model.desire(model.shards.map((shard) => shard.filter((one) => one !== symbol)));
+}
 
 function socketOf({ model, pick }: World): ModelSocket | undefined {
   return pick(model.alive.flatMap(({ sockets }) => sockets.filter(({ ended }) => !ended)));
 }
 
 /** One life of everything. @returns what was done */
-export async function live(seed: number): Promise<{ model: GapModel; done: string[] }> {
+export async function live(seed: number, steps = ALL_STEPS): Promise<{ model: GapModel; done: string[] }> {
   const random = seeded(seed);
   const clock = new ManualClock(undefined, random, 5);
   const model = new GapModel(clock, random);
   model.leavesOut = random() < 0.3;
   const pick = <One>(from: readonly One[]) => from[Math.floor(random() * from.length)];
-  const all = STEPS_OF.flatMap((step) => Array.from({ length: step[1] }, () => step));
+  const all = steps.flatMap((step) => Array.from({ length: step[1] }, () => step));
   const world: World = { model, random, pick };
   const done: string[] = [];
-  await model.desire(SYMBOLS);
+  await model.desire(SHARDS);
   model.join('a');
   if (random() < 0.2) model.join('b');
   for (let at = 0; at < STEPS; at++) {
     await clock.advance(random() < 0.4 ? random() * 200 : random() * 8000);
-    const [name, , act] = pick(all) ?? (STEPS_OF[0] as Step);
+    const [name, , act] = pick(all) ?? (steps[0] as Step);
     done.push(`${Math.round(clock.now())} ${name}`);
     await act(world);
   }

@@ -1,32 +1,28 @@
-import { Fences } from '../../src/application/leases/fences.ts';
-import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
-import { StreamFigures } from '../../src/application/metrics/figures.ts';
-import { Reporter } from '../../src/application/reporting/reporter.ts';
-import { Orchestrator } from '../../src/application/streams/orchestrator.ts';
-import type { Cancel, Clock } from '../../src/common/clock.ts';
-import { createLog } from '../../src/common/log.ts';
-import { LimitedGate } from '../../src/core/connection/open-gate.ts';
-import { CONNECTION_DEFAULTS } from '../../src/core/connection/settings.ts';
+import type { Fences } from '../../src/application/leases/fences.ts';
+import type { ShardLeases } from '../../src/application/leases/shard-leases.ts';
+import type { Orchestrator } from '../../src/application/streams/orchestrator.ts';
+import { type Cancel, type Clock, sleep } from '../../src/common/clock.ts';
+import { Fault } from '../../src/common/errors.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import type { Gap } from '../../src/core/events.ts';
 import type { Micros } from '../../src/core/market/market.ts';
-import { Markets } from '../../src/core/market/markets.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
-import { Grid } from '../../src/core/pipeline/grid.ts';
 import type { Batch, Socket, SocketHandlers } from '../../src/core/ports.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
-import { fakeExchange, LIMITS } from './connection-parts.ts';
+import { collectorOf, KEY, superseded } from './collector-rig.ts';
+import { LIMITS } from './connection-parts.ts';
 import type { ManualClock } from './manual-clock.ts';
 
-const KEY = { exchange: 'fake', request_type: 'trade' } as const;
 /** One code of each shard, and one more in the first. */
-export const SYMBOLS = ['A', 'B', 'C'];
-const SHARDS = [['A', 'B'], ['C']];
+export const SHARDS: readonly (readonly string[])[] = [['A', 'B'], ['C']];
+export const SYMBOLS = SHARDS.flat();
 const TRADE_MS = 1000;
 const WAY_MS = 40;
 const DELIVERY_MS = 10;
-/** What the machines between exchange and collector keep of frames that nobody reads. */
+/** What an exchange keeps of frames that nobody reads before it ends the socket. */
 const KEPT_FRAMES = 9;
+/** What the machines between it and the collector keep, before it has to leave out what comes: no less than a TCP window. */
+const KEPT_BYTES = 65_536;
 const LARGE = 'x'.repeat(9000);
 
 /** A trade that the exchange had to send. */
@@ -54,6 +50,8 @@ export class GapModel {
   leavesOut = false;
   /** Until then a socket may be mute, and nobody knows. */
   mutedUntilMs = 0;
+  /** When a collector or a code came last. */
+  cameMs = 0;
   /** Kafka acknowledges nothing. */
   kafkaAway = false;
   #desired: DesiredStream;
@@ -67,7 +65,7 @@ export class GapModel {
     readonly random: () => number,
   ) {
     this.store = memoryStore(clock);
-    this.#desired = { ...emptyStream(KEY), version: 0, codes: SYMBOLS, shards: SHARDS };
+    this.#desired = { ...emptyStream(KEY), version: 0 };
     this.#trade();
   }
 
@@ -75,19 +73,25 @@ export class GapModel {
     return this.members.filter(({ gone }) => !gone);
   }
 
+  get shards(): readonly (readonly string[])[] {
+    return this.#desired.shards;
+  }
+
   /** Makes these the desired codes. */
-  async desire(symbols: readonly string[]): Promise<void> {
+  async desire(shards: readonly (readonly string[])[]): Promise<void> {
     const version = this.#desired.version + 1;
-    const shards = SHARDS.map((shard) => shard.filter((symbol) => symbols.includes(symbol)));
-    this.#desired = { ...this.#desired, version, codes: [...symbols], shards };
+    const codes = shards.flat();
+    this.cameMs = this.clock.now();
+    this.#desired = { ...this.#desired, version, codes, shards };
     // What is wanted anew later was never received.
-    for (const symbol of SYMBOLS) if (!symbols.includes(symbol)) this.#known.delete(symbol);
+    for (const symbol of SYMBOLS) if (!codes.includes(symbol)) this.#known.delete(symbol);
     await this.store.desired.write(version - 1, this.#desired);
   }
 
   join(id: string): ModelMember {
     const member = new ModelMember(this, id);
     this.members.push(member);
+    this.cameMs = this.clock.now();
     void member.orchestrator.start();
     return member;
   }
@@ -159,6 +163,11 @@ export class ModelMember {
   readonly #leases: ShardLeases;
   readonly #model: GapModel;
   #stopped = false;
+  readonly #fences: Fences;
+  readonly #handed = new Map<string, Promise<void>>();
+  readonly #taken = new Map<string, Promise<void>>();
+  /** The store cannot be reached from here. */
+  cutOff = false;
   /** How far its clock is ahead of the exchange's, in µs. */
   #ahead = 0;
   /** What happened while the process stood still; null while it runs. */
@@ -169,56 +178,26 @@ export class ModelMember {
     readonly id: string,
   ) {
     this.#model = model;
-    const clock = this.#clock();
-    const log = createLog('silent', false);
-    const reporter = new Reporter({ publish: async () => {} }, clock, log, id);
-    reporter.listen(({ gap }) => {
-      if (gap && !this.gone) model.told.push({ gap, late: this.#stopped });
-    });
-    const exchange = fakeExchange({ limits: { ...LIMITS, lifetimeMs: 25_000 } });
-    const markets = new Markets((symbol) => ({ base: symbol, quote: 'KRW' }));
-    const fences = new Fences(clock, 6000);
     const { store } = model;
-    this.#leases = new ShardLeases({
+    const { orchestrator, leases, fences } = collectorOf({
+      id,
+      clock: this.#clock(),
+      ttlMs: 6000,
       leases: this.#reached(store.leases),
       collectors: this.#reached(store.collectors),
-      fences,
-      clock,
-      log,
-      id,
-      exchanges: ['fake'],
-      ttlMs: 6000,
-      process: null,
-      ended: () => false,
-      onFault: () => {},
-    });
-    this.orchestrator = new Orchestrator({
-      clock,
-      log,
+      desired: this.#reached(store.desired),
       writer: { write: (batch) => this.#write(batch) },
-      budget: new ByteBudget(12_000, 1),
-      batch: { windowMs: 20, maxRows: 500, maxBytes: 1e6 },
-      grid: new Grid(clock, 50, (error) => {
-        throw error;
-      }),
-      connection: { ...CONNECTION_DEFAULTS, overlapMs: 3000, confirmAfterMs: 3000, goodAfterMs: 3000 },
-      reporter,
-      figures: new StreamFigures(),
       openSocket: (_url, _options, handlers) => this.#open(handlers),
       nextSocketId: () => this.sockets.length + 1,
-      desired: this.#reached(store.desired),
-      leases: this.#leases,
-      pollMs: 5000,
-      keys: [KEY],
-      exchange: async () => ({
-        exchange: { ...exchange, session: () => tradeSession(exchange.session('trade', markets), markets) },
-        markets,
-        gate: new LimitedGate(clock, exchange.limits, null),
-        socket: { proxy: null, ca: null, localAddress: null },
-        url: null,
-        book: null,
-      }),
+      onEvent: ({ gap }) => this.#tell(gap),
+      budget: new ByteBudget(12_000, 1),
+      windowMs: 20,
+      over: { limits: { ...LIMITS, lifetimeMs: 25_000 } },
+      connection: { overlapMs: 3000, confirmAfterMs: 3000, goodAfterMs: 3000 },
     });
+    this.#leases = leases;
+    this.#fences = fences;
+    this.orchestrator = orchestrator;
   }
 
   /** Trades this one to whoever has subscribed it. @returns whether anybody has */
@@ -280,13 +259,32 @@ export class ModelMember {
     return socket;
   }
 
+  #tell(gap: Gap | undefined): void {
+    if (gap && !this.gone) this.#model.told.push({ gap, late: this.#stopped });
+  }
+
+  /** A code's messages are handed over, and taken, in their order. What was handed over is under way whatever comes. */
   async #write(batch: Batch): Promise<{ at: Micros; bytes: number }> {
     const { clock } = this.#model;
-    do await new Promise<void>((resolve) => clock.after(DELIVERY_MS, resolve));
-    while (this.#model.kafkaAway && !this.gone);
+    const { symbol } = batch.market;
+    await inTurn(this.#handed, symbol, () => this.#handOver(batch));
+    await inTurn(this.#taken, symbol, async () => {
+      do await sleep(clock, DELIVERY_MS);
+      while (this.#model.kafkaAway && !this.gone);
+    });
     if (this.gone) return new Promise(() => {});
     this.#model.write(batch);
     return new Promise((resolve) => this.run(() => resolve({ at: clock.micros(), bytes: 1 })));
+  }
+
+  async #handOver(batch: Batch): Promise<void> {
+    const { clock } = this.#model;
+    const standing = () => (batch.fence === null ? 'held' : this.#fences.standing(batch.fence));
+    while (standing() === 'unsure')
+      await new Promise<void>((resolve) => clock.after(50, () => this.run(resolve)));
+    if (standing() === 'held') return;
+    this.#tell(superseded(batch));
+    throw new Error('the lease was lost');
   }
 
   #clock(): Clock {
@@ -312,7 +310,11 @@ export class ModelMember {
       get: (target, name) => {
         const method = Reflect.get(target, name);
         if (typeof method !== 'function') return method;
-        return (...args: unknown[]) => (this.gone ? new Promise(() => {}) : method.apply(target, args));
+        return (...args: unknown[]) => {
+          if (this.gone) return new Promise(() => {});
+          if (!this.cutOff || name.toString().startsWith('on')) return method.apply(target, args);
+          return Promise.reject(new Fault('redis_unavailable', 'store', 'It is away.', 'Wait.'));
+        };
       },
     });
   }
@@ -326,6 +328,7 @@ export class ModelSocket implements Socket {
   readonly #served = new Set<string>();
   /** Arrived and not read. */
   #unread: (() => void)[] = [];
+  #unreadBytes = 0;
   #paused = false;
   /** The exchange sends no more. */
   ended = false;
@@ -346,13 +349,18 @@ export class ModelSocket implements Socket {
   /** The exchange says something. */
   say(frame: object): void {
     if (this.ended) return;
-    if (this.#unread.length >= KEPT_FRAMES) {
-      if (!this.#model.leavesOut) this.end();
-      return;
-    }
-    const large = this.#unread.length > 0 && this.#model.leavesOut;
+    const { leavesOut, clock } = this.#model;
+    if (leavesOut && this.#unreadBytes >= KEPT_BYTES) return;
+    if (!leavesOut && this.#unread.length >= KEPT_FRAMES) return this.end();
+    const large = leavesOut && this.#unread.length > 0;
     const text = JSON.stringify(large ? { ...frame, large: LARGE } : frame);
-    this.#model.clock.after(WAY_MS, () => this.#arrive(() => this.#handlers.frame(text)));
+    clock.after(WAY_MS, () => {
+      this.#unreadBytes += text.length;
+      this.#arrive(() => {
+        this.#unreadBytes -= text.length;
+        this.#handlers.frame(text);
+      });
+    });
   }
 
   /** The exchange, or the network, ends it: what is on its way is lost. */
@@ -441,29 +449,11 @@ export class ModelSocket implements Socket {
   }
 }
 
-type Sessions = ReturnType<ReturnType<typeof fakeExchange>['session']>;
-
-/** The fake exchange's session with trades for rows. */
-function tradeSession(plain: Sessions, markets: Markets): Sessions {
-  return {
-    ...plain,
-    read(text, at, emit) {
-      const frame = JSON.parse(text);
-      const market = markets.get(frame.row ?? '');
-      if (frame.row === undefined || !market) return plain.read(text, at, emit);
-      emit({
-        kind: 'trade',
-        market,
-        timestamp: frame.at,
-        received_at: at,
-        stream_type: 'REALTIME',
-        trade_id: frame.id,
-        fills: 1,
-        price: 1,
-        volume: 1,
-        amount: 1,
-        side: 'BUY',
-      });
-    },
-  };
+function inTurn(turns: Map<string, Promise<void>>, key: string, act: () => Promise<void>): Promise<void> {
+  const turn = (turns.get(key) ?? Promise.resolve()).then(act);
+  turns.set(
+    key,
+    turn.catch(() => {}),
+  );
+  return turn;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import type { Covered } from '../../src/application/state-store.ts';
 import type { Gap } from '../../src/core/events.ts';
-import { KEY, streamOf, TTL_MS, World } from './lease-rig.ts';
+import { KEY } from './collector-rig.ts';
+import { type Member, streamOf, TTL_MS, World } from './lease-rig.ts';
 
 /** Nothing is renewed by then. */
 const SOON_MS = TTL_MS / 3 - 1000;
@@ -18,8 +19,8 @@ function expectEnded(gaps: readonly Gap[]): void {
 }
 
 /** What the store has of a stream of two codes, on a shard each. */
-async function onRecord(world: World): Promise<readonly Covered[]> {
-  const shards = [0, 1].map((shard) => ({ ...KEY, shard, version: 1, symbols: [`C${shard}`] }));
+async function onRecord(world: World, version = 1): Promise<readonly Covered[]> {
+  const shards = [0, 1].map((shard) => ({ ...KEY, shard, version, symbols: [`C${shard}`] }));
   const taken = await world.store.leases.acquire(shards, 'a', world.ttlMs, ['a'], 0);
   return taken.flatMap((one) => (one && one !== 'outdated' ? (one.before?.covered ?? []) : []));
 }
@@ -139,6 +140,23 @@ describe('what a collector that is killed leaves for the next', () => {
     for (const { until } of await onRecord(world)) expect(until).toBeGreaterThan(from - 2_000_000);
   });
 
+  test('of a code that is asked for when our clock was set forward', async () => {
+    const world = new World();
+    await world.desire({ ...streamOf(1), shards: [['C0']] });
+    const member = await world.join('a');
+    await world.clock.advance(30_000);
+    member.aheadMicros = 30_000_000;
+    await world.clock.advance(1000);
+    const from = world.clock.micros();
+    member.slowMs = 50;
+    member.opening = () => member.crash();
+    await world.desire(streamOf(2, 2));
+    await world.clock.advance(1000);
+    const record = await onRecord(world, 2);
+    expect(record.flatMap(({ symbols }) => symbols).sort()).toEqual(['C0', 'C1']);
+    for (const { until } of record) expect(until).toBeLessThanOrEqual(from + 1_200_000);
+  });
+
   test('rows that Kafka does not take are not covered where our clock is ahead either', async () => {
     const world = new World();
     await world.desire(streamOf(2));
@@ -150,6 +168,63 @@ describe('what a collector that is killed leaves for the next', () => {
     await world.clock.advance(2 * TTL_MS);
     member.crash();
     for (const { until } of await onRecord(world)) expect(until).toBeLessThan(from);
+  });
+
+  test.each([['beside another'], ['the last of its shard'], ['the last of its stream']])(
+    'of a code that was removed a moment before: %s',
+    async (which) => {
+      const world = new World();
+      const shards = which === 'beside another' ? [['C0', 'C1']] : [['C0'], ['C1']];
+      await world.desire({ ...streamOf(2), shards });
+      const member = await world.join('a');
+      await world.clock.advance(30_000);
+      member.undelivered = true;
+      await world.clock.advance(2000);
+      const removedAt = world.clock.micros();
+      const left = which === 'the last of its stream' ? [] : ['C0'];
+      await world.desire({ ...streamOf(2, 2), codes: left, shards: [left, []] });
+      await world.clock.advance(200);
+      member.crash();
+      await world.clock.advance(1000);
+      await world.join('a');
+      await world.clock.advance(60_000);
+      const since = removedAt - 2_000_000;
+      const due = world.traded.filter(({ symbol, at }) => symbol === 'C1' && at > since && at < removedAt);
+      expect(due.length).toBeGreaterThan(10);
+      expect(due.filter((one) => !world.inGap(one))).toEqual([]);
+      expectEnded(world.gaps);
+      // It was told once, and nothing of it is left.
+      expect(world.gaps.filter(({ codes }) => codes.includes('KRW-C1'))).toHaveLength(1);
+      expect(JSON.stringify(await onRecord(world, 2))).not.toContain('C1');
+    },
+  );
+
+  test('a stream that is stopped and has brought all leaves nothing, and no gap when it is started again', async () => {
+    const world = new World();
+    await world.desire(streamOf(2));
+    await world.join('a');
+    await world.clock.advance(30_000);
+    await world.desire({ ...streamOf(2, 2), codes: [], shards: [] });
+    await world.clock.advance(10_000);
+    expect(await world.store.leases.recorded([KEY])).toEqual([]);
+    await world.desire(streamOf(2, 3));
+    await world.clock.advance(20_000);
+    expect(world.gaps).toEqual([]);
+  });
+
+  test('what a stream had not brought when it was stopped is told once it is, in the name of nobody', async () => {
+    const world = new World();
+    await world.desire(streamOf(1));
+    const member = await world.join('a');
+    await world.clock.advance(30_000);
+    member.stubborn = true;
+    const from = world.clock.micros();
+    await world.desire({ ...streamOf(1, 2), codes: [], shards: [] });
+    await world.clock.advance(20_000);
+    expect(world.gaps).toMatchObject([{ codes: ['KRW-C0'], cause: 'restart' }]);
+    expect(world.gaps[0]?.from).toBeLessThanOrEqual(from);
+    expect(world.gaps[0]?.to).toBeGreaterThanOrEqual(from);
+    expect(await world.store.leases.recorded([KEY])).toEqual([]);
   });
 
   test('a clean end between the question and the answer: what was served unheard may be lost', async () => {
@@ -182,4 +257,93 @@ describe('what a collector that is killed leaves for the next', () => {
     await world.clock.advance(20_000);
     expect(world.carriers().size).toBe(2);
   });
+});
+
+describe('a code that comes from another shard', () => {
+  /** C0 and C2 on the first shard, C1 on the second, each at a collector of its own. */
+  async function apart(): Promise<{ world: World; from: Member; to: Member }> {
+    const world = new World();
+    await world.desire({ ...streamOf(3), shards: [['C0', 'C2'], ['C1']] });
+    await world.join('a');
+    await world.join('b');
+    await world.clock.advance(60_000);
+    const of = (shard: number) => world.members.find((member) => member.held().includes(shard)) as Member;
+    expect(of(0)).not.toBe(of(1));
+    return { world, from: of(0), to: of(1) };
+  }
+
+  /** C2 leaves the first shard, and joins the second. */
+  async function move(world: World, waitMs: number): Promise<void> {
+    const codes = ['C0', 'C1'];
+    await world.desire({ ...streamOf(3, 2), codes, shards: [['C0'], ['C1']] });
+    await world.clock.advance(waitMs);
+    await world.desire({ ...streamOf(3, 3), shards: [['C0'], ['C1', 'C2']] });
+  }
+
+  test.each([0, 4000, 30_000])(
+    '%p ms later, while its rows wait for Kafka: readers drop them',
+    async (ms) => {
+      const { world, from, to } = await apart();
+      const since = world.clock.micros();
+      from.undelivered = true;
+      await world.clock.advance(3000);
+      const movedAt = world.clock.micros();
+      await move(world, ms);
+      await world.clock.advance(10_000);
+      from.undelivered = false;
+      await world.clock.advance(10_000);
+      expect(to.carries()).toContain('C2');
+      expect(world.dropped().length).toBeGreaterThan(0);
+      const read = new Set(world.read().map(({ symbol, id }) => `${symbol} ${id}`));
+      const due = world.traded.filter(({ symbol, at }) => symbol === 'C2' && at >= since && at < movedAt);
+      expect(due.length).toBeGreaterThan(20);
+      const silent = due.filter((one) => !read.has(`C2 ${one.id}`) && !world.inGap(one));
+      expect(silent).toEqual([]);
+      expectEnded(world.gaps);
+    },
+  );
+
+  test('all of whose rows were delivered long ago: no gap', async () => {
+    const { world } = await apart();
+    await move(world, 30_000);
+    await world.clock.advance(20_000);
+    expect(world.gaps.filter(({ codes, cause }) => codes.includes('KRW-C2') && cause !== 'takeover')).toEqual(
+      [],
+    );
+    expect(world.dropped()).toEqual([]);
+  });
+});
+
+describe('a collector that is cut off from the store', () => {
+  test.each([[true], [false]])(
+    'while another took over and died at once: what readers dropped is in a gap (its record was written: %p)',
+    async (written) => {
+      const world = new World();
+      await world.desire(streamOf(1));
+      const first = await world.join('a');
+      await world.clock.advance(30_000);
+      const { leases } = world.store;
+      if (!written) {
+        const renew: typeof leases.renew = (held, ttlMs) =>
+          held.some(({ lease }) => lease.collector === 'b')
+            ? Promise.reject(new Error('it is away from b'))
+            : leases.renew(held, ttlMs);
+        world.store = { ...world.store, leases: { ...leases, renew } };
+      }
+      first.away = true;
+      const since = world.clock.micros();
+      const second = world.begin('b');
+      while (!second.carries().includes('C0')) await world.clock.advance(100);
+      await world.clock.advance(2000);
+      second.crash();
+      // Its lease has ended, or has not.
+      await world.clock.advance(written ? 3000 : TTL_MS + 1000);
+      expect(first.carries()).toContain('C0');
+      first.away = false;
+      await world.clock.advance(60_000);
+      expect(world.dropped().length).toBeGreaterThan(0);
+      expect(world.verdict(since).silent).toEqual([]);
+      expectEnded(world.gaps);
+    },
+  );
 });

@@ -1,26 +1,19 @@
-import { Fences } from '../../src/application/leases/fences.ts';
-import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
-import { StreamFigures } from '../../src/application/metrics/figures.ts';
-import { Reporter } from '../../src/application/reporting/reporter.ts';
+import type { Fences } from '../../src/application/leases/fences.ts';
+import type { ShardLeases } from '../../src/application/leases/shard-leases.ts';
 import type { ProcessIdentity, StateStore } from '../../src/application/state-store.ts';
-import { Orchestrator } from '../../src/application/streams/orchestrator.ts';
+import type { Orchestrator } from '../../src/application/streams/orchestrator.ts';
 import { type Cancel, type Clock, sleep } from '../../src/common/clock.ts';
 import { Fault } from '../../src/common/errors.ts';
-import { createLog } from '../../src/common/log.ts';
-import { LimitedGate } from '../../src/core/connection/open-gate.ts';
-import { CONNECTION_DEFAULTS } from '../../src/core/connection/settings.ts';
+import type { LimitedGate } from '../../src/core/connection/open-gate.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import type { Gap, StreamEvent } from '../../src/core/events.ts';
 import type { Micros } from '../../src/core/market/market.ts';
-import { Markets } from '../../src/core/market/markets.ts';
-import { ByteBudget } from '../../src/core/pipeline/budget.ts';
-import { Grid } from '../../src/core/pipeline/grid.ts';
 import type { Batch } from '../../src/core/ports.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
-import { answer, FakeSocket, fakeExchange } from './connection-parts.ts';
+import { collectorOf, KEY, superseded } from './collector-rig.ts';
+import { answer, FakeSocket } from './connection-parts.ts';
 import { ManualClock } from './manual-clock.ts';
 
-export const KEY = { exchange: 'fake', request_type: 'trade' } as const;
 export const TTL_MS = 15_000;
 const DELIVERY_MS = 10;
 
@@ -182,6 +175,8 @@ export class Member {
   away = false;
   /** How long a store that is away keeps silent before that is known, in ms: it stands still. */
   silentMs = 0;
+  /** The exchange does not answer its goodbyes, and ends the sockets a second later. */
+  stubborn = false;
   /** Kafka takes nothing. */
   undelivered = false;
   /** How far its clock is ahead of the exchange's. */
@@ -190,6 +185,8 @@ export class Member {
   superseded = 0;
   /** How long the store takes to be asked, in ms. */
   slowMs = 0;
+  /** How long Kafka takes for a message, in ms. */
+  deliveryMs = DELIVERY_MS;
   /** Called when it opens a socket. */
   opening: () => void = () => {};
   #gone = false;
@@ -202,82 +199,29 @@ export class Member {
   constructor(world: World, id: string, process: ProcessIdentity | null) {
     this.#world = world;
     this.id = id;
-    const clock = this.#clock();
-    const log = createLog('silent', false);
-    const reporter = new Reporter({ publish: async () => {} }, clock, log, id);
-    reporter.listen((event) => {
-      if (this.#gone) return;
-      this.events.push(event);
-      if (event.gap) world.gaps.push(event.gap);
-    });
-    const exchange = fakeExchange();
-    const markets = new Markets((symbol) => ({ base: symbol, quote: 'KRW' }));
-    const session = (): ReturnType<typeof exchange.session> => {
-      const plain = exchange.session('trade', markets);
-      return {
-        ...plain,
-        read(text, at, emit) {
-          const frame = JSON.parse(text);
-          const market = markets.get(frame.row ?? '');
-          if (frame.row === undefined || !market) return plain.read(text, at, emit);
-          emit({
-            kind: 'trade',
-            market,
-            timestamp: frame.at,
-            received_at: at,
-            stream_type: 'REALTIME',
-            trade_id: frame.id,
-            fills: 1,
-            price: 1,
-            volume: 1,
-            amount: 1,
-            side: 'BUY',
-          });
-        },
-      };
-    };
-    this.fences = new Fences(clock, world.ttlMs);
-    this.gate = new LimitedGate(clock, exchange.limits, null);
-    this.leases = new ShardLeases({
-      leases: this.#reached('leases'),
-      collectors: this.#reached('collectors'),
-      fences: this.fences,
-      clock,
-      log,
+    const { orchestrator, leases, fences, gate } = collectorOf({
       id,
-      exchanges: ['fake'],
+      clock: this.#clock(),
       ttlMs: world.ttlMs,
       process,
       ended: (one) => this.#dead(one),
       onFault: (fault) => this.faults.push(fault),
-    });
-    this.orchestrator = new Orchestrator({
-      clock,
-      log,
+      leases: this.#reached('leases'),
+      collectors: this.#reached('collectors'),
+      desired: this.#reached('desired'),
       writer: { write: (batch) => this.#write(batch) },
-      budget: new ByteBudget(1e9),
-      batch: { windowMs: 100, maxRows: 500, maxBytes: 1e6 },
-      grid: new Grid(clock, 50, (error) => {
-        throw error;
-      }),
-      connection: CONNECTION_DEFAULTS,
-      reporter,
-      figures: new StreamFigures(),
       openSocket: (_url, _options, handlers) => this.#socket(new FakeSocket(world.clock, handlers)),
       nextSocketId: () => ++this.sockets,
-      desired: this.#reached('desired'),
-      leases: this.leases,
-      pollMs: 5000,
-      keys: [KEY],
-      exchange: async () => ({
-        exchange: { ...exchange, session },
-        markets,
-        gate: this.gate,
-        socket: { proxy: null, ca: null, localAddress: null },
-        url: null,
-        book: null,
-      }),
+      onEvent: (event) => {
+        if (this.#gone) return;
+        this.events.push(event);
+        if (event.gap) world.gaps.push(event.gap);
+      },
     });
+    this.fences = fences;
+    this.gate = gate;
+    this.leases = leases;
+    this.orchestrator = orchestrator;
   }
 
   /** Shards that it streams. */
@@ -341,6 +285,10 @@ export class Member {
     const symbols = new Set<string>();
     const { clock } = this.#world;
     this.#open.set(socket, symbols);
+    socket.close = () => {
+      if (!this.stubborn) return void clock.after(1, () => socket.end(1000));
+      clock.after(1000, () => socket.end(1006));
+    };
     this.opening();
     clock.after(10, () => socket.accept());
     socket.onSend = (text) => {
@@ -364,27 +312,14 @@ export class Member {
     while (this.undelivered || standing() === 'unsure')
       await new Promise<void>((resolve) => clock.after(50, () => this.#awake(resolve)));
     if (standing() === 'ended') {
-      this.#superseded(batch);
+      this.#world.gaps.push(superseded(batch));
+      this.superseded += batch.rows.length;
       throw new Error('the lease was lost');
     }
-    await new Promise<void>((resolve) => clock.after(DELIVERY_MS, resolve));
+    await new Promise<void>((resolve) => clock.after(this.deliveryMs, resolve));
     if (this.#gone) return new Promise(() => {});
     delivered.push({ by: this.id, batch });
     return { at: clock.micros(), bytes: 1 };
-  }
-
-  /** As the writer of Kafka does it. */
-  #superseded({ market, rows }: Batch): void {
-    const times = rows.flatMap(({ timestamp, received_at }) => [timestamp, received_at]);
-    this.#world.gaps.push({
-      from: Math.min(...times),
-      to: Math.max(...times),
-      cause: 'cut',
-      codes: [market.code],
-      first_missing_id: null,
-      last_missing_id: null,
-    });
-    this.superseded += rows.length;
   }
 
   #clock(): Clock {

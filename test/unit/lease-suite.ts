@@ -118,7 +118,7 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
       expect((await taken(store, 'c', shard, ['c'])).lease.fence).toBeGreaterThan(next.fence);
     });
 
-    test('how far the holder got is there for the next one, until the stream is forgotten', async () => {
+    test('how far the holder got is there for the next one, until nothing of it is on record', async () => {
       const store = await open();
       const { leases } = store;
       const { lease: first, before } = await taken(store, 'a');
@@ -134,12 +134,26 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
       const { lease: third, before: released } = await taken(store, 'c');
       expect(released).toEqual({ collector: 'b', covered: [{ until: 7, symbols: ['KRW-BTC'] }] });
       await leases.release([{ lease: third, covered: [] }]);
-      const { lease: fourth, before: wiped } = await taken(store, 'd');
+      const { before: wiped } = await taken(store, 'd');
       expect(wiped).toBeNull();
-      await leases.renew([{ lease: fourth, covered }], 300);
-      await leases.forget(KEY);
-      await leases.release([{ lease: fourth, covered: null }]);
-      expect((await taken(store, 'e')).before).toBeNull();
+    });
+
+    test('what is on record beside it, of which shards, and who took it last', async () => {
+      const store = await open();
+      const { leases } = store;
+      const other = { exchange: 'upbit', request_type: 'trade', shard: 0 } as const;
+      expect(await leases.recorded([KEY])).toEqual([]);
+      const { lease: first, last, beside } = await taken(store, 'a');
+      expect({ last, beside }).toEqual({ last: null, beside: [] });
+      const { lease: next } = await taken(store, 'b', second);
+      const { lease: foreign } = await taken(store, 'b', other);
+      await leases.release([{ lease: foreign, covered: [{ until: 3, symbols: ['KRW-XRP'] }] }]);
+      await leases.renew([{ lease: next, covered }], 300);
+      expect(await leases.recorded([KEY])).toEqual([second]);
+      await leases.release([{ lease: first, covered: null }]);
+      expect(await taken(store, 'c')).toMatchObject({ before: null, last: 'a', beside: covered });
+      expect(await taken(store, 'd', second, ['b'])).toMatchObject({ last: 'b', beside: [] });
+      expect(new Set(await leases.recorded([KEY, other]))).toEqual(new Set([second, other]));
     });
 
     test('a lease that is given back nudges', async () => {

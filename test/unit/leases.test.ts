@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { KEY, type Member, streamOf, TTL_MS, World } from './lease-rig.ts';
+import { KEY } from './collector-rig.ts';
+import { type Member, streamOf, TTL_MS, World } from './lease-rig.ts';
 
 const POLL_MS = TTL_MS / 3;
 
@@ -54,6 +55,21 @@ describe('one collector', () => {
       null,
     ]);
     expect(world.carriers().size).toBe(1);
+  });
+
+  test('gives back at once what has no codes any more, though one of them goes on in another shard', async () => {
+    const world = new World();
+    await world.desire({ ...streamOf(2), shards: [['C0'], ['C1']] });
+    const member = await world.join('a');
+    await world.clock.advance(10_000);
+    // Some row of any code is always under way.
+    member.deliveryMs = 300;
+    const { desired, leases } = world.store;
+    await desired.write(1, { ...streamOf(2, 2), codes: ['C0'], shards: [['C0'], []] });
+    await desired.write(2, { ...streamOf(2, 3), shards: [['C0', 'C1']] });
+    await world.clock.advance(1000);
+    expect(member.carries().sort()).toEqual(['C0', 'C1']);
+    expect(await leases.holders([{ ...KEY, shard: 1 }])).toEqual([null]);
   });
 
   test('a stream that was stopped and is started again has no gap; one that is started at once is streamed', async () => {

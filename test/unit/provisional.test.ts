@@ -23,7 +23,7 @@ function made(over: { refusal?: string | null; others?: number | null; held?: bo
         shards.map((shard, at) =>
           state.held && at === 0
             ? null
-            : { lease: { shard, collector, fence: above + 1 + at }, before: null },
+            : { lease: { shard, collector, fence: above + 1 + at }, before: null, last: null, beside: [] },
         ),
     },
     collectors: {

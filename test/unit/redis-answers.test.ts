@@ -47,7 +47,7 @@ describe.each(NONSENSE.map((answer) => [answer]))('an answer of %j', (answer) =>
   test('says nothing of how far the last holder got', async () => {
     const leases = redisLeases(answering(['9', answer]), 'kcs:', 'nudge');
     expect(await leases.acquire([SHARD], 'a', 1000, [])).toEqual([
-      { lease: { shard: SHARD, collector: 'a', fence: 9 }, before: null },
+      { lease: { shard: SHARD, collector: 'a', fence: 9 }, before: null, last: null, beside: [] },
     ]);
   });
 

@@ -30,6 +30,16 @@ describe('exchanges whose requests add up', () => {
     expect(drain()).toEqual([]);
   });
 
+  test('rows that were sent before its refusal do not confirm a code, later ones do', () => {
+    const { subscriptions, drain } = make(['A']);
+    drain();
+    expect(named(subscriptions.refused(['A'], 100))).toEqual(['A']);
+    expect(subscriptions.data('A', 100)).toBeNull();
+    expect(subscriptions.data('A', 1500)).toBeNull();
+    expect(subscriptions.confirmed('A')).toBe(false);
+    expect(subscriptions.data('A', 3000)).toEqual(coin('A'));
+  });
+
   test('frames hold at most the permitted number of characters', () => {
     const symbols = Array.from({ length: 50 }, (_, i) => `SYMBOL${i}`);
     const { drain } = make(symbols, { limits: { ...LIMITS, codesPerFrame: 50, frameChars: 120 } });

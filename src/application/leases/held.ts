@@ -14,6 +14,10 @@ export class Held implements HeldShard {
   lease: Lease;
   /** What the store had of its last holder when it was taken. */
   before: Taken['before'];
+  /** Whom the store must name as the last that took it, unless another did meanwhile. */
+  taker: string | null;
+  /** How far whoever had them got with codes that joined under the fence. */
+  joined: readonly Covered[] = [];
   /** Every fence that the lease had here: messages that bear an older one may still be on their way. */
   readonly fences: number[] = [];
   symbols: ReadonlySet<string>;
@@ -21,10 +25,17 @@ export class Held implements HeldShard {
   end: readonly Covered[] | null = null;
   #version: number;
 
-  constructor(taken: Taken, wanted: WantedShard, missed: HeldShard['missed']) {
+  /** @param taker left out: this collector */
+  constructor(
+    taken: Taken,
+    wanted: WantedShard,
+    missed: HeldShard['missed'],
+    taker: string | null = taken.lease.collector,
+  ) {
     const { exchange, request_type, shard, version, symbols } = wanted;
     this.shard = { exchange, request_type, shard };
     this.missed = missed;
+    this.taker = taker;
     this.lease = taken.lease;
     this.before = taken.before;
     this.fences.push(taken.lease.fence);
@@ -37,9 +48,16 @@ export class Held implements HeldShard {
   }
 
   /** It has a new fence, which holds for these codes. */
-  renewed({ lease, before }: Taken, { version, symbols }: WantedShard): void {
+  renewed({ lease, before, beside }: Taken, { version, symbols }: WantedShard): void {
+    // Where versions were not seen, any of the codes may have been elsewhere and come back.
+    const seen = version <= this.#version + 1 ? this.symbols : new Set<string>();
+    this.joined = ofThese(
+      beside,
+      symbols.filter((symbol) => !seen.has(symbol)),
+    );
     this.lease = lease;
     this.before = before;
+    this.taker = lease.collector;
     this.fences.push(lease.fence);
     this.symbols = new Set(symbols);
     this.#version = version;
@@ -57,4 +75,13 @@ export class Held implements HeldShard {
     this.#version = version;
     return false;
   }
+}
+
+/** What is said of these symbols. */
+export function ofThese(all: readonly Covered[], symbols: readonly string[]): Covered[] {
+  const these = new Set(symbols);
+  return all.flatMap((one) => {
+    const own = one.symbols.filter((symbol) => these.has(symbol));
+    return own.length > 0 ? [{ ...one, symbols: own }] : [];
+  });
 }

@@ -64,8 +64,9 @@ export class Holdings {
     this.#highest = Math.max(this.#highest, fence);
   }
 
-  keep(taken: Taken, shard: WantedShard, missed: HeldShard['missed']): void {
-    this.#held.set(shardKey(shard), new Held(taken, shard, missed));
+  /** @param taker see `Held` */
+  keep(taken: Taken, shard: WantedShard, missed: HeldShard['missed'], taker?: string | null): void {
+    this.#held.set(shardKey(shard), new Held(taken, shard, missed, taker));
     this.#fenced(taken);
   }
 
@@ -83,18 +84,12 @@ export class Holdings {
 
   /**
    * Gives a shard up, and its lease where it is still held.
-   * @param covered how far it got, where that is not what the host says
    * @param last whether rows that are late keep the lease until `releaseAll`: the program stops
+   * @param unwanted nobody shall take it up: where all of it is delivered nothing stays on record
    */
-  leave(
-    held: Held,
-    host: ShardHost,
-    reason: string,
-    last: () => boolean,
-    covered?: readonly Covered[],
-  ): Promise<void> {
+  leave(held: Held, host: ShardHost, reason: string, last: () => boolean, unwanted: boolean): Promise<void> {
     const key = shardKey(held.shard);
-    const left = this.#letGo(held, host, reason, last, covered).finally(() => this.#leaving.delete(key));
+    const left = this.#letGo(held, host, reason, last, unwanted).finally(() => this.#leaving.delete(key));
     this.#leaving.set(key, left);
     return left;
   }
@@ -121,11 +116,11 @@ export class Holdings {
     host: ShardHost,
     reason: string,
     last: () => boolean,
-    covered?: readonly Covered[],
+    unwanted: boolean,
   ): Promise<void> {
     const left = await host.leave(held.shard, reason);
     if (this.#held.get(shardKey(held.shard)) !== held) return;
-    held.end = covered ?? left.covered;
+    held.end = unwanted && left.delivered && left.complete ? [] : left.covered;
     if (!left.delivered && last()) return;
     // What is not delivered by now lies in the next holder's gap.
     this.lose(held);

@@ -4,6 +4,7 @@ import type { Log } from '../../common/log.ts';
 import type { Collectors, Covered, Leases, ProcessIdentity, ShardKey } from '../state-store.ts';
 import type { Fences } from './fences.ts';
 import type { WantedShard } from './held.ts';
+import type { LeftoversHost } from './leftovers.ts';
 
 export interface LeaseDeps {
   readonly leases: Leases;
@@ -27,7 +28,7 @@ export interface LeaseDeps {
 }
 
 /** Whoever streams the shards. */
-export interface ShardHost {
+export interface ShardHost extends LeftoversHost {
   /** Every shard that shall run somewhere. */
   wanted(): WantedShard[];
   /** What is held here of the stream, or a fence of it, has changed. */
@@ -52,6 +53,8 @@ export interface Left {
   readonly covered: readonly Covered[] | null;
   /** Whether Kafka has all its rows. */
   readonly delivered: boolean;
+  /** Whether its sockets brought all that was sent before they were closed. */
+  readonly complete: boolean;
 }
 
 /** What was seen at the last look. */

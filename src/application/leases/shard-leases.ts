@@ -1,11 +1,12 @@
 import type { Cancel } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
-import { type CollectorInfo, type Covered, type ShardKey, shardKey, type Taken } from '../state-store.ts';
+import { type CollectorInfo, type ShardKey, shardKey, type Taken } from '../state-store.ts';
 import type { HeldShard, HeldShards } from '../streams/stream-parts.ts';
-import type { Held, WantedShard } from './held.ts';
+import { type Held, ofThese, type WantedShard } from './held.ts';
 import { Holdings } from './holdings.ts';
 import type { Barred, LeaseDeps, LeaseView, ShardHost } from './lease-parts.ts';
+import { Leftovers } from './leftovers.ts';
 import { Provisional } from './provisional.ts';
 import { type ShareQuestion, toGive, toHandOn, toTake, without } from './share.ts';
 import { type Holder, Sightings } from './sightings.ts';
@@ -25,6 +26,7 @@ const LEFT_OVER_LIVES = 10;
 export class ShardLeases {
   readonly #deps: LeaseDeps;
   readonly #holdings: Holdings;
+  readonly #leftovers: Leftovers;
   readonly #seen: Sightings;
   readonly #provisional: Provisional;
   #host: ShardHost | null = null;
@@ -47,6 +49,7 @@ export class ShardLeases {
     this.#deps = deps;
     this.#seen = new Sightings(deps.clock);
     this.#holdings = new Holdings(deps);
+    this.#leftovers = new Leftovers(deps);
     this.#provisional = new Provisional(deps);
     deps.fences.onUnsure(() => void this.look());
   }
@@ -102,13 +105,6 @@ export class ShardLeases {
     await leases.renew(holdings, ttlMs).catch(() => {});
   }
 
-  /** A stream was stopped: whoever starts it again begins without a past. */
-  async forget(stream: StreamKey): Promise<void> {
-    await this.#deps.leases.forget(stream).catch(() => {
-      // A store that is away keeps it, and the next run has a gap too many.
-    });
-  }
-
   /** Gives every shard back as soon as its rows are delivered; others may take them at once. */
   async leaveAll(): Promise<void> {
     this.#stopping = true;
@@ -159,7 +155,10 @@ export class ShardLeases {
       return !this.#holdings.get(key) && !this.#holdings.leaving(key);
     });
     const taken = await this.#provisional.take(free, this.#holdings.highest);
-    for (const [shard, one] of taken) this.#holdings.keep(one, shard, this.#missed(one, [], true));
+    for (const [shard, one] of taken) {
+      const missed = this.#missed(one, shard.symbols, [], true);
+      this.#holdings.keep(one, shard, missed, one.last);
+    }
     for (const stream of new Set(taken.map(([shard]) => streamKey(shard)))) this.#host.changed(stream);
   }
 
@@ -215,9 +214,11 @@ export class ShardLeases {
     if (this.#stopping) return;
     const running = new Set(host.wanted().map(shardKey));
     for (const held of this.#holdings.staying())
-      if (!running.has(shardKey(held.shard))) void this.#leave(held, 'the stream was stopped', []);
+      if (!running.has(shardKey(held.shard))) void this.#leave(held, 'the stream was stopped', true);
     await this.#refence(host);
     await this.#share(host.wanted(), barred);
+    const known = [...host.wanted(), ...this.#holdings.all().map(({ shard }) => shard)];
+    await this.#leftovers.look(host, new Set(known.map(shardKey)), this.#holdings.highest);
   }
 
   /**
@@ -320,7 +321,7 @@ export class ShardLeases {
     for (const [at, shard] of asked.entries()) {
       const one = answers[at] ?? null;
       if (one === null || one === 'outdated') continue;
-      this.#holdings.keep(one, shard, this.#missed(one, heirOf, others.length === 0));
+      this.#holdings.keep(one, shard, this.#missed(one, shard.symbols, heirOf, others.length === 0));
     }
     for (const stream of new Set(taken.map(({ lease }) => streamKey(lease.shard))))
       this.#host?.changed(stream);
@@ -353,18 +354,24 @@ export class ShardLeases {
     return seen === null || heirOf.includes(seen) ? null : seen;
   }
 
-  #missed({ before }: Taken, heirOf: readonly string[], alone: boolean): HeldShard['missed'] {
-    if (!before) return null;
-    const { clock, ttlMs } = this.#deps;
+  #missed(
+    { before, beside }: Taken,
+    symbols: readonly string[],
+    heirOf: readonly string[],
+    alone: boolean,
+  ): HeldShard['missed'] {
+    const since = [...(before?.covered ?? []), ...ofThese(beside, symbols)];
+    if (since.length === 0) return null;
+    const { clock, ttlMs, id } = this.#deps;
     const firstAlone = alone && clock.now() - this.#startedMs < ttlMs;
-    const restart = firstAlone || heirOf.includes(before.collector) || before.collector === this.#deps.id;
-    return { cause: restart ? 'restart' : 'takeover', since: before.covered };
+    const earlier = before !== null && (heirOf.includes(before.collector) || before.collector === id);
+    return { cause: firstAlone || earlier ? 'restart' : 'takeover', since };
   }
 
   /** Gives a shard up, and its lease where it is still held; see `Holdings.leave`. */
-  async #leave(held: Held, reason: string, covered?: readonly Covered[]): Promise<void> {
+  async #leave(held: Held, reason: string, unwanted = false): Promise<void> {
     if (!this.#host) return;
-    await this.#holdings.leave(held, this.#host, reason, () => this.#stopping, covered);
+    await this.#holdings.leave(held, this.#host, reason, () => this.#stopping, unwanted);
     if (!this.#stopping) void this.look();
   }
 
@@ -397,6 +404,7 @@ export class ShardLeases {
 }
 
 /** Who had a shard between the end of its lease here and now. The record of the holder before says nothing of that. */
-function holderSince({ before }: Held, again: Taken): string | undefined {
+function holderSince({ before, taker }: Held, again: Taken): string | undefined {
+  if (again.last !== null && again.last !== taker) return again.last;
   return JSON.stringify(again.before) === JSON.stringify(before) ? undefined : again.before?.collector;
 }

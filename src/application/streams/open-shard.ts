@@ -27,7 +27,7 @@ export interface ShardOpening {
 export function openShard(opening: ShardOpening): ShardConnections {
   const { shard, target, of, deps, origin, stats, notices, attach, correlationId, nameGap, onGap } = opening;
   const { exchange, markets, gate, socket } = of;
-  const { clock, connection: settings, openSocket, reporter } = deps;
+  const { clock, skewAtStart, connection: settings, openSocket, reporter } = deps;
   const own = exchange.endpoint(target.request_type, of.book ?? undefined);
   const url = rewriteAddress(own, origin);
   const make: MakeConnection = (part, onFull) =>
@@ -43,6 +43,7 @@ export function openShard(opening: ShardOpening): ShardConnections {
         socket,
         settings,
         clock,
+        skewAtStart,
         openSocket,
         gate,
         pipe: attach,

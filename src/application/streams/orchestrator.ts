@@ -1,20 +1,23 @@
-import { type Cancel, sleep } from '../../common/clock.ts';
+import type { Cancel } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
+import { skewOf } from '../../core/connection/clock-offset.ts';
 import { sameStream } from '../../core/desired/recall.ts';
 import { type DesiredStream, isRunning, type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { Target } from '../../core/events.ts';
-import type { Market } from '../../core/market/market.ts';
+import type { Market, Micros } from '../../core/market/market.ts';
 import { RememberedIds } from '../../core/pipeline/remembered-ids.ts';
 import { DesiredMemory } from '../commands/desired-memory.ts';
 import type { WantedShard } from '../leases/held.ts';
 import type { Barred, LeaseView, Left, ShardHost } from '../leases/lease-parts.ts';
 import type { ShardLeases } from '../leases/shard-leases.ts';
 import type { Covered, DesiredStore, ShardKey } from '../state-store.ts';
-import { DRAIN_MS, RunningStream } from './stream.ts';
+import { tellGone } from './gone.ts';
+import { StoppedStreams } from './stopped-streams.ts';
+import { RunningStream } from './stream.ts';
 import type { ExchangeDeps, HeldShard, HeldShards, StreamDeps } from './stream-parts.ts';
 
-export interface OrchestratorDeps extends StreamDeps {
+export interface OrchestratorDeps extends Omit<StreamDeps, 'skewAtStart'> {
   readonly log: Log;
   readonly desired: DesiredStore;
   readonly pollMs: number;
@@ -31,21 +34,20 @@ const SHORT_BAN_MS = 60_000;
 
 const NOTHING_LEFT: ReadonlyMap<number, null> = new Map();
 /** A shard where leases are off. */
-const EVERYWHERE = { fence: null, symbols: null, missed: null };
+const EVERYWHERE = { fence: null, symbols: null, missed: null, joined: [] };
 
 /**
  * Desired → actual, by difference. Every stream is changed by one hand at a time; a change that comes while one is
  * being made is made afterwards, with the latest of what is desired.
  */
 export class Orchestrator implements ShardHost {
-  readonly #deps: OrchestratorDeps;
+  readonly #deps: OrchestratorDeps & StreamDeps;
   readonly #running = new Map<string, RunningStream>();
   readonly #wanted = new Map<string, DesiredStream>();
   /** Outlives the runs of a stream: one that is stopped and started again writes no trade twice. */
   readonly #seen = new Map<string, RememberedIds>();
   readonly #busy = new Map<string, Promise<void>>();
-  /** Streams that are being stopped, until the last of their rows is acknowledged. */
-  readonly #draining = new Map<Promise<void>, RunningStream>();
+  readonly #stopped: StoppedStreams;
   /** Desired state as it was last seen. */
   readonly memory: DesiredMemory;
   #cancelPoll: Cancel = () => {};
@@ -56,7 +58,8 @@ export class Orchestrator implements ShardHost {
   readonly #barredUntil = new Map<string, number>();
 
   constructor(deps: OrchestratorDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, skewAtStart: skewOf(deps.clock) };
+    this.#stopped = new StoppedStreams(deps.clock);
     this.memory = new DesiredMemory(deps.desired, deps.clock, (streams) => this.#lost(streams));
   }
 
@@ -76,7 +79,7 @@ export class Orchestrator implements ShardHost {
 
   /** How long the oldest row of each stream has been waiting, in ms; of those too that were stopped and have rows left. */
   unacknowledged(): { readonly target: Target; readonly waitedMs: number }[] {
-    const all = [...this.#running.values(), ...this.#draining.values()];
+    const all = [...this.#running.values(), ...this.#stopped.draining()];
     return all.map(({ target, waitedMs }) => ({ target, waitedMs }));
   }
 
@@ -151,6 +154,14 @@ export class Orchestrator implements ShardHost {
       );
   }
 
+  known(): (StreamKey & { readonly version: number })[] {
+    return [...this.#wanted.values()];
+  }
+
+  async gone(shard: ShardKey, since: readonly Covered[], to: Micros): Promise<void> {
+    await tellGone(this.#deps.reporter, await this.#deps.exchange(shard.exchange), shard, since, to);
+  }
+
   barred(): Barred {
     const nowMs = this.#deps.clock.now();
     const barred = this.streams().filter(({ bannedMs }) => bannedMs > SHORT_BAN_MS);
@@ -177,7 +188,7 @@ export class Orchestrator implements ShardHost {
   leave(shard: ShardKey, reason: string): Promise<Left> {
     const key = streamKey(shard);
     const running = this.#running.get(key);
-    if (!running) return this.#drained(key);
+    if (!running) return this.#settled(key).then(() => this.#stopped.left(shard));
     const left = running.leave(shard.shard, reason);
     void this.#queue(key);
     return left;
@@ -191,29 +202,9 @@ export class Orchestrator implements ShardHost {
     this.#cancelLoss();
     const left = this.#deps.leases?.leaveAll();
     await Promise.all(this.#busy.values());
-    await Promise.all([...this.#running.values()].map((stream) => this.#end(stream)));
+    await Promise.all([...this.#running.values()].map((stream) => this.#stopped.stop(stream)));
     this.#running.clear();
-    await Promise.all([left, ...this.#draining.keys()]);
-  }
-
-  /** A stream may start anew while rows of its last run still wait for a broker: the writer keeps their order. */
-  async #end(stream: RunningStream): Promise<void> {
-    const stopped = stream.stop();
-    const draining = stopped.catch(() => {}).then(() => stream.settled());
-    this.#draining.set(draining, stream);
-    void draining.then(() => this.#draining.delete(draining));
-    await stopped;
-  }
-
-  async #drained(key: string): Promise<Left> {
-    await this.#settled(key);
-    const rows = [...this.#draining].flatMap(([draining, { target }]) =>
-      streamKey(target) === key ? [draining] : [],
-    );
-    if (rows.length === 0) return { covered: null, delivered: true };
-    const all = Promise.all(rows).then(() => true);
-    const late = sleep(this.#deps.clock, DRAIN_MS).then(() => false);
-    return { covered: null, delivered: await Promise.race([all, late]) };
+    await Promise.all([left, this.#stopped.settled()]);
   }
 
   #queue(key: string): Promise<void> {
@@ -241,15 +232,14 @@ export class Orchestrator implements ShardHost {
     const shares = desired.shards.some((symbols) => symbols.length > 0);
     if (!isRunning(desired) || (shares && this.#held(desired).size === 0)) {
       this.#running.delete(key);
-      if (running) await this.#end(running);
-      if (!isRunning(desired)) await this.#deps.leases?.forget(desired);
+      if (running) await this.#stopped.stop(running);
     } else if (running && running.desired.origin === desired.origin) {
       await this.#apply(running, desired, NOTHING_LEFT);
     } else {
       // At another address it is another run; from the end of the old sockets on its codes are missing.
       const since = new Map(desired.shards.map((_, shard) => [shard, running?.covered(shard) ?? null]));
       this.#running.delete(key);
-      if (running) await this.#end(running);
+      if (running) await this.#stopped.stop(running);
       await this.#begin(key, desired, since);
     }
   }
@@ -302,8 +292,8 @@ export class Orchestrator implements ShardHost {
     const held = Array.from(this.#held(desired), ([shard, own]): [number, HeldShard] => {
       const left = since.get(shard);
       if (!left) return [shard, own];
-      const { fence, symbols } = own;
-      return [shard, { fence, symbols, missed: { cause: 'cut', since: left } }];
+      const { fence, symbols, joined } = own;
+      return [shard, { fence, symbols, joined, missed: { cause: 'cut', since: left } }];
     });
     return new Map(held);
   }

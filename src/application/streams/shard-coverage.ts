@@ -1,16 +1,20 @@
 import type { Clock } from '../../common/clock.ts';
+import { skewOf } from '../../core/connection/clock-offset.ts';
 import type { ShardConnections } from '../../core/connection/shard-connections.ts';
 import type { GapCause } from '../../core/events.ts';
 import type { Market, Micros } from '../../core/market/market.ts';
 import type { Covered } from '../state-store.ts';
 import { Evidence } from './evidence.ts';
 import { LateReading } from './late-reading.ts';
+import type { HeldShard } from './stream-parts.ts';
 
 /** Rows are older than their arrival by their way here. */
 const TRAVEL_SLACK: Micros = 1_000_000;
 
 export interface CoverageSource {
   readonly clock: Clock;
+  /** `skewOf` the clock when the process began. */
+  readonly skewAtStart: Micros;
   /** Of the shards that run. */
   readonly connections: ReadonlyMap<number, ShardConnections>;
   /** When the oldest row was read that Kafka has not acknowledged; null where it has all. */
@@ -36,16 +40,19 @@ export class ShardCoverage {
   }
 
   /**
-   * Sets what is desired of a shard that is to run here.
-   * @param before how far whoever had it before got; null where nobody did
-   * @returns whether that is more than before
+   * Sets what is desired of a shard that is held here.
+   * @returns whether there is more to write down than before
    */
-  prepare(shard: number, symbols: readonly string[], before: readonly Covered[] | null): boolean {
-    const begins = !this.#source.connections.has(shard) && !this.#ends.has(shard);
+  prepare(shard: number, symbols: readonly string[], { fence, missed, joined }: HeldShard): boolean {
+    const { clock, connections } = this.#source;
+    const connection = connections.get(shard);
+    const begins = !connection && !this.#ends.has(shard);
+    if (begins && symbols.length === 0) return false;
     const known = begins ? undefined : this.#evidence.get(shard);
-    const evidence = known ?? new Evidence((begins && before) || []);
+    const evidence = known ?? new Evidence((begins && missed?.since) || []);
     this.#evidence.set(shard, evidence);
-    return evidence.want(symbols);
+    const more = evidence.want(symbols, clock.micros(), (symbol) => connection?.knows(symbol) ?? false);
+    return evidence.join(fence, joined) || more;
   }
 
   /** Tells the connections of a shard, which carry these codes now, what nobody has received of them until now. */
@@ -65,7 +72,7 @@ export class ShardCoverage {
    * were only asked for. Null where it never ran and is not about to.
    */
   covered(shard: number): Covered[] | null {
-    const covered = this.#delivered(shard);
+    const covered = this.#covered(shard);
     const unheard = (covered ?? []).flatMap(({ asked, symbols }) => (asked ? symbols : []));
     if (unheard.length > 0) this.#unheard.set(shard, unheard);
     else this.#unheard.delete(shard);
@@ -109,21 +116,34 @@ export class ShardCoverage {
     this.#evidence.delete(shard);
   }
 
-  #delivered(shard: number): Covered[] | null {
-    const { clock, connections, oldest } = this.#source;
-    const connection = connections.get(shard);
+  #covered(shard: number): Covered[] | null {
+    const connection = this.#source.connections.get(shard);
     const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
-    if (!received) return this.#evidence.get(shard)?.covered([], clock.micros()) ?? null;
-    const ahead = connection?.clockAhead ?? this.#aheads.get(shard) ?? 0;
-    this.look();
-    const sent = this.#late.sentSince(oldest() ?? Number.POSITIVE_INFINITY);
-    const delivered = sent - ahead - TRAVEL_SLACK;
+    if (!received) {
+      const { clock, skewAtStart } = this.#source;
+      // Where the clock was set forward meanwhile it may be ahead of the exchange's.
+      const now = clock.micros() - Math.max(0, skewOf(clock) - skewAtStart);
+      return this.#evidence.get(shard)?.covered([], now, now) ?? null;
+    }
+    const delivered = this.#delivered(connection?.clockAhead ?? this.#aheads.get(shard) ?? 0);
     return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
+  }
+
+  /**
+   * Until when all was delivered that had been sent, as far as it has been read.
+   * @param ahead how far our clock may be ahead of the exchange's
+   */
+  #delivered(ahead: Micros): Micros {
+    this.look();
+    const sent = this.#late.sentSince(this.#source.oldest() ?? Number.POSITIVE_INFINITY);
+    return sent - ahead - TRAVEL_SLACK;
   }
 
   /** How far a shard got, as `covered`, whether it is delivered or not. */
   #received(shard: number, connection: ShardConnections, asked: (symbol: string) => boolean): Covered[] {
     const known = Array.from(connection.covered(), ([until, symbols]) => ({ until, symbols }));
-    return this.#evidence.get(shard)?.covered(known, connection.coveredUntil(), asked) ?? known;
+    const until = connection.coveredUntil();
+    const passed = Math.min(until, this.#delivered(connection.clockAhead));
+    return this.#evidence.get(shard)?.covered(known, until, passed, asked) ?? known;
   }
 }

@@ -4,6 +4,7 @@ import type { OpenGate } from '../../core/connection/open-gate.ts';
 import type { ConnectionSettings } from '../../core/connection/settings.ts';
 import type { GapCause } from '../../core/events.ts';
 import type { Exchange } from '../../core/exchange.ts';
+import type { Micros } from '../../core/market/market.ts';
 import type { Markets } from '../../core/market/markets.ts';
 import type { BatchLimits } from '../../core/pipeline/batch.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';
@@ -16,6 +17,8 @@ import type { Covered } from '../state-store.ts';
 /** What all streams share. */
 export interface StreamDeps {
   readonly clock: Clock;
+  /** `skewOf` the clock when the process began. */
+  readonly skewAtStart: Micros;
   readonly writer: Writer;
   readonly budget: ByteBudget;
   readonly batch: BatchLimits;
@@ -50,5 +53,7 @@ export interface HeldShard {
   readonly symbols: ReadonlySet<string> | null;
   /** How far whoever had it before got: from there on its codes are missing. */
   readonly missed: { readonly cause: GapCause; readonly since: readonly Covered[] } | null;
+  /** How far others got with codes that came from their shards under this fence. */
+  readonly joined: readonly Covered[];
 }
 export type HeldShards = ReadonlyMap<number, HeldShard>;

@@ -32,6 +32,8 @@ export class RunningStream {
   /** Tells this run of the stream from earlier and later ones. */
   readonly connectionId = crypto.randomUUID();
   readonly startedAt: Micros;
+  /** Shards whose sockets did not bring all that was sent before they were closed. */
+  readonly torn = new Set<number>();
   readonly #deps: StreamDeps;
   readonly #of: ExchangeDeps;
   readonly #type: RequestType;
@@ -110,6 +112,7 @@ export class RunningStream {
     });
     this.#coverage = new ShardCoverage({
       clock: deps.clock,
+      skewAtStart: deps.skewAtStart,
       connections: this.#connections,
       oldest: () => this.#pipeline.oldest(),
       marketsOf: (symbols) => this.#marketsOf(symbols),
@@ -187,11 +190,9 @@ export class RunningStream {
    */
   prepare(desired: DesiredStream, held: HeldShards): boolean {
     let news = false;
-    for (const [shard, { missed }] of held) {
-      const symbols = desired.shards[shard] ?? [];
-      if (symbols.length === 0) continue;
-      if (missed) this.#gapNames.inherit(missed.since);
-      news = this.#coverage.prepare(shard, symbols, missed?.since ?? null) || news;
+    for (const [shard, own] of held) {
+      for (const since of [own.missed?.since ?? [], own.joined]) this.#gapNames.inherit(since);
+      news = this.#coverage.prepare(shard, desired.shards[shard] ?? [], own) || news;
     }
     return news;
   }
@@ -242,17 +243,21 @@ export class RunningStream {
     this.#drop(shard, reason);
     this.#leaving.add(shard);
     const symbols = new Set(this.#coverage.ended(shard));
-    let closed = false;
+    // Of a code that another shard has by now only what came over this one is waited for.
+    let brought: { readonly lane: Lane; readonly rows: number }[] | null = null;
     void this.#closed(shard).then(() => {
-      closed = true;
+      const own = [...this.lanes].filter(({ market }) => symbols.has(market.symbol));
+      brought = own.map((lane) => ({ lane, rows: lane.received }));
     });
-    const pending = (): boolean => {
-      for (const lane of this.lanes) if (lane.pending > 0 && symbols.has(lane.market.symbol)) return true;
-      return false;
-    };
+    const delivered = (): boolean =>
+      brought?.every(({ lane, rows }) => lane.received - lane.pending >= rows) ?? false;
     const deadline = clock.now() + DRAIN_MS;
-    while ((!closed || pending()) && clock.now() < deadline) await sleep(clock, DRAIN_LOOK_MS);
-    const left = { covered: this.covered(shard), delivered: closed && !pending() };
+    while (!delivered() && clock.now() < deadline) await sleep(clock, DRAIN_LOOK_MS);
+    const left = {
+      covered: this.covered(shard),
+      delivered: delivered(),
+      complete: !this.torn.delete(shard),
+    };
     this.#leaving.delete(shard);
     this.#coverage.forget(shard);
     this.#retain();
@@ -306,7 +311,10 @@ export class RunningStream {
     if (!connection) return;
     this.#coverage.close(shard, connection);
     this.#connections.delete(shard);
-    const closing = connection.stop(reason).finally(() => this.#closing.delete(closing));
+    const closing = connection
+      .stop(reason)
+      .then((complete) => void (complete || this.torn.add(shard)))
+      .finally(() => this.#closing.delete(closing));
     this.#closing.set(closing, shard);
   }
 

@@ -24,12 +24,14 @@ export class ClockOffset {
   /** The same by the monotonic clock, which nobody sets. */
   readonly #steady = { least: Number.POSITIVE_INFINITY, before: Number.POSITIVE_INFINITY };
   readonly #skewAtFirst: Micros;
-  /** How far our clock was set forward since the beginning, when it was last looked at. */
+  /** How far our clock was set forward since then, when it was last looked at. */
   #set: Micros = 0;
 
-  constructor(clock: Clock) {
+  /** @param skewAtFirst of the two clocks of this machine when the process began; left out: now */
+  constructor(clock: Clock, skewAtFirst: Micros = skewOf(clock)) {
     this.#clock = clock;
-    this.#skewAtFirst = this.#skew();
+    this.#skewAtFirst = skewAtFirst;
+    this.look();
   }
 
   /** @param way a row's arrival by our clock, less its own time */
@@ -72,10 +74,11 @@ export class ClockOffset {
 
   /** To be called about once a second: notices that our clock was set. */
   look(): void {
-    this.#set = this.#skew() - this.#skewAtFirst;
+    this.#set = skewOf(this.#clock) - this.#skewAtFirst;
   }
+}
 
-  #skew(): Micros {
-    return this.#clock.micros() - Math.round(this.#clock.now() * 1000);
-  }
+/** The wall clock less the monotonic one: it changes when the wall clock is set, or the machine sleeps. */
+export function skewOf(clock: Clock): Micros {
+  return clock.micros() - Math.round(clock.now() * 1000);
 }

@@ -24,6 +24,8 @@ export interface ConnectionParts {
   readonly socket: SocketOptions;
   readonly settings: ConnectionSettings;
   readonly clock: Clock;
+  /** `skewOf` the clock when the process began; left out: now. */
+  readonly skewAtStart?: Micros;
   readonly openSocket: OpenSocket;
   /** Shared by all connections to the same exchange from the same address. */
   readonly gate: OpenGate;

@@ -37,11 +37,11 @@ export class Connection implements LinkOwner {
   #onGone: (() => void)[] = [];
 
   constructor(parts: ConnectionParts, events: ConnectionEvents) {
-    const { clock, settings, exchange } = parts;
+    const { clock, settings, exchange, skewAtStart } = parts;
     this.#parts = parts;
     this.#events = events;
     this.#attempts = new Attempts(parts, parts.guard ?? new URL(parts.url).host);
-    this.#offset = new ClockOffset(clock);
+    this.#offset = new ClockOffset(clock, skewAtStart);
     this.#rotation = new Rotation(clock, exchange.limits.lifetimeMs, settings.staleAfterMs);
     this.#reception = new Reception(parts, this.#sockets, this.#offset, events);
     this.#since = clock.micros();
@@ -127,8 +127,8 @@ export class Connection implements LinkOwner {
     this.#connect();
   }
 
-  /** Closes the sockets. Resolves when the last frame was handed over; gaps still open end here. */
-  async stop(reason: string | null = null): Promise<void> {
+  /** Closes the sockets; gaps still open end here. Resolves at the last frame, with whether all that was sent came. */
+  async stop(reason: string | null = null): Promise<boolean> {
     this.#running = false;
     this.#attempts.cancel();
     this.#cancelTick();
@@ -136,6 +136,7 @@ export class Connection implements LinkOwner {
     for (const link of this.#sockets.all()) link.close('stopped');
     if (this.#sockets.all().length > 0) await new Promise<void>((resolve) => this.#onGone.push(resolve));
     this.#become('stopped', reason, null);
+    return this.#reception.complete;
   }
 
   /** For how long the exchange still does not want to see this address, in ms; 0 where it does. */
@@ -271,14 +272,14 @@ export class Connection implements LinkOwner {
   #begin(role: 'primary' | 'successor'): void {
     const { exchange, type, markets, book = null, settings, nextSocketId } = this.#parts;
     this.#opens++;
-    const { wanted } = this.#reception;
-    const suspects = this.#reception.unserved();
+    const wanted = this.#reception.wanted.values();
     const replaces = role === 'successor' ? (this.#sockets.primary?.id ?? null) : null;
     const { keyframeMs } = settings;
     const before = role === 'successor' ? (this.#sockets.primary?.session ?? null) : null;
     const session = openSession(exchange, type, markets, { book, keyframeMs, before });
     const parts = { ...this.#parts, session, offset: this.#offset };
-    this.#sockets[role] = new Link(nextSocketId(), replaces, parts, this, wanted.values(), suspects);
+    const suspects = this.#reception.unserved();
+    this.#sockets[role] = new Link(nextSocketId(), replaces, parts, this, wanted, suspects);
   }
 
   #failed(end: LinkEnd, wasPrimary: boolean): void {
@@ -324,10 +325,9 @@ export class Connection implements LinkOwner {
       for (const link of this.#sockets.all()) link.excuse(nowMs);
     }
     this.#lastTickMs = nowMs;
-    this.#offset.look();
     for (const link of this.#sockets.all()) link.tick(nowMs);
     if (this.#sockets.primary) this.#attempts.judge(this.#sockets.primary);
-    this.#reception.recover();
+    this.#reception.tick();
     if (this.#reception.paused) return;
     this.#watch(nowMs);
     this.#overlap(nowMs);

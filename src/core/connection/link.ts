@@ -162,6 +162,11 @@ export class Link implements SocketHandle {
     return this.#subscriptions.subscribed(symbol) !== null;
   }
 
+  /** Whether this code was asked for, and there is no answer yet. */
+  awaits(symbol: string): boolean {
+    return this.#subscriptions.awaits(symbol);
+  }
+
   /** There is a reason to ask soon for what was refused or never answered. */
   askAgain(): void {
     this.#subscriptions.hasten(this.#parts.clock.now());

@@ -11,9 +11,12 @@ const STALL = 2_000_000;
 const TRAVEL_SLACK = 1_000_000 + STALL;
 /** By then what had waited for a process that stood still has been read. */
 const DRAINED = 60_000_000;
-/** After a stall: rows this far apart, where so many bytes had waited, mean that the exchange could not send more. */
-const LEAP = 5_000_000;
+/** So many bytes that had waited mean that the exchange perhaps could not send more, and left out what came then. */
 const BLOCKED_BYTES = 65_536;
+/** Rows this far apart, where so many bytes had waited, are a sign of that wherever they lie. */
+const LEAP = 5_000_000;
+/** What was left out lies before a moment near the end of the stall: so near, as far as clocks are known. */
+const NEAR = 5_000_000;
 
 /** The process stood still, or did not read. Frames that are read from then on may have arrived long before. */
 interface Stall {
@@ -22,6 +25,8 @@ interface Stall {
   /** How far the socket was covered before. */
   readonly until: Micros;
   bytes: number;
+  /** The longest step from row to row near its end, where rows may have been left out. */
+  step: { readonly from: Micros; readonly length: Micros } | null;
 }
 
 /**
@@ -64,7 +69,7 @@ export class Receipt {
    */
   stood(from: Micros, to: Micros, until: Micros = this.until()): void {
     const before = this.#stall;
-    this.#stall = { from: before?.from ?? from, to, until, bytes: before?.bytes ?? 0 };
+    this.#stall = { from: before?.from ?? from, to, until, bytes: before?.bytes ?? 0, step: null };
     this.#aliveAt = to;
   }
 
@@ -77,11 +82,13 @@ export class Receipt {
     const stall = this.#stall;
     this.#offset.take(this.#frameAt - eventAt);
     if (!this.#believes(eventAt)) return null;
-    const leapt = stall && stall.bytes >= BLOCKED_BYTES ? this.until() : Number.POSITIVE_INFINITY;
+    const before = this.until();
     if (chunkMs !== this.#chunkMs || eventAt < this.#eventAt) this.#eventAt = eventAt;
     this.#chunkMs = chunkMs;
-    if (stall && eventAt + this.#offset.value >= stall.to) this.#stall = null;
-    return eventAt - leapt > LEAP ? leapt : null;
+    if (!stall) return null;
+    const leapt = stall.bytes >= BLOCKED_BYTES ? this.#leapt(stall, before, eventAt) : null;
+    if (eventAt + this.#offset.value >= stall.to) this.#stall = null;
+    return leapt;
   }
 
   /**
@@ -99,6 +106,19 @@ export class Receipt {
   /** Whether frames that are read now may have waited while the process stood still. */
   get doubtful(): boolean {
     return this.#stall !== null;
+  }
+
+  /**
+   * Whoever waits for room to send goes on when the process reads again. So what was left out lies in the step over that
+   * moment; which of some steps that is clocks do not say for certain, and the longest is the likeliest.
+   */
+  #leapt(stall: Stall, before: Micros, eventAt: Micros): Micros | null {
+    const length = eventAt - before;
+    const at = eventAt + this.#offset.value;
+    const near = at >= stall.to - NEAR - this.#offset.doubt;
+    if (near && length > (stall.step?.length ?? 0)) stall.step = { from: before, length };
+    if (at >= stall.to) return Math.min(before, stall.step?.from ?? before);
+    return length > LEAP ? before : null;
   }
 
   /** The last trade of a code may be old, and its row new. */

@@ -6,6 +6,7 @@ import type { ClockOffset } from './clock-offset.ts';
 import type { ConnectionEvents } from './connection-parts.ts';
 import { Coverage } from './coverage.ts';
 import type { Link } from './link.ts';
+import { Partings } from './partings.ts';
 import { type Refusal, Refusals } from './refusals.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { patienceOf, recordDark, recordSilence } from './silence.ts';
@@ -35,11 +36,14 @@ export class Reception {
   readonly #coverage: Coverage;
   readonly #watchdog: Watchdog;
   readonly #refusals = new Refusals();
+  readonly #partings = new Partings();
   /** How far each code was covered when its last rows came. */
   readonly #heardUntil = new Map<string, Micros>();
   #wanted: ReadonlyMap<string, Market> = new Map();
   #paused = false;
   #dark = false;
+  #ending = false;
+  #complete = true;
 
   constructor(parts: ReceptionParts, sockets: Sockets, offset: ClockOffset, events: ConnectionEvents) {
     const { clock, type, markets, settings } = parts;
@@ -68,17 +72,22 @@ export class Reception {
     return this.#dark;
   }
 
+  /** To be called before the sockets are told. */
   want(markets: readonly Market[]): void {
     const before = this.#wanted;
     this.#wanted = new Map(markets.map((market) => [market.symbol, market]));
-    for (const symbol of before.keys()) if (!this.#wanted.has(symbol)) this.#forget(symbol);
-    for (const symbol of this.#wanted.keys()) this.#watchdog.watch(symbol, this.#parts.clock.now());
+    for (const market of before.values()) if (!this.#wanted.has(market.symbol)) this.#part(market);
+    for (const market of markets) {
+      this.#watchdog.watch(market.symbol, this.#parts.clock.now());
+      const parting = this.#partings.take(market.symbol);
+      if (parting) this.#coverage.inherit([market], this.coveredUntil(), 'cut', parting.certain);
+    }
   }
 
   /** See `Connection`. */
   missedSince(markets: readonly Market[], from: Micros, cause: GapCause, certain: boolean): void {
-    const missed = markets.filter((market) => !this.#sockets.carries(market));
-    this.#coverage.inherit(missed, from, cause, certain);
+    this.#coverage.inherit(markets, from, cause, certain);
+    this.#coverCarried(markets);
   }
 
   /** See `Connection`. */
@@ -126,9 +135,15 @@ export class Reception {
     this.#coverCarried(this.#wanted.values());
   }
 
-  /** Every gap ends now, and nothing more is told of any. */
+  /** Every gap ends now, and nothing more is told of any. The sockets are about to be closed. */
   end(): void {
+    this.#ending = true;
     this.#coverage.end();
+  }
+
+  /** Whether the sockets that have ended since `end` brought all that was sent. */
+  get complete(): boolean {
+    return this.#complete;
   }
 
   /** Silence counts from now on. */
@@ -176,6 +191,7 @@ export class Reception {
     const lost = [...this.#wanted.values()].filter(({ symbol }) => link.asksFor(symbol));
     this.#lose(link, lost, from, 'cut');
     for (const market of lost) if (link.carries(market.symbol)) this.#cover(market);
+    this.#missed(from);
   }
 
   /**
@@ -183,6 +199,8 @@ export class Reception {
    * @param complete whether it brought all until we left it
    */
   ended(link: Link, complete: boolean): void {
+    if (!complete) this.#missed(link.coveredUntil());
+    if (this.#ending) this.#complete &&= complete;
     const lost = this.#sockets.lostWith(link, complete, this.#wanted.values());
     this.#lose(link, lost, link.coveredUntil(), 'cut');
     this.#coverCarried(lost);
@@ -238,6 +256,13 @@ export class Reception {
       primary.resync(symbol);
   }
 
+  /** To be called about once a second. */
+  tick(): void {
+    this.#offset.look();
+    this.#partings.over(this.coveredUntil());
+    this.recover();
+  }
+
   /** Whatever is received and counts as missing: no gap lasts because a moment was missed. */
   recover(): void {
     const missing = [...this.#coverage.open].flatMap((symbol) => this.#wanted.get(symbol) ?? []);
@@ -270,9 +295,34 @@ export class Reception {
 
   /** A socket has lost these since `from`, those too that the exchange may have served before it was heard to. */
   #lose(link: Link | null, lost: readonly Market[], from: Micros, cause: GapCause): void {
-    const asked = lost.filter(({ symbol }) => link?.asksFor(symbol) && this.#refusals.of(symbol) === null);
+    const asked = lost.filter(({ symbol }) => link !== null && this.#mayServe(link, symbol));
     this.#coverage.suspect(asked, from, cause);
     this.#coverage.lose(lost, from, cause);
+  }
+
+  /** Whether the exchange may be serving a code over this socket. What it refused it may, once it is asked again. */
+  #mayServe(link: Link, symbol: string): boolean {
+    return link.asksFor(symbol) && (this.#refusals.of(symbol) === null || link.awaits(symbol));
+  }
+
+  /** A code is not wanted any more. What was sent of it before may still be lost on its way. */
+  #part(market: Market): void {
+    const { symbol } = market;
+    const certain = this.#coverage.knows(symbol);
+    const served = certain || this.#sockets.all().some((link) => this.#mayServe(link, symbol));
+    if (served) this.#partings.add({ market, at: this.#parts.clock.micros(), certain });
+    this.#forget(symbol);
+  }
+
+  /** What was sent since `from` is lost, of codes too that were wanted until later. */
+  #missed(from: Micros): void {
+    const lost = this.#partings.since(from);
+    this.#coverage.inherit(
+      lost.map(({ market }) => market),
+      from,
+      'cut',
+    );
+    for (const { market } of lost) this.#coverage.forget(market.symbol);
   }
 
   #forget(symbol: string): void {

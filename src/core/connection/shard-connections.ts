@@ -25,7 +25,7 @@ export class ShardConnections {
   readonly #most: number;
   readonly #make: MakeConnection;
   readonly #parts = new Map<number, Part>();
-  readonly #closing = new Set<Promise<void>>();
+  readonly #closing = new Set<Promise<boolean>>();
   readonly #micros: () => Micros;
   #paused = false;
 
@@ -132,11 +132,16 @@ export class ShardConnections {
     return Array.from(this.#parts.values(), ({ connection }) => connection.snapshot());
   }
 
-  /** Closes the sockets. Resolves when the last frame was handed over; gaps still open end here. */
-  async stop(reason: string | null = null): Promise<void> {
+  /**
+   * Closes the sockets. Resolves when the last frame was handed over; gaps still open end here.
+   * @returns whether they brought all that was sent until then
+   */
+  async stop(reason: string | null = null): Promise<boolean> {
     const parts = [...this.#parts.values()];
     this.#parts.clear();
-    await Promise.all([...this.#closing, ...parts.map(({ connection }) => connection.stop(reason))]);
+    const stopped = parts.map(({ connection }) => connection.stop(reason));
+    const complete = await Promise.all([...this.#closing, ...stopped]);
+    return complete.every(Boolean);
   }
 
   /** The first part with room, or a new one. */

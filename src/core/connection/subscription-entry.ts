@@ -20,6 +20,8 @@ export interface Entry {
   suspect: boolean;
   /** How often in a row it was given up. */
   given: number;
+  /** When it was given up last. */
+  givenMs: number;
   /** When it is asked for again, once it is given up. */
   dueMs: number;
   confirmedMs: number;

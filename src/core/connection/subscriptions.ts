@@ -15,6 +15,8 @@ const DARK_MS = 15_000;
 const JITTER = 0.2;
 /** A code that was served for less long than this waits as if it had never been. */
 const STEADY_MS = 60_000;
+/** Rows of a code that come this soon after its refusal were sent before it. */
+const LATE_MS = 2000;
 /** One suspect that is served after all gives hope for the others, so often at most. */
 const HOPE_MS = 60_000;
 
@@ -97,6 +99,7 @@ export class Subscriptions {
   data(symbol: string, nowMs: number): Market | null {
     const entry = this.#entries.get(symbol);
     if (!entry || entry.phase === 'confirmed' || entry.phase === 'wanted') return null;
+    if (entry.phase === 'refused' && nowMs - entry.givenMs < LATE_MS) return null;
     entry.phase = 'confirmed';
     entry.held = true;
     entry.confirmedMs = nowMs;
@@ -107,6 +110,12 @@ export class Subscriptions {
 
   confirmed(symbol: string): boolean {
     return this.#entries.get(symbol)?.phase === 'confirmed';
+  }
+
+  /** Whether this symbol was asked for, and there is no answer yet. */
+  awaits(symbol: string): boolean {
+    const phase = this.#entries.get(symbol)?.phase;
+    return phase === 'asked' || phase === 'again';
   }
 
   /**
@@ -213,6 +222,7 @@ export class Subscriptions {
       slice: suspect ? 1 : this.#rules.limits.codesPerFrame,
       suspect,
       given: 0,
+      givenMs: 0,
       dueMs: 0,
       confirmedMs: Number.POSITIVE_INFINITY,
     });
@@ -223,6 +233,7 @@ export class Subscriptions {
     if (nowMs - entry.confirmedMs > STEADY_MS) entry.given = 0;
     const doubled = FIRST_MS[this.#rules.subscribing] * 2 ** entry.given;
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
+    entry.givenMs = nowMs;
     entry.dueMs = nowMs + Math.min(doubled, LONGEST_MS) * jitter;
     entry.given++;
     entry.confirmedMs = Number.POSITIVE_INFINITY;

@@ -28,7 +28,8 @@ export function memoryLeases(
   versionOf: (stream: string) => number | undefined,
 ): Leases {
   const leases = new Map<string, Held>();
-  const ends = new Map<string, NonNullable<Taken['before']>>();
+  const ends = new Map<string, { readonly shard: ShardKey } & NonNullable<Taken['before']>>();
+  const takers = new Map<string, string>();
   let fence = 0;
   const heldOf = (shard: ShardKey): Held | null => {
     const held = leases.get(shardKey(shard));
@@ -38,7 +39,7 @@ export function memoryLeases(
 
   function keep({ collector, shard }: Holding['lease'], covered: readonly Covered[] | null): void {
     if (covered?.length === 0) ends.delete(shardKey(shard));
-    else if (covered) ends.set(shardKey(shard), { collector, covered });
+    else if (covered) ends.set(shardKey(shard), { shard, collector, covered });
   }
 
   return {
@@ -49,8 +50,20 @@ export function memoryLeases(
         const desired = versionOf(streamKey(shard));
         if (desired !== undefined && version !== undefined && desired !== version) return 'outdated';
         fence = Math.max(fence + 1, above + 1, Math.floor(clock.micros() / 1000));
-        leases.set(shardKey(shard), { collector, fence, until: clock.now() + ttlMs });
-        return { lease: { shard, collector, fence }, before: ends.get(shardKey(shard)) ?? null };
+        const key = shardKey(shard);
+        leases.set(key, { collector, fence, until: clock.now() + ttlMs });
+        const { shard: _, ...before } = ends.get(key) ?? { shard: null };
+        const last = takers.get(key) ?? null;
+        takers.set(key, collector);
+        const beside = [...ends].flatMap(([other, end]) =>
+          other !== key && streamKey(end.shard) === streamKey(shard) ? end.covered : [],
+        );
+        return {
+          lease: { shard, collector, fence },
+          before: 'covered' in before ? before : null,
+          last,
+          beside,
+        };
       }),
     renew: async (holdings, ttlMs) => {
       fence = Math.max(fence, ...holdings.map(({ lease }) => lease.fence));
@@ -76,8 +89,9 @@ export function memoryLeases(
         const held = heldOf(shard);
         return held && { collector: held.collector, fence: held.fence };
       }),
-    async forget(stream) {
-      for (const key of ends.keys()) if (key.startsWith(`${streamKey(stream)}|`)) ends.delete(key);
+    async recorded(streams) {
+      const asked = new Set(streams.map(streamKey));
+      return [...ends.values()].flatMap(({ shard }) => (asked.has(streamKey(shard)) ? [shard] : []));
     },
   };
 }

@@ -33,7 +33,14 @@ if fence > counted then
 end
 local token = string.format('%.0f', fence)
 redis.call('SET', KEYS[1], ARGV[1] .. '|' .. token, 'PX', ARGV[2])
-return { token, redis.call('HGET', KEYS[3], ARGV[3]) }`;
+local taker = 'taker:' .. ARGV[3]
+local taken = { token, redis.call('HGET', KEYS[3], ARGV[3]) or '', redis.call('HGET', KEYS[3], taker) or '' }
+redis.call('HSET', KEYS[3], taker, ARGV[1])
+local all = redis.call('HGETALL', KEYS[3])
+for at = 1, #all, 2 do
+  if all[at] ~= ARGV[3] and string.match(all[at], '^%d+$') then taken[#taken + 1] = all[at + 1] end
+end
+return taken`;
 
 /** A counter that lost its memory goes on above the fences that are in use. KEYS: fence; ARGV: one in use. */
 const RAISE = `
@@ -58,7 +65,7 @@ return 1`;
 
 /**
  * `lease:{exchange}|{type}|{shard}` = `collector|token`; tokens come out of `fence`. `covered:{exchange}|{type}` is a
- * hash of shard → how far its last holder got.
+ * hash of shard → how far its last holder got, and of `taker:{shard}` → who took it last.
  */
 export function redisLeases(run: RunCommand, prefix: string, channel: string): Leases {
   const fenceKey = `${prefix}fence`;
@@ -84,17 +91,23 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
           const args = [collector, ttlMs, shard.shard, version, above, ...heirOf];
           const taken = await run('EVAL', ACQUIRE, keys.length, ...keys, ...args);
           if (taken === null || taken === 'outdated') return taken;
-          const [token, covered] = Array.isArray(taken) ? (taken as unknown[]) : [taken];
-          const lease = { shard, collector, fence: whole(fenceKey, token) };
-          return { lease, before: stored(COVERED, covered) };
+          const [token, covered, last, ...others] = Array.isArray(taken) ? (taken as unknown[]) : [taken];
+          return {
+            lease: { shard, collector, fence: whole(fenceKey, token) },
+            before: stored(COVERED, covered),
+            last: typeof last === 'string' && last !== '' ? last : null,
+            beside: others.flatMap((other) => stored(COVERED, other)?.covered ?? []),
+          };
         }),
       ),
     async provisional(shards, collector, above) {
-      const [time, counted, holders, ...covered] = await Promise.all([
+      const fields = (shard: ShardKey) => [shard.shard, `taker:${shard.shard}`];
+      const [time, counted, holders, own, all] = await Promise.all([
         run('TIME'),
         run('GET', fenceKey),
         run('MGET', ...shards.map(leaseKey)),
-        ...shards.map((shard) => run('HGET', coveredKey(shard), shard.shard)),
+        Promise.all(shards.map((shard) => run('HMGET', coveredKey(shard), ...fields(shard)))),
+        Promise.all(shards.map((shard) => run('HVALS', coveredKey(shard)))),
       ]);
       const [seconds, micros] = (time as unknown[]).map((part) => whole('TIME', part));
       const nowMs = (seconds ?? 0) * 1000 + Math.floor((micros ?? 0) / 1000);
@@ -103,7 +116,14 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
         const holder = (holders as (string | null)[])[at] ?? null;
         if (holder !== null && !holder.startsWith(`${collector}|`)) return null;
         const lease = { shard, collector, fence: highest + 1 + at };
-        return { lease, before: stored(COVERED, covered[at]) };
+        const [covered, last] = Array.isArray(own[at]) ? (own[at] as unknown[]) : [];
+        const others = Array.isArray(all[at]) ? (all[at] as unknown[]) : [];
+        return {
+          lease,
+          before: stored(COVERED, covered),
+          last: typeof last === 'string' ? last : null,
+          beside: others.flatMap((one) => (one === covered ? [] : (stored(COVERED, one)?.covered ?? []))),
+        };
       });
     },
     async renew(held, ttlMs) {
@@ -129,8 +149,15 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
         return { collector: value.slice(0, at), fence: whole('lease', value.slice(at + 1)) };
       });
     },
-    async forget(stream) {
-      await run('DEL', coveredKey(stream));
+    async recorded(streams) {
+      const fields = await Promise.all(
+        streams.map((stream) => run('HKEYS', coveredKey(stream)) as Promise<string[]>),
+      );
+      return streams.flatMap(({ exchange, request_type }, at) =>
+        (fields[at] ?? []).flatMap((field) =>
+          /^\d+$/.test(field) ? [{ exchange, request_type, shard: Number(field) }] : [],
+        ),
+      );
     },
   };
 }

@@ -1,0 +1,139 @@
+import { Fences } from '../../src/application/leases/fences.ts';
+import type { LeaseDeps } from '../../src/application/leases/lease-parts.ts';
+import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
+import { StreamFigures } from '../../src/application/metrics/figures.ts';
+import { Reporter } from '../../src/application/reporting/reporter.ts';
+import type { DesiredStore } from '../../src/application/state-store.ts';
+import { Orchestrator } from '../../src/application/streams/orchestrator.ts';
+import type { Clock } from '../../src/common/clock.ts';
+import { createLog } from '../../src/common/log.ts';
+import { LimitedGate } from '../../src/core/connection/open-gate.ts';
+import { CONNECTION_DEFAULTS, type ConnectionSettings } from '../../src/core/connection/settings.ts';
+import type { StreamEvent } from '../../src/core/events.ts';
+import type { Exchange } from '../../src/core/exchange.ts';
+import { Markets } from '../../src/core/market/markets.ts';
+import { ByteBudget } from '../../src/core/pipeline/budget.ts';
+import { Grid } from '../../src/core/pipeline/grid.ts';
+import type { Batch, OpenSocket, Writer } from '../../src/core/ports.ts';
+import { fakeExchange } from './connection-parts.ts';
+
+export const KEY = { exchange: 'fake', request_type: 'trade' } as const;
+const GRID_MS = 50;
+
+/** What makes one collector of a test unlike another. */
+export interface CollectorOptions
+  extends Pick<LeaseDeps, 'leases' | 'collectors'>,
+    Partial<Pick<LeaseDeps, 'process' | 'ended' | 'onFault'>> {
+  readonly id: string;
+  readonly clock: Clock;
+  readonly ttlMs: number;
+  readonly desired: DesiredStore;
+  readonly writer: Writer;
+  readonly openSocket: OpenSocket;
+  readonly nextSocketId: () => number;
+  readonly onEvent: (event: StreamEvent) => void;
+  readonly budget?: ByteBudget;
+  readonly windowMs?: number;
+  readonly over?: Partial<Exchange>;
+  readonly connection?: Partial<ConnectionSettings>;
+}
+
+export interface Collector {
+  readonly orchestrator: Orchestrator;
+  readonly leases: ShardLeases;
+  readonly fences: Fences;
+  readonly gate: LimitedGate;
+}
+
+/** Orchestrator and leases of a collector whose exchange is the fake one, wired as the program does it. */
+export function collectorOf(options: CollectorOptions): Collector {
+  const { id, clock, ttlMs, desired, writer, openSocket, nextSocketId, onEvent, over = {} } = options;
+  const log = createLog('silent', false);
+  const reporter = new Reporter({ publish: async () => {} }, clock, log, id);
+  reporter.listen(onEvent);
+  const markets = new Markets((symbol) => ({ base: symbol, quote: 'KRW' }));
+  const exchange = trading(fakeExchange(over), markets);
+  const fences = new Fences(clock, ttlMs);
+  const gate = new LimitedGate(clock, exchange.limits, null);
+  const leases = new ShardLeases({
+    exchanges: [KEY.exchange],
+    process: null,
+    ended: () => false,
+    onFault: () => {},
+    ...options,
+    fences,
+    log,
+  });
+  const orchestrator = new Orchestrator({
+    clock,
+    log,
+    writer,
+    budget: options.budget ?? new ByteBudget(1e9),
+    batch: { windowMs: options.windowMs ?? 100, maxRows: 500, maxBytes: 1e6 },
+    grid: new Grid(clock, GRID_MS, (error) => {
+      throw error;
+    }),
+    connection: { ...CONNECTION_DEFAULTS, ...options.connection },
+    reporter,
+    figures: new StreamFigures(),
+    openSocket,
+    nextSocketId,
+    desired,
+    leases,
+    pollMs: 5000,
+    keys: [KEY],
+    exchange: async () => ({
+      exchange,
+      markets,
+      gate,
+      socket: { proxy: null, ca: null, localAddress: null },
+      url: null,
+      book: null,
+    }),
+  });
+  return { orchestrator, leases, fences, gate };
+}
+
+/** The fake exchange with trades for rows: {"row":symbol,"id":…,"at":µs}. */
+function trading(exchange: Exchange, markets: Markets): Exchange {
+  return {
+    ...exchange,
+    session: () => {
+      const plain = exchange.session(KEY.request_type, markets);
+      return {
+        ...plain,
+        read(text, at, emit) {
+          const frame = JSON.parse(text);
+          const market = markets.get(frame.row ?? '');
+          if (frame.row === undefined || !market) return plain.read(text, at, emit);
+          emit({
+            kind: 'trade',
+            market,
+            timestamp: frame.at,
+            received_at: at,
+            stream_type: 'REALTIME',
+            trade_id: frame.id,
+            fills: 1,
+            price: 1,
+            volume: 1,
+            amount: 1,
+            side: 'BUY',
+          });
+        },
+      };
+    },
+  };
+}
+
+/** What the writer says of rows that it does not hand over, because their lease was lost. */
+export function superseded({ market, rows }: Batch): StreamEvent['gap'] & { readonly to: number } {
+  const times = rows.flatMap(({ timestamp, received_at }) => [timestamp, received_at]);
+  return {
+    from: Math.min(...times),
+    to: Math.max(...times),
+    cause: 'cut',
+    codes: [market.code],
+    first_missing_id: null,
+    last_missing_id: null,
+  };
+}

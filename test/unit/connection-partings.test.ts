@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'bun:test';
+import { coin, type Rig, running, socketOf } from './connection-parts.ts';
+
+const SECOND = 1_000_000;
+
+/** Rows of these codes every 100 ms, as they happen. */
+async function flow(made: Rig, ms: number, symbols: readonly string[]): Promise<void> {
+  for (let i = 0; i < ms / 100; i++) {
+    for (const symbol of symbols) socketOf(made, made.sockets.length).row(symbol);
+    await made.clock.advance(100);
+  }
+}
+
+describe('a code that is not wanted any more', () => {
+  test('and whose socket ends before all is here that was sent of it: the gap holds that', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 1000, ['A', 'B']);
+    const last = made.clock.micros() - 100_000;
+    made.connection.update([coin('A')]);
+    const removed = made.clock.micros();
+    await made.clock.advance(20);
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    const gap = made.gaps.find(({ codes }) => codes.includes('KRW-B'));
+    expect(gap).toMatchObject({ cause: 'cut' });
+    expect(gap?.from).toBeLessThanOrEqual(last);
+    expect(gap?.to).toBeGreaterThanOrEqual(removed);
+    expect(gap?.to).toBeLessThan(removed + SECOND);
+  });
+
+  test('over a socket that is mute: its gap begins when that fell silent, whenever it is found dead', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 1000, ['A', 'B']);
+    const muteAt = made.clock.micros();
+    socketOf(made, 1).onSend = () => {};
+    await made.clock.advance(5000);
+    made.connection.update([coin('A')]);
+    const removed = made.clock.micros();
+    await made.clock.advance(60_000);
+    const gap = made.gaps.find(({ codes }) => codes.includes('KRW-B'));
+    expect(gap?.from).toBeLessThanOrEqual(muteAt);
+    expect(gap?.to).toBeGreaterThanOrEqual(removed);
+  });
+
+  test('the last one: a goodbye without an answer is a loss, one with an answer is none', async () => {
+    for (const stubborn of [true, false]) {
+      const made = await running(['A']);
+      await flow(made, 1000, ['A']);
+      socketOf(made, 1).stubborn = stubborn;
+      made.connection.update([]);
+      await made.clock.advance(100);
+      socketOf(made, 1).end();
+      await made.clock.advance(3000);
+      expect(made.gaps.flatMap(({ codes }) => codes)).toEqual(stubborn ? ['KRW-A'] : []);
+    }
+  });
+
+  test('and of which all is here has no gap, whatever becomes of the socket then', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 1000, ['A', 'B']);
+    made.connection.update([coin('A')]);
+    await flow(made, 2000, ['A']);
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    expect(made.gaps.flatMap(({ codes }) => codes)).toEqual(['KRW-A']);
+  });
+
+  test('and is wanted again at once: what was sent before may be lost', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 1000, ['A', 'B']);
+    const last = made.clock.micros() - 100_000;
+    made.connection.update([coin('A')]);
+    await made.clock.advance(50);
+    made.connection.update([coin('A'), coin('B')]);
+    await made.clock.advance(5);
+    socketOf(made, 1).end();
+    await made.clock.advance(3000);
+    const gap = made.gaps.find(({ codes }) => codes.includes('KRW-B'));
+    expect(gap?.from).toBeLessThanOrEqual(last);
+  });
+
+  test('a stop says whether the sockets brought all that was sent', async () => {
+    for (const stubborn of [true, false]) {
+      const made = await running(['A']);
+      await flow(made, 1000, ['A']);
+      const socket = socketOf(made, 1);
+      socket.stubborn = stubborn;
+      const stopped = made.connection.stop();
+      await made.clock.advance(100);
+      socket.end();
+      expect(await stopped).toBe(!stubborn);
+    }
+  });
+});
