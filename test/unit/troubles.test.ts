@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { type PartitionStatistics, readPartitions } from '../../src/infra/kafka/client/statistics.ts';
 import { type Findings, Troubles } from '../../src/infra/kafka/client/troubles.ts';
-import type { TopicState } from '../../src/infra/kafka/produce/send-queue.ts';
+import type { TopicState } from '../../src/infra/kafka/produce/topic-lines.ts';
 import type { TopicFinding } from '../../src/infra/kafka/topics/topic-findings.ts';
 
 const NOTHING: Findings = {

@@ -1,5 +1,5 @@
 import type { Refusal } from '../produce/refusal.ts';
-import type { TopicState } from '../produce/send-queue.ts';
+import type { TopicState } from '../produce/topic-lines.ts';
 import type { TopicFinding } from '../topics/topic-findings.ts';
 import type { PartitionStatistics } from './statistics.ts';
 

@@ -1,5 +1,5 @@
 import type { Message } from '../../../core/ports.ts';
-import type { Queued } from './send-queue.ts';
+import type { Queued } from './topic-line.ts';
 
 /**
  * What a message about the data is worth while Kafka takes none: `figure` (metrics), `notice` (errors, dead letters,

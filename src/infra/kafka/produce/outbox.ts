@@ -5,7 +5,8 @@ import { ControlShare, type Sharer, type Worth, worthOf } from './control-share.
 import type { Dropped } from './dropped.ts';
 import type { Encodings } from './encodings.ts';
 import type { Header, Outgoing } from './outgoing.ts';
-import type { Queued, SendQueue } from './send-queue.ts';
+import type { SendQueue } from './send-queue.ts';
+import type { Queued } from './topic-line.ts';
 import { rejected, undelivered } from './writer.ts';
 
 export interface OutboxParts {

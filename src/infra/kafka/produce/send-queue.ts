@@ -4,8 +4,9 @@ import type { Breaker } from '../client/breaker.ts';
 import { type Verdict, verdictOf } from './delivery-errors.ts';
 import { type BatchClient, type Handed, NOT_TRIED, oneByOne, type Produce } from './handed.ts';
 import type { Outgoing } from './outgoing.ts';
-import { type Refusal, refusedAgain } from './refusal.ts';
-import { type Entry, TopicLine } from './topic-line.ts';
+import { refusedAgain } from './refusal.ts';
+import { type Entry, entryOf, type Queued, type TopicLine } from './topic-line.ts';
+import { TopicLines, type TopicState } from './topic-lines.ts';
 
 /** A message that counts as under way and is handed over with the others of this turn of the event loop. */
 interface Staged extends Handed {
@@ -16,18 +17,6 @@ interface Staged extends Handed {
 /** Told when a message comes back for a reason that somebody has to look at. */
 export type Trouble = (verdict: Verdict, code: number, topic: string, words: string) => void;
 
-/** A message in the queue, for whoever may want it back. */
-export type Queued = Pick<Entry, 'seq' | 'message'>;
-
-/** A topic that holds messages back: the cluster refuses them, or the oldest waits for long. */
-export interface TopicState {
-  readonly topic: string;
-  readonly refusal: Refusal | null;
-  /** Monotonic milliseconds since when its oldest message waits for an acknowledgement; null where none does. */
-  readonly oldestAt: number | null;
-  readonly messages: number;
-}
-
 /** Messages handed over in one turn of the event loop after a pause, so that sockets are still read meanwhile. */
 const PER_TURN = 500;
 /** Opaque ids are small integers: others leak under Bun. */
@@ -35,7 +24,6 @@ const LAST_ID = 2 ** 30;
 /** When to look again after the client would not take a message. */
 const AGAIN_MS = 100;
 const INVALID_TIMESTAMP = 32;
-const MICROS_PER_MS = 1000;
 
 /**
  * Between whoever has messages and the producer. The messages of a topic go out in the order in which they came in;
@@ -51,9 +39,7 @@ export class SendQueue {
   readonly #clock: Clock;
   readonly #onTrouble: Trouble;
   readonly #standingOf: StandingOf;
-  readonly #lines = new Map<string, TopicLine>();
-  /** The line of every message under way, in the order of their sending. */
-  readonly #underWay = new Map<number, TopicLine>();
+  readonly #lines = new TopicLines();
   #turn = 0;
   #nextSeq = 0;
   #nextId = 0;
@@ -90,37 +76,29 @@ export class SendQueue {
   }
 
   get waitingMessages(): number {
-    return this.#sum(({ waiting }) => waiting.length);
+    return this.#lines.waitingMessages;
   }
 
   get waitingBytes(): number {
-    return this.#sum(({ waiting }) => waiting.bytes);
+    return this.#lines.waitingBytes;
   }
 
   get underWayMessages(): number {
-    return this.#underWay.size;
+    return this.#lines.underWayMessages;
   }
 
   get underWayBytes(): number {
-    return this.#sum(({ underWayBytes }) => underWayBytes);
+    return this.#lines.underWayBytes;
   }
 
   /** Monotonic milliseconds at which the oldest message under way was handed to the producer; null where none is. */
   get oldestSentAt(): number | null {
-    const [first] = this.#underWay;
-    return first ? (first[1].underWay.get(first[0])?.sentAt ?? null) : null;
+    return this.#lines.oldestSentAt;
   }
 
   /** How each topic stands that messages wait for. */
   topics(): TopicState[] {
-    return [...this.#lines.values()]
-      .map((line) => ({
-        topic: line.topic,
-        refusal: line.refusal,
-        oldestAt: line.oldestAt,
-        messages: line.waiting.length + line.underWay.size,
-      }))
-      .filter(({ messages }) => messages > 0);
+    return this.#lines.states();
   }
 
   /** @returns what `withdraw` takes; null where the message is at its end already */
@@ -129,7 +107,7 @@ export class SendQueue {
       message.undelivered();
       return null;
     }
-    const line = this.#line(message.topic);
+    const line = this.#lines.of(message.topic);
     const now = this.#clock.now();
     const entry = entryOf(message, this.#nextSeq++, 1, now);
     if (line.waiting.length > 0 || !this.#open() || !line.admits(entry, now)) {
@@ -145,15 +123,14 @@ export class SendQueue {
 
   /** Takes a message back that still waits here. False where it is under way, or at its end. */
   withdraw({ message, seq }: Queued): boolean {
-    return this.#line(message.topic).waiting.remove(seq);
+    return this.#lines.of(message.topic).waiting.remove(seq);
   }
 
   /** A delivery report. @param code 0 where it was acknowledged; @param words librdkafka's about the code */
   report(id: number, code: number, words = ''): void {
-    const line = this.#underWay.get(id);
-    const entry = line?.take(id);
+    const line = this.#lines.lineOf(id);
+    const entry = this.#lines.take(id);
     if (!line || !entry) return;
-    this.#underWay.delete(id);
     if (code === 0) {
       this.delivered++;
       this.acknowledgedAt = this.#clock.now();
@@ -171,7 +148,7 @@ export class SendQueue {
 
   /** Hands over what may go now. Call it when the breaker changed. */
   pump(): void {
-    const busy = [...this.#lines.values()].filter(({ waiting }) => waiting.length > 0);
+    const busy = this.#lines.busy();
     if (busy.length === 0) return this.#settle();
     // Another begins each time, so that no topic takes all the places of a half-open breaker.
     const first = this.#turn++ % busy.length;
@@ -192,8 +169,7 @@ export class SendQueue {
 
   /** Takes back everything under way: the producer that had it is no more. */
   takeBack(): void {
-    for (const line of this.#lines.values()) for (const entry of line.forget()) line.waiting.insert(entry);
-    this.#underWay.clear();
+    this.#lines.takeBack();
   }
 
   release(): void {
@@ -204,8 +180,7 @@ export class SendQueue {
   /** Asks the topics that refuse again, now. */
   askAgain(): void {
     const now = this.#clock.now();
-    for (const line of this.#lines.values())
-      if (line.refusal) line.refusal = { ...line.refusal, nextAt: now };
+    for (const line of this.#lines.all()) if (line.refusal) line.refusal = { ...line.refusal, nextAt: now };
     this.#schedule();
   }
 
@@ -233,37 +208,14 @@ export class SendQueue {
   }
 
   #abandon(which: (message: Outgoing) => boolean): Outgoing[] {
-    const left: Entry[] = [];
-    for (const line of this.#lines.values()) {
-      for (const [id, { message }] of [...line.underWay]) {
-        if (!which(message)) continue;
-        const entry = line.take(id);
-        this.#underWay.delete(id);
-        if (entry) left.push(entry);
-      }
-      const waiting = [...line.waiting];
-      line.waiting.clear();
-      for (const entry of waiting) {
-        if (which(entry.message)) left.push(entry);
-        else line.waiting.push(entry);
-      }
-    }
+    const left = this.#lines.abandon(which);
     this.#settle();
-    return left.sort((a, b) => a.seq - b.seq).map(({ message }) => message);
-  }
-
-  #line(topic: string): TopicLine {
-    let line = this.#lines.get(topic);
-    if (!line) {
-      line = new TopicLine(topic);
-      this.#lines.set(topic, line);
-    }
-    return line;
+    return left;
   }
 
   #open(): boolean {
     if (this.#held) return false;
-    return this.#draining || this.#breaker.admits(this.#underWay.size);
+    return this.#draining || this.#breaker.admits(this.underWayMessages);
   }
 
   /** @returns how many more may go in this turn */
@@ -285,9 +237,9 @@ export class SendQueue {
   #stage(line: TopicLine, entry: Entry): void {
     const id = this.#nextId;
     this.#nextId = id === LAST_ID ? 0 : id + 1;
-    this.#stamp(line, entry);
-    line.sent(id, entry, this.#clock.now());
-    this.#underWay.set(id, line);
+    const now = this.#clock.now();
+    line.date(entry, now, this.#clock.micros());
+    this.#lines.sent(id, line, entry, now);
     this.#staged.push({ id, line, entry, message: entry.message, code: 0 });
   }
 
@@ -306,13 +258,12 @@ export class SendQueue {
 
   /** Whether it may still be handed over. Since it was staged it may have been taken back, or its lease may have ended. */
   #mayGo({ id, line, entry, message }: Staged, stopped: Set<TopicLine>): boolean {
-    if (this.#underWay.get(id) !== line) return false;
+    if (this.#lines.lineOf(id) !== line) return false;
     const waits = this.#held || stopped.has(line);
     const { fence } = message;
     const standing = waits || fence === undefined || fence === null ? 'held' : this.#standingOf(fence);
     if (standing === 'held' && !waits) return true;
-    line.take(id);
-    this.#underWay.delete(id);
+    this.#lines.take(id);
     if (standing === 'ended') {
       message.superseded?.();
       if (line.waiting.length > 0) this.#schedule();
@@ -325,8 +276,7 @@ export class SendQueue {
   }
 
   #notTaken({ id, line, entry, code }: Staged): void {
-    if (!line.take(id)) return;
-    this.#underWay.delete(id);
+    if (!this.#lines.take(id)) return;
     if (code === NOT_TRIED) {
       line.waiting.insert(entry);
       return;
@@ -361,17 +311,6 @@ export class SendQueue {
     return verdict;
   }
 
-  /**
-   * What is said about the data bears its time in itself: Kafka's may be another where the broker refuses ours. Rows wait
-   * for a right clock, as they bear its time too.
-   */
-  #stamp(line: TopicLine, entry: Entry): void {
-    if (entry.message.rows > 0) return;
-    entry.shiftMs = line.stamp.shift(this.#clock.now());
-    const ourMs = Math.floor(this.#clock.micros() / MICROS_PER_MS);
-    entry.message.timestampMs = entry.shiftMs === null ? null : ourMs + entry.shiftMs;
-  }
-
   #divide(line: TopicLine, entry: Entry, code: number): void {
     const parts = entry.message.split();
     if (!parts) return entry.message.refused(code);
@@ -380,15 +319,9 @@ export class SendQueue {
       line.waiting.insert(entryOf(message, entry.seq + i * span, span, entry.queuedAt));
   }
 
-  #sum(of: (line: TopicLine) => number): number {
-    let sum = 0;
-    for (const line of this.#lines.values()) sum += of(line);
-    return sum;
-  }
-
   #settle(): void {
     if (this.#idle.length === 0) return;
-    if (this.#underWay.size > 0 || this.waitingMessages > 0) return;
+    if (this.underWayMessages > 0 || this.waitingMessages > 0) return;
     this.#draining = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -411,19 +344,4 @@ export class SendQueue {
     });
     this.#timer = { at, cancel };
   }
-}
-
-function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number): Entry {
-  return {
-    seq,
-    span,
-    bytes: message.value.length,
-    message,
-    queuedAt,
-    alone: false,
-    company: false,
-    room: 0,
-    shiftMs: null,
-    sentAt: 0,
-  };
 }

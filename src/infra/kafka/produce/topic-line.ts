@@ -1,3 +1,4 @@
+import type { Micros } from '../../../core/market/market.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Refusal } from './refusal.ts';
 import { Stamp } from './stamp.ts';
@@ -24,6 +25,10 @@ export interface Entry {
   sentAt: number;
 }
 
+/** A message in the queue, for whoever may want it back. */
+export type Queued = Pick<Entry, 'seq' | 'message'>;
+
+const MICROS_PER_MS = 1000;
 /** How many messages that wait for their key are passed over for one that need not. */
 const LOOK_AHEAD = 512;
 /** Bytes under way at once after the first request that a broker found too large; half of it after the next. */
@@ -50,6 +55,17 @@ export class TopicLine {
 
   constructor(topic: string) {
     this.topic = topic;
+  }
+
+  /**
+   * What is said about the data bears its time in itself: Kafka's may be another where the broker refuses ours. Rows wait
+   * for a right clock, as they bear its time too.
+   */
+  date(entry: Entry, nowMs: number, now: Micros): void {
+    if (entry.message.rows > 0) return;
+    entry.shiftMs = this.stamp.shift(nowMs);
+    const ourMs = Math.floor(now / MICROS_PER_MS);
+    entry.message.timestampMs = entry.shiftMs === null ? null : ourMs + entry.shiftMs;
   }
 
   /** Monotonic milliseconds since when the oldest message is here that nobody acknowledged; null where there is none. */
@@ -123,4 +139,20 @@ export class TopicLine {
   #behindItsKey({ message }: Entry): boolean {
     return message.key !== null && this.#keys.has(message.key);
   }
+}
+
+/** A message as it enters its line. */
+export function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number): Entry {
+  return {
+    seq,
+    span,
+    bytes: message.value.length,
+    message,
+    queuedAt,
+    alone: false,
+    company: false,
+    room: 0,
+    shiftMs: null,
+    sentAt: 0,
+  };
 }
