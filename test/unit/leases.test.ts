@@ -61,9 +61,9 @@ describe('one collector', () => {
     const world = new World();
     await world.desire({ ...streamOf(2), shards: [['C0'], ['C1']] });
     const member = await world.join('a');
-    await world.clock.advance(10_000);
     // Some row of any code is always under way.
     member.deliveryMs = 300;
+    await world.clock.advance(10_000);
     const { desired, leases } = world.store;
     await desired.write(1, { ...streamOf(2, 2), codes: ['C0'], shards: [['C0'], []] });
     await desired.write(2, { ...streamOf(2, 3), shards: [['C0', 'C1']] });
