@@ -55,6 +55,7 @@ export const okx: Exchange = {
   subscribing: 'add',
   // Merged fills take as many ids as they are.
   tradeIds: 'consecutive',
+  mergesFills: true,
 
   markets: {
     urls: ['https://www.okx.com/api/v5/public/instruments?instType=SPOT'],

@@ -33,10 +33,13 @@ public final class Reader {
   private final Map<Integer, GenericDatumReader<GenericRecord>> decoders = new HashMap<>();
   private final HttpClient http = HttpClient.newHttpClient();
 
-  /** Whether the message comes from the holder of its code. Without a fence it does: its collector runs alone. */
+  /**
+   * Whether to keep the message: it comes from the holder of its code, from a collector that runs alone (no fence), or
+   * brings afterwards what was missing (late), whoever held the code then.
+   */
   private boolean fresh(ConsumerRecord<String, byte[]> message) {
     var header = message.headers().lastHeader("fence");
-    if (header == null) return true;
+    if (header == null || message.headers().lastHeader("late") != null) return true;
     long fence = Long.parseLong(new String(header.value(), StandardCharsets.UTF_8));
     String at = message.topic() + " " + message.key();
     if (fence < fences.getOrDefault(at, 0L)) return false;

@@ -7,7 +7,7 @@ CREATE TABLE trade_batches (
   `code` STRING,
   `data` ARRAY<ROW<`timestamp` BIGINT, `received_at` BIGINT, `trade_id` STRING, `price` DOUBLE, `volume` DOUBLE, `amount` DOUBLE>>,
   `headers` MAP<STRING, BYTES> METADATA VIRTUAL,
-  `fence` AS CAST(DECODE(`headers`['fence'], 'UTF-8') AS BIGINT),
+  `fence` AS CASE WHEN `headers`['late'] IS NULL THEN CAST(DECODE(`headers`['fence'], 'UTF-8') AS BIGINT) END,
   `read_at` AS PROCTIME()
 ) WITH (
   'connector' = 'kafka',
@@ -19,7 +19,8 @@ CREATE TABLE trade_batches (
   'value.avro-confluent.url' = 'http://registry:8081'
 );
 
--- Rule 1, fences: only messages that are not below the highest fence of their key so far, and those without one.
+-- Rules 1 and 2, fences: only messages that are not below the highest fence of their key so far, and those without one;
+-- those that are late count as such.
 CREATE TEMPORARY VIEW fresh_batches AS
 SELECT * FROM (
   SELECT *, MAX(`fence`) OVER (
@@ -27,7 +28,7 @@ SELECT * FROM (
   ) AS `highest` FROM trade_batches
 ) WHERE `fence` IS NULL OR `fence` >= `highest`;
 
--- Rule 2, repeats: the first of each trade. Bound what is remembered: SET 'table.exec.state.ttl' = '1 h'.
+-- Rule 3, repeats: the first of each trade. Bound what is remembered: SET 'table.exec.state.ttl' = '1 h'.
 CREATE TEMPORARY VIEW trades AS
 SELECT `exchange`, `symbol`, `code`, `trade_id`, `timestamp`, `price`, `volume`, `amount` FROM (
   SELECT b.`exchange`, b.`symbol`, b.`code`, t.`trade_id`, t.`timestamp`, t.`price`, t.`volume`, t.`amount`,

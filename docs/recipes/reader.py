@@ -30,9 +30,11 @@ class Rules:
         self.trades = {}
 
     def fresh(self, message):
-        """Whether the message comes from the holder of its code. Without a fence it does: its collector runs alone."""
-        fence = dict(message.headers() or []).get("fence")
-        if fence is None:
+        """Whether to keep the message: it comes from the holder of its code, from a collector that runs alone (no fence),
+        or brings afterwards what was missing (late), whoever held the code then."""
+        headers = dict(message.headers() or [])
+        fence = headers.get("fence")
+        if fence is None or "late" in headers:
             return True
         at = (message.topic(), message.key())
         if int(fence) < self.fences.get(at, 0):

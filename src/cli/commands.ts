@@ -1,3 +1,4 @@
+import { audit } from './audit/audit.ts';
 import { check } from './check/check.ts';
 import type { Command } from './command.ts';
 import { exchanges } from './exchanges.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   record,
   send,
   tail,
+  audit,
   exchanges,
   topics,
   schemas,

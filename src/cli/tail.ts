@@ -1,6 +1,7 @@
 import { EXIT, type ExitCode } from '../common/errors.ts';
 import { registrySettings } from '../config/messaging.ts';
 import { REGIONS } from '../core/market/market.ts';
+import { ReaderRules } from '../core/reading/reader-rules.ts';
 import { type ReadValue, valueReader } from '../infra/avro/read-value.ts';
 import { registryClient } from '../infra/avro/registry.ts';
 import type { ConsumedRecord } from '../infra/kafka/consume/consumer.ts';
@@ -12,21 +13,29 @@ import { clusterOf } from './kafka-address.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 import { writeOut } from './stdout.ts';
 
-const FLAGS = { ...SETTINGS_FLAGS, from: 'string', count: 'string', envelope: 'boolean' } as const;
+const FLAGS = {
+  ...SETTINGS_FLAGS,
+  from: 'string',
+  count: 'string',
+  envelope: 'boolean',
+  raw: 'boolean',
+} as const;
 const TIMEOUT_MS = 15_000;
 
 /** `tail` */
 export const tail: Command = {
   name: 'tail',
   summary: 'what lies in the topics, as NDJSON; Avro is decoded',
-  usage: `kor-coin-stream tail [TOPIC]… [--from end|beginning] [--count N] [--envelope] [--config DIR] [--set PATH=VALUE]…
+  usage: `kor-coin-stream tail [TOPIC]… [--from end|beginning] [--count N] [--envelope] [--raw] [--config DIR] [--set PATH=VALUE]…
 
 Prints the values of the topics (ws.event where none is named), one JSON object a line, until a signal. A family
 without its region, as in ticker-data, stands for the topics of all regions. Avro is decoded by the schema whose id
-it carries; without a schema registry it is printed as {"base64":…}.
+it carries; without a schema registry it is printed as {"base64":…}. Rows come as a reader by the rules has them:
+messages of a lower fence and trades that came before are left out.
 
 --from WHERE       end (default): what comes from now on; beginning: everything that is kept
 --count N          ends after N messages
+--raw              everything as it lies there
 --envelope         adds topic, partition, offset, timestamp, key and headers around each value
 ${SETTINGS_USAGE}`,
   async run(args) {
@@ -41,16 +50,26 @@ ${SETTINGS_USAGE}`,
       read.positionals.length > 0 ? read.positionals.flatMap(topicsOf) : [topicName('ws.event', null)];
     const reader = await openTopicReader({ ...clusterOf(settings), topics, from, timeoutMs: TIMEOUT_MS });
     const readValue = valueReader(registry === null ? null : registryClient(registry));
-    return printAll(reader, readValue, count, read.has('envelope'));
+    return printAll(reader, readValue, count, {
+      envelope: read.has('envelope'),
+      rules: read.has('raw') ? null : new ReaderRules(),
+    });
   },
 };
+
+/** How messages are printed. */
+interface Printing {
+  readonly envelope: boolean;
+  /** Null: everything as it lies there. */
+  readonly rules: ReaderRules | null;
+}
 
 /** Prints until `count` messages were printed, a signal came, or nobody reads any more. */
 export async function printAll(
   reader: TopicReader,
   readValue: ReadValue,
   count: number,
-  envelope: boolean,
+  { envelope, rules }: Printing,
 ): Promise<ExitCode> {
   let left = count;
   for (const name of ['SIGTERM', 'SIGINT'] as const)
@@ -61,8 +80,11 @@ export async function printAll(
     while (left > 0) {
       for (const record of await reader.next()) {
         if (left <= 0) break;
+        const lies = await readValue(record.value);
+        const { topic, key, headers } = record;
+        const value = rules ? rules.read(`${topic} ${textOf(key)}`, headers, lies) : lies;
+        if (value === undefined) continue;
         left--;
-        const value = await readValue(record.value);
         const line = JSON.stringify(envelope ? { ...placeOf(record), value } : value);
         if (!(await writeOut(`${line}\n`))) left = 0;
       }
@@ -74,8 +96,11 @@ export async function printAll(
 }
 
 function placeOf({ topic, partition, offset, timestampMs, key, headers }: ConsumedRecord) {
-  const text = key === null ? null : Buffer.from(key).toString();
-  return { topic, partition, offset, timestamp_ms: timestampMs, key: text, headers };
+  return { topic, partition, offset, timestamp_ms: timestampMs, key: textOf(key), headers };
+}
+
+function textOf(key: Uint8Array | null): string | null {
+  return key === null ? null : Buffer.from(key).toString();
 }
 
 function topicsOf(name: string): string[] {

@@ -2,6 +2,8 @@
 export const EXIT = {
   /** Clean stop. */
   ok: 0,
+  /** Done, and what was looked at is not as it should be. */
+  found: 1,
   /** The command line is wrong. */
   usage: 64,
   /** A needed service is not there, or rows were undelivered at the stop deadline. */

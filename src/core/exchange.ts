@@ -193,6 +193,8 @@ export interface Exchange {
   readonly repeatable?: true;
   /** `consecutive`: +`fills` per trade and symbol, a hole is a loss; `increasing`: rising; `unordered`: only unique. */
   readonly tradeIds: 'consecutive' | 'increasing' | 'unordered';
+  /** Rows stand for as many ids as the fills that they merge, which the rows in Kafka do not say. */
+  readonly mergesFills?: true;
   readonly markets: {
     /** REST addresses of the market list, fetched in this order. */
     readonly urls: readonly string[];

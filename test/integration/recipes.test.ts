@@ -23,15 +23,19 @@ interface Sent {
   readonly code: string;
   readonly fence: number | null;
   readonly ids: readonly string[];
+  readonly late?: string;
 }
 
-/** What a reader meets: a change of hands, a straggler of the old holder, repeats, a code without fences. */
+/** What a reader meets: a change of hands, a straggler of the old holder, rows that are late, repeats, a code without fences. */
 const SENT: readonly Sent[] = [
   { code: 'KRW-BTC', fence: 9, ids: ['17883351803770001', '17883351803770002'] },
   { code: 'KRW-BTC', fence: 10, ids: ['17883351803770002', '17883351803770003'] },
   { code: 'KRW-ETH', fence: 9, ids: ['17883351803770001'] },
   { code: 'KRW-BTC', fence: 9, ids: ['17883351803770099'] },
   { code: 'KRW-BTC', fence: 10, ids: ['17883351803770004'] },
+  { code: 'KRW-BTC', fence: 8, late: 'outbox', ids: ['17883351803770004', '17883351803770000'] },
+  { code: 'KRW-BTC', fence: 99, late: 'backfill', ids: ['17883351803769999'] },
+  { code: 'KRW-BTC', fence: 10, ids: ['17883351803770005'] },
   { code: 'KRW-XRP', fence: null, ids: ['5'] },
   { code: 'KRW-XRP', fence: null, ids: ['5', '6'] },
   { code: 'KRW-END', fence: 1, ids: ['0'] },
@@ -42,6 +46,9 @@ const READ = [
   'KRW-BTC 17883351803770003',
   'KRW-ETH 17883351803770001',
   'KRW-BTC 17883351803770004',
+  'KRW-BTC 17883351803770000',
+  'KRW-BTC 17883351803769999',
+  'KRW-BTC 17883351803770005',
   'KRW-XRP 5',
   'KRW-XRP 6',
   'KRW-END 0',
@@ -98,7 +105,10 @@ beforeAll(async () => {
       await produce({
         ...{ bootstrap, topic, key: `upbit|${sent.code}` },
         value: topic === 'trade-data.avro' ? wire(id, type.toBuffer(batch)) : batch,
-        headers: sent.fence === null ? {} : { fence: String(sent.fence) },
+        headers: {
+          ...(sent.fence === null ? {} : { fence: String(sent.fence) }),
+          ...(sent.late === undefined ? {} : { late: sent.late }),
+        },
       });
     }
   }
@@ -134,7 +144,19 @@ async function ran(argv: readonly string[]): Promise<string> {
   return out;
 }
 
-describe('readers keep the rules: fences per key, repeats', () => {
+describe('readers keep the rules: fences per key, late rows, repeats', () => {
+  test.each(['avro', 'json'])('tail, %s', async (format) => {
+    const tail = [process.execPath, join(import.meta.dir, '../../index.ts'), 'tail', `trade-data.${format}`];
+    const read = async (...flags: string[]) => {
+      const lines = await linesOf([...tail, '--from', 'beginning', ...flags]);
+      return lines
+        .map((line) => JSON.parse(line))
+        .flatMap(({ code, data }) => data.map((row: { trade_id: string }) => `${code} ${row.trade_id}`));
+    };
+    expect(await read()).toEqual(READ);
+    expect(await read('--raw')).toEqual(SENT.flatMap(({ code, ids }) => ids.map((id) => `${code} ${id}`)));
+  });
+
   test.each(['avro', 'json'])('Python, %s', async (format) => {
     const reader = ['python3', join(RECIPES, 'reader.py'), `trade-data.${format}`];
     const rows = (await linesOf(reader, { PYTHONPATH: join(recipesHome, 'python') })).map((line) =>

@@ -1,16 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { audited } from '../integration/audit-parts.ts';
 import { freshBinary } from '../integration/binary.ts';
 import { readTopic } from '../services/avro-consumer.ts';
 import { endAllServers, scratchDir } from '../services/scratch.ts';
-import { runFaults } from './day.ts';
+import { notDeleted } from './checks/audit.ts';
+import { type Happened, runFaults } from './day.ts';
 import { Metronome } from './metronome.ts';
 import { FULL_MINUTES, plan } from './plan.ts';
 import { ledgerFile, type RawTopic } from './read-back.ts';
 import { type Check, type Seen, verdict } from './verdict.ts';
 import { Watch } from './watch.ts';
-import { EXCHANGES, startStreams, startWorld, type World } from './world.ts';
+import { EXCHANGES, regionOf, startStreams, startWorld, type World } from './world.ts';
 
 /**
  * The bad day: eleven exchanges, and everything that can go wrong around a collector, one thing after another. Prints
@@ -75,9 +77,36 @@ async function run(folder: string): Promise<Check[]> {
     stop,
     ...lookedAt(world, watch),
   };
+  const audit = await auditAll(world, happened, folder);
   await world.end();
   writeFileSync(join(folder, 'readyz.json'), JSON.stringify({ from, happened, ready: watch.ready }, null, 1));
-  return verdict(seen);
+  return [...verdict(seen), audit];
+}
+
+/** The last step: what the program itself says of what lies in the topics. */
+async function auditAll(
+  { cluster, registry, deleted }: World,
+  happened: readonly Happened[],
+  folder: string,
+) {
+  const said = await audited({
+    KAFKA_BOOTSTRAP_SERVERS: cluster.bootstrap,
+    SCHEMA_REGISTRY_URL: registry.url,
+  });
+  writeFileSync(join(folder, 'audit.json'), JSON.stringify(said, null, 1));
+  if (!said.report) return { name: 'audit', passed: false, told: [said.err] };
+  const until = happened.find(({ fault }) => fault.name === 'topic-deleted')?.to ?? 0;
+  const gone = deleted.map(({ topic }) => ({ topic, until }));
+  const { rows, unexplained, codes } = said.report;
+  const left = notDeleted(said.report.findings, gone, regionOf);
+  const sum = (field: string) => codes.reduce((total, code) => total + Number(code[field] ?? 0), 0);
+  const figures = `${rows} rows, ${sum('repeats')} repeats, ${sum('fenced')} dropped for their fence, ${sum('holes')} holes of ${sum('missing')} trades; ${unexplained} unexplained, ${left.length} of them not for a deleted topic`;
+  const lines = left
+    .slice(0, 12)
+    .map(({ kind, exchange, request_type, code, told }) =>
+      [kind, exchange, request_type, code, told].join(' '),
+    );
+  return { name: 'audit explains everything', passed: left.length === 0, told: [figures, ...lines] };
 }
 
 function lookedAt({ collector, commands, suffered }: World, watch: Watch) {

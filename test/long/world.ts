@@ -128,7 +128,7 @@ function simulation({ codes, rowsPerS }: WorldOptions): string[] {
   return ['--exchanges', exchanges, '--symbols', String(codes + 4), '--rate', String(rowsPerS)];
 }
 
-function regionOf(exchange: string): string {
+export function regionOf(exchange: string): string {
   return Object.entries(EXCHANGES).find(([, ids]) => ids.includes(exchange))?.[0] ?? '';
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { notDeleted } from '../long/checks/audit.ts';
 import { type GapEvent, lastTold, neverEnded, withoutCause } from '../long/checks/gaps.ts';
 import { memoryOver } from '../long/checks/memory.ts';
 import { type ReadySample, readinessOver } from '../long/checks/readiness.ts';
@@ -282,4 +283,21 @@ test('memory is compared between quiet times, without processes that have just s
     { from: 31_000, to: 60_000 },
   ];
   expect(memoryOver(samples, quiet)).toEqual({ peak: 900, first: 102, last: 200 });
+});
+
+describe('audit', () => {
+  const region = () => 'korea';
+  const found = { kind: 'minute', exchange: 'upbit', request_type: 'trade', from: 60_000_000 };
+  const deleted = [{ topic: 'trade-data.korea', until: 90_000 }];
+
+  test('what is gone with a topic is its doing, nothing else', () => {
+    expect(notDeleted([found], deleted, region)).toEqual([]);
+    const others = [
+      { ...found, from: 120_000_000 },
+      { ...found, request_type: 'ticker' },
+      { ...found, kind: 'hole' },
+    ];
+    expect(notDeleted(others, deleted, region)).toEqual(others);
+    expect(notDeleted([found], deleted, () => 'asia')).toEqual([found]);
+  });
 });

@@ -299,7 +299,7 @@ class Reader implements RecordConsumer {
 
 /** A message of the client as the program knows it. */
 export function recordOf(message: Message): ConsumedRecord {
-  const { topic, partition, offset, timestamp, key, value, headers } = message;
+  const { topic, partition, offset, timestamp, key, value } = message;
   return {
     topic,
     partition,
@@ -307,10 +307,13 @@ export function recordOf(message: Message): ConsumedRecord {
     timestampMs: timestamp ?? 0,
     key: typeof key === 'string' ? Buffer.from(key) : (key ?? null),
     value,
-    headers: Object.fromEntries(
-      (headers ?? []).flatMap((header) =>
-        Object.entries(header).map(([name, text]) => [name, text.toString()]),
-      ),
-    ),
+    headers: headersOf(message),
   };
+}
+
+/** The headers of a message by their names; the last of a name holds. */
+export function headersOf({ headers }: Pick<Message, 'headers'>): Record<string, string> {
+  const named: Record<string, string> = {};
+  for (const header of headers ?? []) for (const name in header) named[name] = header[name]?.toString() ?? '';
+  return named;
 }
