@@ -68,7 +68,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
 };
 /** How much slower an emulated processor may be. */
-const EMULATED = 20;
+const EMULATED = 40;
 
 async function on(coming: Promise<Machine>, prove: (machine: Machine) => Promise<Check[]>): Promise<Check[]> {
   const machine = await coming;

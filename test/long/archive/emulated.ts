@@ -6,7 +6,7 @@ import { debianRoot } from './root.ts';
 import { demand, ensureTools } from './tools.ts';
 
 /** An emulated processor is some thirty times slower. */
-const UP_MS = 300_000;
+const UP_MS = 900_000;
 const MEMORY_MIB = 3072;
 /** This machine, as a guest sees it. */
 const OUTSIDE = '10.0.2.2';
