@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { startKafka } from '../services/kafka.ts';
 import { startRegistry } from '../services/registry.ts';
 import { endAllServers } from '../services/scratch.ts';
-import { BINANCE_TRADE, UPBIT_TICKER } from './feeds.ts';
+import { BINANCE_BOOK, BINANCE_TRADE, UPBIT_BOOK, UPBIT_TICKER } from './feeds.ts';
 import { type MessageCost, messageCost } from './message-cost.ts';
 import { observationCost } from './observation-cost.ts';
 import { median } from './process-use.ts';
@@ -77,6 +77,17 @@ async function run(services: Record<string, string>, bootstrap: string): Promise
   console.log('CPU per row from the socket to acknowledged Avro in Kafka, at saturation, beside the floor:');
   tellSaturation('ticker', '  Upbit ticker ', await saturation(UPBIT_TICKER, services, windows));
   tellSaturation('trade', '  Binance trade', await saturation(BINANCE_TRADE, services, windows));
+
+  tellSaturation(
+    'upbit_book',
+    '  Upbit order book, 30 levels a side',
+    await saturation(UPBIT_BOOK, services, windows),
+  );
+  tellSaturation(
+    'binance_book',
+    '  Binance order book, 20 changed levels',
+    await saturation(BINANCE_BOOK, services, windows),
+  );
 
   console.log('CPU per Kafka message, the producer alone:');
   const rate = (perS: number) => messageCost(bootstrap, perS, messages);

@@ -12,7 +12,6 @@ export interface Saturation {
   readonly frame_bytes: number;
 }
 
-const CODES = 100;
 /** The collector's code is hot, and its queues are as full as they get, after this time. */
 const WARM_UP_MS = 5_000;
 
@@ -25,8 +24,8 @@ export async function saturation(
   services: Readonly<Record<string, string>>,
   windows: Windows,
 ): Promise<Saturation> {
-  const { exchange, type, path } = feed;
-  const flags = ['--flood', '--exchanges', exchange, '--symbols', String(CODES), '--no-rows'];
+  const { exchange, type, codes, path } = feed;
+  const flags = ['--flood', '--exchanges', exchange, '--symbols', String(codes), '--no-rows'];
   const simulator = await spawnSimulator(flags);
   try {
     const { url, symbols } = simulator.exchanges[exchange] ?? { url: '', symbols: [] };

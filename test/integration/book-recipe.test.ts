@@ -145,7 +145,10 @@ test('a moment is behind every row that is not later', async () => {
   expect(found.map((book) => book?.bids[0]?.[1])).toEqual([undefined, 1, 1, 3, 3, 4]);
 });
 
-const STATE = { exchange: 'x', symbol: 's', channel: 'c', at: 50_000, sequence: null } as const;
+const STATE = {
+  ...{ exchange: 'x', symbol: 's', channel: 'c', at: 50_000, askedAt: 50_000 },
+  ...{ heard: 1, sequence: null },
+} as const;
 
 test('a difference of one level, one size, one side is seen', () => {
   const state = { ...STATE, bids: [[2, 1] as const], asks: [[3, 1] as const] };
@@ -177,7 +180,7 @@ test('faults without a gap, gaps without a fault, and moments that lie in neithe
   expect(unexplained([fault], gaps, codeOf)).toEqual(gaps.slice(1));
   expect(bookGaps([event('cut', 1, 2, ['Q-B'])]).some(isBreak)).toBe(false);
   const fair = (at: number, wholes: BookRow[] = []) =>
-    isFair({ ...STATE, bids: [], asks: [], at }, 'Q-B', gaps, [fault], wholes);
+    isFair({ ...STATE, bids: [], asks: [], at, askedAt: at }, 'Q-B', gaps, [fault], wholes);
   expect([50_000, 99_000, 102_000, 200_000, 310_000].map((at) => fair(at))).toEqual([
     true,
     false,

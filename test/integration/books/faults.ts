@@ -1,10 +1,14 @@
 import type { BookFault } from '../../simulator/books/faults.ts';
+import type { Ledger } from '../../simulator/ledger.ts';
 import type { SimulatorProcess } from '../../simulator/process.ts';
 
 const NUMBERED = ['binance', 'bybit', 'okx', 'huobi'];
 const CHECKED = ['kraken', 'bitfinex'];
 const WHOLE = ['upbit', 'bithumb', 'coinone', 'korbit'];
 const ALL = [...NUMBERED, ...CHECKED, ...WHOLE, 'coinbase'];
+
+/** Between a fault and the answer to its command. */
+const SLACK_MS = 1000;
 
 interface Plan {
   readonly fault: BookFault;
@@ -19,9 +23,8 @@ interface Plan {
  */
 export const PLAN: readonly Plan[] = [
   { fault: 'drop', exchanges: NUMBERED, told: ['sequence'] },
-  { fault: 'drop', exchanges: ['bitfinex'], told: ['sequence', 'checksum'] },
-  { fault: 'drop', exchanges: WHOLE, told: [] },
   { fault: 'checksum', exchanges: CHECKED, told: ['checksum'] },
+  { fault: 'drop', exchanges: WHOLE, told: [] },
   { fault: 'swap', exchanges: NUMBERED, told: ['sequence'] },
   { fault: 'falling', exchanges: ['binance', 'bybit', 'okx', 'huobi'], told: [] },
   { fault: 'snapshot', exchanges: ['bybit', 'okx', 'kraken', 'coinbase'], told: [] },
@@ -33,6 +36,8 @@ export const PLAN: readonly Plan[] = [
   { fault: 'rest-429', exchanges: ['binance'], told: [] },
   { fault: 'drop', exchanges: ['binance'], told: ['sequence'] },
   { fault: 'restart', exchanges: ['bybit', 'okx'], told: [] },
+  // It puts every book of its socket in doubt.
+  { fault: 'drop', exchanges: ['bitfinex'], told: ['sequence', 'checksum'] },
 ];
 
 export interface Injected {
@@ -42,6 +47,22 @@ export interface Injected {
   readonly told: readonly string[];
   /** Epoch ms. */
   readonly at: number;
+}
+
+/** When the faults really happened: those of a frame wait for the next one of their code. */
+export function happened(injected: readonly Injected[], ledger: Ledger): Injected[] {
+  const noted = ledger.of('book-fault');
+  return injected.map((one) => {
+    const { exchange, symbol, fault, at } = one;
+    const note = noted.find(
+      (each) =>
+        each.exchange === exchange &&
+        each.symbol === symbol &&
+        each.fault === fault &&
+        each.at >= at - SLACK_MS,
+    );
+    return note ? { ...one, at: note.at } : one;
+  });
 }
 
 /** Lets every fault happen at its exchanges, one after the other, each at the next of their busiest codes. */

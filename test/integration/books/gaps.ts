@@ -30,14 +30,21 @@ function fits({ exchange, from }: BookGap, fault: Injected): boolean {
   return exchange === fault.exchange && from > fault.at - SLACK_MS && from < fault.at + SOON_MS;
 }
 
-/** Faults that had to be told and were not. */
+function covers({ exchange, cause, from, to }: BookGap, fault: Injected): boolean {
+  return (
+    exchange === fault.exchange && BOOK_CAUSES.includes(cause) && from <= fault.at && to + SLACK_MS > fault.at
+  );
+}
+
+/** Faults that had to be told and were not. One whose book was being fetched anew already broke nothing. */
 export function untold(
   faults: readonly Injected[],
   gaps: readonly BookGap[],
   codeOf: (exchange: string, symbol: string) => string | undefined,
 ): Injected[] {
   const isToldBy = (fault: Injected) => (gap: BookGap) =>
-    fits(gap, fault) && fault.told.includes(gap.cause) && gap.code === codeOf(fault.exchange, fault.symbol);
+    gap.code === codeOf(fault.exchange, fault.symbol) &&
+    ((fits(gap, fault) && fault.told.includes(gap.cause)) || covers(gap, fault));
   return faults.filter((fault) => fault.told.length > 0 && !gaps.some(isToldBy(fault)));
 }
 
@@ -68,9 +75,10 @@ export function isFair(
   faults: readonly Injected[],
   wholes: readonly BookRow[],
 ): boolean {
-  const { exchange, symbol, at } = moment;
-  const near = (from: number, to: number) => at > from - SLACK_MS && at < to + SLACK_MS;
+  const { exchange, symbol, at, askedAt } = moment;
+  const near = (from: number, to: number) => askedAt > from - SLACK_MS && at < to + SLACK_MS;
   return !(
+    moment.heard === 0 ||
     gaps.some((gap) => gap.exchange === exchange && gap.code === code && near(gap.from, gap.to)) ||
     faults.some(
       (fault) => fault.exchange === exchange && fault.symbol === symbol && near(fault.at, fault.at),

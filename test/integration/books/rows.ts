@@ -22,7 +22,7 @@ interface Batch {
   readonly data: readonly BookRow[];
 }
 
-const REGIONS = ['korea', 'asia', 'na'];
+const REGIONS = ['korea', 'asia', 'na', 'eu'];
 const MOMENTS = join(import.meta.dir, 'moments.py');
 
 /** All rows of the topics of order books, each code's in its order. */

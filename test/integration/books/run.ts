@@ -4,7 +4,7 @@ import { scratchDir } from '../../services/scratch.ts';
 import type { BookState } from '../../simulator/books/exchange-books.ts';
 import { between, seededRandom } from '../../simulator/random.ts';
 import { firstCodes, type Run, startRun, subscribed } from '../eleven-parts.ts';
-import { type Injected, injectAll } from './faults.ts';
+import { happened, type Injected, injectAll } from './faults.ts';
 import { type BookGap, bookGaps, isBreak, isFair, unexplained, untold } from './gaps.ts';
 import { type BookRow, difference, type Reading, readByPython } from './rows.ts';
 
@@ -73,8 +73,8 @@ export async function runBooks(
   const quietFrom = Date.now();
   await Bun.sleep(options.quietMs);
   const quietTo = Date.now();
-  const faults = await injectAll(simulator, BOOK_EXCHANGES, options);
-  say(`${faults.length} faults happened`);
+  const asked = await injectAll(simulator, BOOK_EXCHANGES, options);
+  say(`${asked.length} faults were asked for`);
   for (const exchange of BOOK_EXCHANGES) await simulator.do({ do: 'cut', exchange, count: 1 });
   await Bun.sleep(options.healMs);
   for (const exchange of ANNOUNCING.filter((id) => BOOK_EXCHANGES.includes(id))) {
@@ -89,6 +89,7 @@ export async function runBooks(
   if ((await run.collector.stop()) !== 0) throw new Error(`the collector failed: ${await run.collector.log}`);
   const [rows, events, ledger] = await Promise.all([run.bookRows(), run.events(), run.ledger()]);
   ledger.assertNoViolations();
+  const faults = happened(asked, ledger);
   say(`${rows.length} rows, ${moments.length} moments`);
 
   const names = new Map(rows.map(({ exchange, symbol, code }) => [`${exchange} ${symbol}`, code]));
@@ -123,8 +124,8 @@ export async function runBooks(
   };
 }
 
-function told({ exchange, symbol, at, sequence }: BookState): string {
-  return `${exchange} ${symbol} at ${new Date(at).toISOString()} (${sequence})`;
+function told({ exchange, symbol, at, askedAt, sequence }: BookState): string {
+  return `${exchange} ${symbol} at ${new Date(at).toISOString()} (${sequence}), asked ${askedAt - at} ms later`;
 }
 
 function wrong(reading: Reading, states: readonly BookState[]): string[] {

@@ -12,6 +12,10 @@ export interface BookState {
   readonly channel: string;
   /** Exchange time of the last frame, epoch milliseconds: whoever applied all frames up to it has these levels. */
   readonly at: number;
+  /** When it was asked for, epoch milliseconds. */
+  readonly askedAt: number;
+  /** Sockets that are subscribed; without any, nobody was told of what changed since. */
+  readonly heard: number;
   /** The number of that frame's row; null where the exchange numbers none. */
   readonly sequence: number | null;
   readonly bids: readonly (readonly [price: number, size: number])[];
@@ -169,6 +173,8 @@ export class ExchangeBooks {
       symbol,
       channel: channel.name,
       at: code.timeMs,
+      askedAt: Date.now(),
+      heard: publication.subscribers.size,
       sequence: channel.sequence(view),
       bids: levels(view.bids),
       asks: levels(view.asks),
