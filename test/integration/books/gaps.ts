@@ -26,8 +26,9 @@ export function bookGaps(events: readonly ReadEvent[]): BookGap[] {
   });
 }
 
-function fits({ exchange, from }: BookGap, fault: Injected): boolean {
-  return exchange === fault.exchange && from > fault.at - SLACK_MS && from < fault.at + SOON_MS;
+/** A gap begins with what was last known to be right: of a checksum that is told now and then, seconds before. */
+function fits({ exchange, from, to }: BookGap, fault: Injected): boolean {
+  return exchange === fault.exchange && from < fault.at + SOON_MS && to > fault.at - SLACK_MS;
 }
 
 function covers({ exchange, cause, from, to }: BookGap, fault: Injected): boolean {
