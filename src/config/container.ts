@@ -149,6 +149,7 @@ export async function startCollector(
     windowMs: settings.batch.window_ms,
     maxRows: settings.batch.max_rows,
     maxBytes: settings.batch.max_bytes,
+    inTurns: true,
   };
   const grid = new Grid(clock, gridMs(batch), (error) => reporter.error(tickFault(error), { target: null }));
   let sockets = 0;

@@ -89,12 +89,12 @@ test.each(SEEDS)(
 const LIMITS: BatchLimits = { windowMs: WINDOW_MS, maxRows: 40, maxBytes: 1e6 };
 
 /** The stage alone, with somebody behind it who does not always take what it has. */
-function stage() {
+function stage(turn: number | null = null) {
   const clock = new ManualClock();
   const faults: unknown[] = [];
   const grid = new Grid(clock, gridMs(LIMITS), (error) => faults.push(error));
   const taken: LaneBatch[] = [];
-  const { readable, writable } = batch(LIMITS, grid, { taken() {}, batched() {} });
+  const { readable, writable } = batch(LIMITS, grid, { taken() {}, batched() {} }, turn);
   const reader = readable.getReader();
   const writer = writable.getWriter();
   let open = true;
@@ -177,7 +177,7 @@ describe('the stage of batches', () => {
     'loses, delays and disorders nothing while what is behind it is full (%p)',
     async (seed) => {
       const random = seeded(seed);
-      const { clock, taken, write, shut, reopen } = stage();
+      const { clock, taken, write, shut, reopen } = stage([null, 0, 1][seed % 3]);
       const ledger = new Ledger();
       let stood = 0;
       const awake = () => clock.now() - stood;
@@ -234,6 +234,27 @@ describe('the stage of batches', () => {
     expect(taken).toHaveLength(0);
     await clock.advance(2);
     expect(taken).toHaveLength(CODES);
+  });
+
+  test.each([0, 1])('writes all rows at the tick whose turn it is, once a window (%p)', async (turn) => {
+    const { clock, taken, write } = stage(turn);
+    const written: number[] = [];
+    await clock.advance(5);
+    for (let ms = 0; ms < 1_000; ms += 10) {
+      const before = taken.length;
+      for (const lane of lanes)
+        write({
+          rows: [{ kind: 'trade', market: lane.market } as Trade],
+          lanes: [lane],
+          arrival: { at: clock.micros(), ms: clock.now() },
+        });
+      await clock.advance(10);
+      if (taken.length > before) written.push(clock.now() - 5);
+      expect((taken.length - before) % CODES).toBe(0);
+    }
+    expect(written).toEqual(
+      Array.from({ length: 10 }, (_, n) => n * 100 + (turn === 1 ? 50 : 100)).slice(0, 10),
+    );
   });
 });
 

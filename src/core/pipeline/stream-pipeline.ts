@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts';
 import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
-import { type BatchLimits, batch, type LaneBatch } from './batch.ts';
+import { type BatchLimits, batch, type LaneBatch, turnOf } from './batch.ts';
 import type { Account } from './budget.ts';
 import { type Incoming, type OnRejected, TICK } from './chunks.ts';
 import { decode } from './decode.ts';
@@ -100,13 +100,18 @@ export class StreamPipeline {
       emptied: ({ arrival }) => this.#arriving.leave(arrival),
       released: (rows) => this.#arrive(Math.min(...rows.map(({ received_at }) => received_at))),
     });
-    const batches = batch(limits, grid, {
-      taken: ({ arrival }) => this.#arriving.leave(arrival),
-      batched: (one) => {
-        this.#underWay.enter(one, one.arrival);
-        account.reserve(MESSAGE_COST);
+    const batches = batch(
+      limits,
+      grid,
+      {
+        taken: ({ arrival }) => this.#arriving.leave(arrival),
+        batched: (one) => {
+          this.#underWay.enter(one, one.arrival);
+          account.reserve(MESSAGE_COST);
+        },
       },
-    });
+      limits.inTurns ? turnOf(type) : null,
+    );
     const sink = write(writer, (one) => this.#envelope(one), stats, account, this.#underWay);
     this.#merged = stage.writable.getWriter();
     this.#written = stage.readable.pipeThrough(batches).pipeTo(sink);
