@@ -106,6 +106,18 @@ describe('a client that takes many messages at once', () => {
     expect(calls).toEqual([['a', 'b', 'c']]);
   });
 
+  test('gets them before the turn is over where it lasts long, or brings many', async () => {
+    const { clock, calls, send } = desk();
+    send('a');
+    clock.jump(10);
+    send('b');
+    expect(calls).toEqual([['a', 'b']]);
+    for (let n = 0; n < 600; n++) send(`${n}`);
+    expect(calls[1]).toHaveLength(512);
+    await settle();
+    expect(calls.slice(1).flat()).toEqual(Array.from({ length: 600 }, (_, n) => `${n}`));
+  });
+
   test('that is full: nothing of the topic overtakes, other topics go, and it is asked again a little later', async () => {
     let full = true;
     const { clock, queue, calls, handed, send } = desk((text) =>

@@ -19,6 +19,9 @@ export type Trouble = (verdict: Verdict, code: number, topic: string, words: str
 
 /** Messages handed over in one turn of the event loop after a pause, so that sockets are still read meanwhile. */
 const PER_TURN = 500;
+/** What is staged is handed over at once where it is so many, or a turn of a busy process lasts so long, ms. */
+const MOST_STAGED = 512;
+const STAGED_MS = 5;
 /** Opaque ids are small integers: others leak under Bun. */
 const LAST_ID = 2 ** 30;
 /** When to look again after the client would not take a message. */
@@ -48,6 +51,8 @@ export class SendQueue {
   #draining = false;
   #scheduled = false;
   #staged: Staged[] = [];
+  /** Monotonic milliseconds at which the first of them was staged. */
+  #stagedAt = 0;
   #timer: { at: number; cancel: Cancel } | null = null;
   #idle: (() => void)[] = [];
   delivered = 0;
@@ -116,8 +121,10 @@ export class SendQueue {
       return entry;
     }
     this.#stage(line, entry);
-    if (!this.#gathers) this.#handOver();
-    else if (this.#staged.length === 1) setImmediate(() => this.#handOver());
+    const { length } = this.#staged;
+    if (length === 1) this.#stagedAt = now;
+    if (!this.#gathers || length >= MOST_STAGED || now - this.#stagedAt >= STAGED_MS) this.#handOver();
+    else if (length === 1) setImmediate(() => this.#handOver());
     return entry;
   }
 
