@@ -139,7 +139,12 @@ test('each planted fault is named, and nothing else', async () => {
   });
   const changes = [book(10, null), book(12, 10), book(15, 14), book(16, 15)];
   const { value } = anew(linked, changes);
-  behind.push({ ...linked, topic: 'orderbook-data.asia', value: { ...value, request_type: 'orderbook' } });
+  // Of a code that no gap record knows.
+  const identity = { request_type: 'orderbook', symbol: 'BOOKUSDT', code: 'USDT-BOOK' };
+  behind.push({
+    ...{ topic: 'orderbook-data.asia', key: 'binance|USDT-BOOK', headers: linked.headers },
+    value: { ...value, ...identity },
+  });
   named.push('book binance orderbook 15');
 
   // One doubled in a message of its own, and a whole message doubled.
