@@ -115,6 +115,8 @@ describe('repeats', () => {
   test('a ticker, and a message, that are there twice are named', () => {
     const first = message('upbit', 'ticker', [ticker(10), ticker(20)]);
     const second = message('upbit', 'ticker', [ticker(30), ticker(30)]);
+    const apart = [30, 31].map((close) => ({ ...ticker(40), close }));
+    expect(named(audited({ messages: [message('upbit', 'ticker', apart)] }))).toEqual([]);
     expect(named(audited({ messages: [first, second, first] }))).toEqual(['repeat', 'repeat', 'repeat']);
   });
 

@@ -72,7 +72,9 @@ export class CodeAudit {
   #fence = 0;
   /** When the code changed hands last. */
   #handedAt: Micros | null = null;
-  #last: { readonly timestamp: Micros; readonly received: Micros } = { timestamp: 0, received: 0 };
+  #ticker: AuditRow | null = null;
+  /** When the row of the book before was received. */
+  #bookAt: Micros = 0;
 
   constructor(identity: Identity, ids: TradeIds, events: CodeEvents) {
     this.identity = identity;
@@ -131,13 +133,12 @@ export class CodeAudit {
     return taken === 'before' ? this.#seen.add(id) : taken !== 'repeat';
   }
 
-  /** Of a ticker or a book two rows are never of one frame: it has one time of receipt. */
-  #isNew({ timestamp, received_at: received }: AuditRow): boolean {
-    const { identity } = this;
-    if (identity.request_type !== 'ticker') return true;
-    const same = this.#last.timestamp === timestamp && this.#last.received === received;
-    this.#last = { timestamp, received };
-    return !same;
+  /** A ticker has no id: it is a repeat where every field, the time of receipt among them, is that of the one before. */
+  #isNew(row: AuditRow): boolean {
+    if (this.identity.request_type !== 'ticker') return true;
+    const before = this.#ticker;
+    this.#ticker = row;
+    return before?.received_at !== row.received_at || !sameFields(before, row);
   }
 
   #repeat({ timestamp, received_at: received, trade_id }: AuditRow): void {
@@ -165,11 +166,16 @@ export class CodeAudit {
 
   #link({ type, sequence = null, prev_sequence = null, stream_type, received_at: received }: AuditRow): void {
     if (type === undefined) return;
-    const since = this.#last.received;
-    this.#last = { timestamp: received, received };
+    const since = this.#bookAt;
+    this.#bookAt = received;
     if (this.#book.take({ type, sequence, prev_sequence, stream_type }) !== 'hole') return;
     this.links++;
     const id = sequence === null ? null : String(sequence);
     this.#events.odd(this, { kind: 'book', from: since, to: received, id, handed: false });
   }
+}
+
+function sameFields(one: AuditRow, other: AuditRow): boolean {
+  const fields = one as unknown as Readonly<Record<string, unknown>>;
+  return Object.entries(other).every(([name, value]) => fields[name] === value);
 }
