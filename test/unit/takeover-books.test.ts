@@ -148,9 +148,11 @@ class Reader {
 }
 
 const unnumbered = (frame: object): object => ({ ...frame, seq: null, prev: null });
+/** As an exchange does that numbers the frames of a socket. */
+const counted = (frame: object, seq: number): object => ({ ...frame, seq, prev: null });
 const SEEDS = Array.from({ length: 40 }, (_, at) => at + 1);
 
-describe.each(['linked', 'unnumbered', 'whole'] as const)(
+describe.each(['linked', 'unnumbered', 'counted', 'whole'] as const)(
   '%s books, two sockets while one takes over',
   (way) => {
     test.each(SEEDS)(
@@ -161,17 +163,29 @@ describe.each(['linked', 'unnumbered', 'whole'] as const)(
         const spelling = way === 'unnumbered' ? unnumbered : (frame: object) => frame;
         const made = rig(way === 'whole' ? 'whole' : 'sent');
         const old = made.attach(null);
-        const queues: { to: ReturnType<typeof made.attach>; frames: object[]; ended: boolean }[] = [
-          { to: old, frames: [spelling(truth.whole())], ended: false },
-        ];
+        const queues: {
+          to: ReturnType<typeof made.attach>;
+          frames: object[];
+          ended: boolean;
+          count: number;
+        }[] = [{ to: old, frames: [spelling(truth.whole())], ended: false, count: 0 }];
         const states: string[] = [truth.spell()];
+        const push = (queue: (typeof queues)[number]): void => {
+          const frame = queue.frames.shift() ?? {};
+          queue.to.push(way === 'counted' ? counted(frame, ++queue.count) : frame);
+        };
         const begin = 5 + Math.floor(random() * 20);
         const end = begin + Math.floor(random() * 20);
         /** The successor may end first, or the old socket be cut with frames on their way. */
         const fails = random() < 0.2;
         for (let n = 0; n < 80; n++) {
           if (n === begin)
-            queues.push({ to: made.attach(old.handle), frames: [spelling(truth.whole())], ended: false });
+            queues.push({
+              to: made.attach(old.handle),
+              frames: [spelling(truth.whole())],
+              ended: false,
+              count: 0,
+            });
           const change = truth.change();
           const frame = spelling(way === 'whole' ? truth.whole() : change);
           states.push(truth.spell());
@@ -180,14 +194,14 @@ describe.each(['linked', 'unnumbered', 'whole'] as const)(
           for (const queue of queues) if (!queue.ended) queue.frames.push(frame);
           // Each way is slow by its own chance, and now and then all of it arrives.
           for (const queue of queues) {
-            while (queue.frames.length > 0 && random() < 0.6) queue.to.push(queue.frames.shift() ?? {});
+            while (queue.frames.length > 0 && random() < 0.6) push(queue);
             if (queue.ended && queue.frames.length === 0) queue.to.end();
           }
           if (random() < 0.3) await made.settle(random() * 300);
           made.clock.step(0);
           await made.clock.advance(1);
         }
-        for (const queue of queues) for (const frame of queue.frames.splice(0)) queue.to.push(frame);
+        for (const queue of queues) while (queue.frames.length > 0) push(queue);
         await made.settle(5000);
         const reader = new Reader();
         for (const row of made.rows) {
@@ -278,13 +292,15 @@ describe('a takeover of books', () => {
     const { rows, attach, settle } = rig('sent');
     const old = attach(null);
     old.push(A);
-    const young = attach(old.handle);
-    young.push(A);
-    young.push(changeTo(101));
+    old.push(changeTo(101));
     await settle();
-    expect(words(rows)).toEqual(['S100']);
-    for (let n = 0; n < 30; n++) await settle(100);
+    const young = attach(old.handle);
+    young.push({ ...A, seq: 101 });
+    young.push(changeTo(102));
+    await settle();
     expect(words(rows)).toEqual(['S100', 'D101']);
+    for (let n = 0; n < 30; n++) await settle(100);
+    expect(words(rows)).toEqual(['S100', 'D101', 'D102']);
   });
 
   test('where the numbers were set back: a whole book of the successor, out of our own hand or asked for', async () => {
@@ -292,6 +308,7 @@ describe('a takeover of books', () => {
       const { rows, attach, settle } = rig('sent', keyframeMs);
       const old = attach(null);
       old.push(A);
+      old.push(changeTo(101));
       await settle();
       const young = attach(old.handle);
       young.push({ ...A, seq: 7 });
@@ -305,7 +322,7 @@ describe('a takeover of books', () => {
       await settle();
       const asked = young.control.filter((event) => event.kind === 'book' && !event.whole);
       expect([words(rows), asked.length > 0]).toEqual(
-        keyframeMs > 0 ? [['S100', 'K8', 'D9'], false] : [['S100'], true],
+        keyframeMs > 0 ? [['S100', 'D101', 'K8', 'D9'], false] : [['S100', 'D101'], true],
       );
     }
   });

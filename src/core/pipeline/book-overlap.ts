@@ -6,9 +6,9 @@ import type { Passage } from './takeover.ts';
 const MOST = 512;
 
 /**
- * One code's order book while two sockets bring it. Where rows are numbered, those of the successor wait until the old
- * socket is done, and go on from its last one; where every frame is a whole book, the latest waits; where changes bear no
- * number, the book is the successor's from its first whole one on.
+ * One code's order book while two sockets bring it. Where rows are linked, those of the successor wait until the old
+ * socket is done, and go on from its last one; where every frame is a whole book, the latest waits; where changes are not
+ * linked, the book is the successor's from its first whole one on.
  */
 export class BookOverlap {
   /** Rows of the successor that the old socket has not brought. */
@@ -36,9 +36,10 @@ export class BookOverlap {
     whole: boolean,
     nowMs: number,
   ): { passage: Passage; gone: Orderbook[] } {
-    const { sequence, socket } = lane.book;
-    const unnumbered = row.sequence === null && !whole;
-    if (this.released || socket < 0 || unnumbered) return { passage: 'on', gone: this.held.splice(0) };
+    const { sequence, socket, linked } = lane.book;
+    // A number that only counts the frames of its socket says nothing about another's.
+    const begins = socket < 0 || !(whole || linked || row.prev_sequence !== null);
+    if (this.released || begins) return { passage: 'on', gone: this.held.splice(0) };
     const had = row.sequence !== null && sequence !== null && row.sequence <= sequence;
     if (had || row.stream_type === 'KEYFRAME') return { passage: 'repeat', gone: [] };
     // A whole book stands for all before it.

@@ -16,6 +16,8 @@ export class LaneBook {
   socket = -1;
   sequence: number | null = null;
   timestamp: Micros = 0;
+  /** Its changes say which one they follow. */
+  linked = false;
   /** Changes go on only behind a whole book. */
   #lacks = true;
 
@@ -27,6 +29,7 @@ export class LaneBook {
     this.socket = socket;
     this.sequence = row.type === 'SNAPSHOT' ? row.sequence : (row.sequence ?? this.sequence);
     this.timestamp = row.timestamp;
+    if (row.prev_sequence !== null) this.linked = true;
     this.#lacks = false;
     return 'on';
   }
