@@ -12,6 +12,7 @@ import type { Command } from './command.ts';
 import { clusterOf } from './kafka-address.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 import { writeOut } from './stdout.ts';
+import { printBook } from './tail-book.ts';
 
 const FLAGS = {
   ...SETTINGS_FLAGS,
@@ -19,6 +20,9 @@ const FLAGS = {
   count: 'string',
   envelope: 'boolean',
   raw: 'boolean',
+  book: 'string',
+  exchange: 'string',
+  depth: 'string',
 } as const;
 const TIMEOUT_MS = 15_000;
 
@@ -27,6 +31,7 @@ export const tail: Command = {
   name: 'tail',
   summary: 'what lies in the topics, as NDJSON; Avro is decoded',
   usage: `kor-coin-stream tail [TOPIC]… [--from end|beginning] [--count N] [--envelope] [--raw] [--config DIR] [--set PATH=VALUE]…
+       kor-coin-stream tail --book CODE [--exchange ID] [--depth N] [--from …] [--count N] …
 
 Prints the values of the topics (ws.event where none is named), one JSON object a line, until a signal. A family
 without its region, as in ticker-data, stands for the topics of all regions. Avro is decoded by the schema whose id
@@ -37,6 +42,9 @@ messages of a lower fence and trades that came before are left out.
 --count N          ends after N messages
 --raw              everything as it lies there
 --envelope         adds topic, partition, offset, timestamp, key and headers around each value
+--book CODE        shows the order book of a code (USD-BTC) as it changes, made of the topic alone: the best levels, the
+                   spread, its sequence and age; of every exchange that has the code, or of one
+--depth N          levels a side; 10 unless given
 ${SETTINGS_USAGE}`,
   async run(args) {
     const read = readArgs('tail', args, FLAGS, Number.POSITIVE_INFINITY);
@@ -46,10 +54,18 @@ ${SETTINGS_USAGE}`,
     if (!(count > 0)) throw usage('tail', '--count is not a number above 0.');
     const settings = settingsOf(read);
     const registry = registrySettings(settings, { useAvro: settings.schema_registry.url !== null });
-    const topics =
-      read.positionals.length > 0 ? read.positionals.flatMap(topicsOf) : [topicName('ws.event', null)];
+    const book = read.value('book') ?? null;
+    const depth = Number(read.value('depth') ?? 10);
+    if (!(depth > 0)) throw usage('tail', '--depth is not a number above 0.');
+    if (book === null && (read.has('exchange') || read.has('depth')))
+      throw usage('tail', '--exchange and --depth go with --book.');
+    const unnamed = book === null ? [topicName('ws.event', null)] : topicsOf('orderbook-data');
+    const topics = read.positionals.length > 0 ? read.positionals.flatMap(topicsOf) : unnamed;
     const reader = await openTopicReader({ ...clusterOf(settings), topics, from, timeoutMs: TIMEOUT_MS });
     const readValue = valueReader(registry === null ? null : registryClient(registry));
+    const code = book?.toUpperCase();
+    const exchange = read.value('exchange') ?? null;
+    if (code !== undefined) return printBook(reader, readValue, { code, exchange, depth, count });
     return printAll(reader, readValue, count, {
       envelope: read.has('envelope'),
       rules: read.has('raw') ? null : new ReaderRules(),
