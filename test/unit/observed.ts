@@ -24,6 +24,7 @@ const CODE = {
   stale: false,
   missing: false,
   lastDataAt: NOON,
+  breaks: 0,
 };
 
 export function connection(state: StreamState, reason: string | null = null): ConnectionSnapshot {

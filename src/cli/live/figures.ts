@@ -43,10 +43,10 @@ export class FiguresOf {
     this.#acked.set(name, acked);
     let lastAt = 0;
     let last: string | null = null;
-    for (const { lastReceivedAt, market, lastPrice } of stream.lanes) {
+    for (const { lastReceivedAt, market, lastPrice, book } of stream.lanes) {
       if (lastReceivedAt <= lastAt) continue;
       lastAt = lastReceivedAt;
-      last = `${market.code} ${lastPrice}`;
+      last = `${market.code} ${request_type === 'orderbook' ? `${book.bid} / ${book.ask}` : lastPrice}`;
     }
     return {
       exchange,

@@ -39,6 +39,8 @@ export class Reception {
   readonly #partings = new Partings();
   /** How far each code was covered when its last rows came. */
   readonly #heardUntil = new Map<string, Micros>();
+  /** How often the order book of each code broke. */
+  readonly #breaks = new Map<string, number>();
   #wanted: ReadonlyMap<string, Market> = new Map();
   #paused = false;
   #dark = false;
@@ -165,6 +167,7 @@ export class Reception {
   /** The book of this code broke on a socket; it was right until `since`. */
   broke(link: Link, market: Market, cause: BookCause, since: Micros): void {
     if (link !== this.#sockets.primary) return;
+    this.#breaks.set(market.symbol, (this.#breaks.get(market.symbol) ?? 0) + 1);
     const lost = this.#sockets.lostWith(link, false, [market]);
     this.#coverage.lose(lost, Math.min(since, link.coveredUntil()), cause);
   }
@@ -279,6 +282,7 @@ export class Reception {
         this.#watchdog,
         this.#coverage,
         clock,
+        this.#breaks.get(market.symbol) ?? 0,
       ),
     );
   }
@@ -330,5 +334,6 @@ export class Reception {
     this.#watchdog.forget(symbol);
     this.#refusals.delete(symbol);
     this.#heardUntil.delete(symbol);
+    this.#breaks.delete(symbol);
   }
 }

@@ -18,6 +18,8 @@ export interface CodeSnapshot {
   /** Whether a gap is open. */
   readonly missing: boolean;
   readonly lastDataAt: Micros | null;
+  /** How often its order book broke. */
+  readonly breaks: number;
 }
 
 export interface SocketSnapshot {
@@ -58,6 +60,7 @@ export function codeSnapshot(
   watchdog: Watchdog,
   coverage: Coverage,
   clock: Clock,
+  breaks: number,
 ): CodeSnapshot {
   const lastMs = watchdog.lastMs(symbol);
   const refusal = refusals.of(symbol);
@@ -71,6 +74,7 @@ export function codeSnapshot(
     stale: watchdog.isStale(symbol),
     missing: coverage.missing(symbol),
     lastDataAt: lastMs === null ? null : microsOf(lastMs, clock),
+    breaks,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Book } from '../market/book.ts';
 import type { Micros } from '../market/market.ts';
 import type { Orderbook } from '../market/rows.ts';
 
@@ -16,6 +17,9 @@ export class LaneBook {
   socket = -1;
   sequence: number | null = null;
   timestamp: Micros = 0;
+  /** Its best prices, for who looks on; NaN where a side is empty or not known. */
+  bid = Number.NaN;
+  ask = Number.NaN;
   /** Its changes say which one they follow. */
   linked = false;
   /** Changes go on only behind a whole book. */
@@ -30,8 +34,19 @@ export class LaneBook {
     this.sequence = row.type === 'SNAPSHOT' ? row.sequence : (row.sequence ?? this.sequence);
     this.timestamp = row.timestamp;
     if (row.prev_sequence !== null) this.linked = true;
+    if (row.type === 'SNAPSHOT') {
+      this.bid = row.bids[0] ?? Number.NaN;
+      this.ask = row.asks[0] ?? Number.NaN;
+    }
     this.#lacks = false;
     return 'on';
+  }
+
+  /** What a socket keeps of it, where it keeps levels. */
+  look(socket: number, levels: Book | null): void {
+    if (socket !== this.socket || !levels) return;
+    this.bid = levels.bids.best;
+    this.ask = levels.asks.best;
   }
 
   /** From now on it is a book of that socket, whatever it was before. */

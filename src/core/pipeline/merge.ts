@@ -65,7 +65,9 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
   function count(rows: readonly Row[], socket: SocketHandle): void {
     const nowMs = clock.now();
     const minute = stats.minute(rows[0]?.received_at ?? 0);
+    const { books } = socket.session;
     for (const lane of touched) {
+      if (books) lane.book.look(socket.id, books.of(lane.market.symbol)?.levels ?? null);
       lane.count(minute);
       if (lane.heardInChunk) socket.data(lane.market, nowMs, lane.liveInChunk, lane.lastEventAt);
       lane.inChunk = 0;

@@ -113,6 +113,10 @@ export function streamStatus(observed: Observed, stream: RunningStream): Record<
   };
 }
 
+function finite(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null;
+}
+
 /** p50, p95 and p99 in milliseconds; null where there was no row. */
 function percentiles(of: {
   count: number;
@@ -124,7 +128,7 @@ function percentiles(of: {
 }
 
 function codeStatus(
-  { symbol, code, confirmed, refused, unconfirmed, stale, missing, lastDataAt: live }: CodeSnapshot,
+  { symbol, code, confirmed, refused, unconfirmed, stale, missing, lastDataAt: live, breaks }: CodeSnapshot,
   shard: number,
   lane: Lane | undefined,
   now: number,
@@ -143,6 +147,9 @@ function codeStatus(
     last_data_at: lastDataAt,
     fresh_s: lastDataAt === null ? null : Math.max(0, Math.round((now - lastDataAt) / 1e5) / 10),
     last_price: lane && Number.isFinite(lane.lastPrice) ? lane.lastPrice : null,
+    bid: finite(lane?.book.bid),
+    ask: finite(lane?.book.ask),
+    breaks,
     received: lane?.received ?? 0,
     repeats: lane?.repeats ?? 0,
     acknowledged: lane?.acked ?? 0,

@@ -13,6 +13,7 @@ class Detail {
     this.down = false;
     this.stopped = false;
     this.shownAt = null;
+    this.books = false;
     box.replaceChildren(document.getElementById('detail').content.cloneNode(true));
     translate(box);
     this.filter = box.querySelector('input');
@@ -52,6 +53,7 @@ class Detail {
   show(stream) {
     if (this.stopped) return;
     this.codes = stream.codes;
+    if (stream.request_type === 'orderbook' && !this.books) this.showBooks();
     this.shownAt = Date.now();
     const why = this.box.querySelector('.why');
     why.hidden = stream.reason === null;
@@ -75,6 +77,15 @@ class Detail {
     ]);
     this.showGaps(stream.gaps.slice(-5).reverse());
     this.arrange();
+  }
+
+  /** Of order books the last column counts how often they broke, and a price is the best bid and ask. */
+  showBooks() {
+    this.books = true;
+    const head = this.box.querySelector('[data-sort=missing_trades]');
+    head.dataset.sort = 'breaks';
+    head.dataset.word = 'breaks';
+    head.textContent = words.breaks;
   }
 
   showGaps(gaps) {
@@ -140,11 +151,13 @@ class Detail {
     const [, state, last, fresh, received, acknowledged, missing] = row.cells;
     setPill(state.firstElementChild, stateOfCode(code));
     state.title = code.refused ?? code.unconfirmed ?? '';
-    last.textContent = price(code.last_price);
+    last.textContent = this.books ? `${price(code.bid)} / ${price(code.ask)}` : price(code.last_price);
+    last.title =
+      this.books && code.bid !== null && code.ask !== null ? words.spreadOf(price(code.ask - code.bid)) : '';
     fresh.textContent = ago(code.fresh_s === null ? null : code.fresh_s * 1000);
     received.textContent = count(code.received);
     acknowledged.textContent = count(code.acknowledged);
-    missing.textContent = count(code.missing_trades);
+    missing.textContent = count(this.books ? code.breaks : code.missing_trades);
     return row;
   }
 }
