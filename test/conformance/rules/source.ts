@@ -7,7 +7,17 @@ const MAX_LINES = 260;
 /** Parts of a plug-in in the order in which every file has them; those in brackets may be absent. */
 const PARTS = [
   ...['id', 'name', 'region', 'docs', 'types', 'endpoint', 'hosts', 'encoding', 'limits', 'heartbeat'],
-  ...['confirms', 'subscribing', '[repeatable]', 'tradeIds', 'markets', '[orderbooks]', '[ban]', 'session'],
+  ...[
+    'confirms',
+    'subscribing',
+    '[repeatable]',
+    'tradeIds',
+    '[mergesFills]',
+    'markets',
+    '[orderbooks]',
+    '[ban]',
+    'session',
+  ],
 ];
 
 /** All plug-ins are read the same way: same parts, same order, about the same length. */
