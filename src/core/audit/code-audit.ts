@@ -72,7 +72,6 @@ export class CodeAudit {
   #fence = 0;
   /** When the code changed hands last. */
   #handedAt: Micros | null = null;
-  #ticker: AuditRow | null = null;
   /** When the row of the book before was received. */
   #bookAt: Micros = 0;
 
@@ -114,7 +113,8 @@ export class CodeAudit {
     const brought = late || row.stream_type === BROUGHT;
     if (brought) this.late++;
     const { request_type } = this.identity;
-    const fresh = request_type === 'trade' ? this.#trade(row, brought) : this.#isNew(row);
+    // Tickers and books have no id: the very same may have been sent twice, and only a message is known again.
+    const fresh = request_type !== 'trade' || this.#trade(row, brought);
     if (!fresh) this.#repeat(row);
     else if (!brought) this.#inTurn(row);
     if (brought) return 'late';
@@ -131,14 +131,6 @@ export class CodeAudit {
     if (taken === 'filled' && brought) this.filled++;
     // Ids that are older than the first are not on the list of those read.
     return taken === 'before' ? this.#seen.add(id) : taken !== 'repeat';
-  }
-
-  /** A ticker has no id: it is a repeat where every field, the time of receipt among them, is that of the one before. */
-  #isNew(row: AuditRow): boolean {
-    if (this.identity.request_type !== 'ticker') return true;
-    const before = this.#ticker;
-    this.#ticker = row;
-    return before?.received_at !== row.received_at || !sameFields(before, row);
   }
 
   #repeat({ timestamp, received_at: received, trade_id }: AuditRow): void {
@@ -173,9 +165,4 @@ export class CodeAudit {
     const id = sequence === null ? null : String(sequence);
     this.#events.odd(this, { kind: 'book', from: since, to: received, id, handed: false });
   }
-}
-
-function sameFields(one: AuditRow, other: AuditRow): boolean {
-  const fields = one as unknown as Readonly<Record<string, unknown>>;
-  return Object.entries(other).every(([name, value]) => fields[name] === value);
 }
