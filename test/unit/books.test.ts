@@ -107,6 +107,17 @@ describe('a whole book', () => {
     expect(rig.books()).toEqual(['?A']);
   });
 
+  test('is in doubt where the exchange has left out frames, unless its changes are numbered', () => {
+    const rig = bookRig('sent');
+    rig.read(WHOLE);
+    rig.read({ ...WHOLE, book: 'B', seq: null });
+    rig.session.books?.doubt((event) => rig.events.push(event));
+    expect(rig.books()).toEqual(['+A', '+B', '-B sequence']);
+    rig.read({ book: 'B', seq: null });
+    rig.read({ book: 'A', seq: 6, prev: 5 });
+    expect(rig.rows()).toEqual(['S5', 'S', 'D6']);
+  });
+
   test('ends with its subscription', () => {
     const rig = bookRig('sent');
     rig.read(WHOLE);

@@ -110,6 +110,12 @@ export class Books {
     return true;
   }
 
+  /** The exchange has left out frames: books whose changes bear no number would be wrong without a sign of it. */
+  doubt(emit: Emit): void {
+    for (const kept of this.#all.values())
+      if (kept.whole && kept.sequence === null) this.#break(kept, 'sequence', emit);
+  }
+
   /** The socket has ended: nothing is to be had of its books any more. */
   close(): void {
     this.#all.clear();

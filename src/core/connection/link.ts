@@ -267,7 +267,12 @@ export class Link implements SocketHandle {
     this.#lastDataMs = atMs;
     this.#owner.received(market);
     if (this.#state === 'ended') return;
-    if (leaptFrom !== null) this.#owner.leapt(this, leaptFrom);
+    if (leaptFrom !== null) {
+      this.#owner.leapt(this, leaptFrom);
+      this.session.books?.doubt((event) => {
+        if (event.kind === 'book') this.#book(event);
+      });
+    }
     const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol, atMs) : null;
     if (news) this.#confirm(news);
     this.#owner.data(this, market, atMs, live > 0);
