@@ -227,18 +227,16 @@ export class SendQueue {
 
   /** @returns how many more may go in this turn */
   #pumpLine(line: TopicLine, most: number): number {
-    const now = this.#clock.now();
-    for (let left = most; left > 0; left--) {
-      if (line.waiting.length === 0 || !this.#open()) return left;
-      const next = line.next(now);
-      if (!next) {
-        if (line.refusal && line.underWay.size === 0) this.#lookAgain(line.refusal.nextAt);
-        return left;
-      }
-      line.waiting.remove(next.seq);
-      this.#stage(line, next);
-    }
-    return 0;
+    let left = most;
+    const took = line.offer(this.#clock.now(), (entry) => {
+      if (left === 0 || !this.#open()) return false;
+      this.#stage(line, entry);
+      left--;
+      return true;
+    });
+    if (took && line.refusal && line.underWay.size === 0 && line.waiting.length > 0)
+      this.#lookAgain(line.refusal.nextAt);
+    return left;
   }
 
   #stage(line: TopicLine, entry: Entry): void {

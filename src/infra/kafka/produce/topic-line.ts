@@ -83,14 +83,30 @@ export class TopicLine {
     return this.underWayBytes + entry.bytes <= this.#room;
   }
 
-  /** The first that may be handed over; null where none may. */
-  next(now: number): Entry | null {
+  /**
+   * Gives `send` what may be handed over, in order, until it says that nothing more can go. What was passed over stays
+   * behind its key whatever is sent after it, so that one pass finds all.
+   * @param send false where it did not take this one
+   * @returns whether it took all that it was given
+   */
+  offer(now: number, send: (entry: Entry) => boolean): boolean {
+    const gone: Entry[] = [];
     let passed = 0;
-    for (const entry of this.waiting) {
-      if (this.admits(entry, now)) return entry;
-      if (this.#stands(entry) || !this.#behindItsKey(entry) || ++passed === LOOK_AHEAD) return null;
+    let more = true;
+    for (let i = 0; more && passed < LOOK_AHEAD; i++) {
+      const entry = this.waiting.at(i);
+      if (!entry) break;
+      if (this.admits(entry, now)) {
+        more = send(entry);
+        if (more) gone.push(entry);
+      } else if (this.#stands(entry) || !this.#behindItsKey(entry)) {
+        break;
+      } else {
+        passed++;
+      }
     }
-    return null;
+    for (const { seq } of gone) this.waiting.remove(seq);
+    return more;
   }
 
   /** The producer has it. */

@@ -27,6 +27,11 @@ export class Waiting<T extends Ordered> implements Iterable<T> {
     return this.#items[this.#head];
   }
 
+  /** The n-th from the front, counted from 0. */
+  at(n: number): T | undefined {
+    return this.#items[this.#head + n];
+  }
+
   push(item: T): void {
     this.#items.push(item);
     this.#bytes += item.bytes;
