@@ -1,15 +1,17 @@
 import type { Cancel } from '../../common/clock.ts';
 import { Fault, messageOf } from '../../common/errors.ts';
 import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
-import { type CollectorInfo, type ShardKey, shardKey, type Taken } from '../state-store.ts';
-import type { HeldShard, HeldShards } from '../streams/stream-parts.ts';
-import { type Held, ofThese, type WantedShard } from './held.ts';
+import { type CollectorInfo, type ShardKey, shardKey } from '../state-store.ts';
+import type { HeldShards } from '../streams/stream-parts.ts';
+import { type Claimant, endedOf, holderSince, missedOf, twinFault } from './claims.ts';
+import type { Held, WantedShard } from './held.ts';
 import { Holdings } from './holdings.ts';
 import type { Barred, LeaseDeps, LeaseView, ShardHost } from './lease-parts.ts';
 import { Leftovers } from './leftovers.ts';
 import { Provisional } from './provisional.ts';
 import { type ShareQuestion, toGive, toHandOn, toTake, without } from './share.ts';
 import { type Holder, Sightings } from './sightings.ts';
+import { whileUnanswered } from './silence.ts';
 
 /** After a look that failed, or that left shards free, the next is no later than this. */
 const RETRY_MS = 1000;
@@ -21,7 +23,8 @@ const LEFT_OVER_LIVES = 10;
 /**
  * Which shards this collector streams. It looks at the leases of all of them three times in a lease's life, and at every
  * nudge: renews its own, takes its share of what is free, and hands some over to a collector that has less. Nothing of
- * it is on the way of the data, and while the store is away everything stays as it is.
+ * it is on the way of the data, and while the store is away everything stays as it is. One file, however long: what a look
+ * does is only right in its order.
  */
 export class ShardLeases {
   readonly #deps: LeaseDeps;
@@ -126,10 +129,10 @@ export class ShardLeases {
 
   async #round(): Promise<void> {
     if (!this.#host) return;
-    const { clock, ttlMs } = this.#deps;
+    const { clock, fences, ttlMs } = this.#deps;
     this.#cancelTimer();
     let nextMs = Math.min(ttlMs / 3, RETRY_MS);
-    const answered = this.#unanswered(ttlMs / 3);
+    const answered = whileUnanswered(clock, ttlMs / 3, () => fences.away());
     try {
       await this.#see();
       if (!this.#soon) nextMs = ttlMs / 3;
@@ -139,7 +142,7 @@ export class ShardLeases {
         this.#deps.log.error({ phase: 'lease', err: error }, words);
       }
       // The store says itself that it is away. Leases that nobody can take stay where they are.
-      this.#deps.fences.away();
+      fences.away();
       await this.#takeProvisionally();
     } finally {
       answered();
@@ -156,24 +159,10 @@ export class ShardLeases {
     });
     const taken = await this.#provisional.take(free, this.#holdings.highest);
     for (const [shard, one] of taken) {
-      const missed = this.#missed(one, shard.symbols, [], true);
+      const missed = missedOf(one, shard.symbols, this.#claimant([], true));
       this.#holdings.keep(one, shard, missed, one.last);
     }
     for (const stream of new Set(taken.map(([shard]) => streamKey(shard)))) this.#host.changed(stream);
-  }
-
-  /** A store that stands still fails the attempt only after the leases have run out: silence is an absence before. */
-  #unanswered(everyMs: number): Cancel {
-    const { clock, fences } = this.#deps;
-    let cancel: Cancel = () => {};
-    const again = (): void => {
-      cancel = clock.after(everyMs, () => {
-        fences.away();
-        again();
-      });
-    };
-    again();
-    return () => cancel();
   }
 
   async #see(): Promise<void> {
@@ -300,12 +289,14 @@ export class ShardLeases {
     const { leases, id, exchanges, ttlMs, clock, log } = this.#deps;
     if (clock.now() < this.#modestUntilMs) return;
     const peers = this.#seen.collectors.filter((peer) => peer.id !== id);
-    const dead = this.#dead(peers);
+    const { ids: dead, soon } = endedOf(peers, this.#seen, this.#deps.ended, ttlMs);
+    this.#soon ||= soon;
     const others = peers
       .filter((peer) => !peer.info.stopping && !dead.includes(peer.id))
       .map(({ id: peer, info }) => ({ id: peer, exchanges: without(info.exchanges, info.barred) }));
     // Leases of an earlier life of this collector, or of a process that is no more, need not end first.
-    const heirOf = clock.now() - this.#startedMs < ttlMs ? [id, ...dead] : dead;
+    const heirOf = this.#fresh ? [id, ...dead] : dead;
+    const claimant = this.#claimant(heirOf, others.length === 0);
     const question: ShareQuestion = {
       me: { id, exchanges: without(exchanges, barred.exchanges) },
       others,
@@ -321,7 +312,7 @@ export class ShardLeases {
     for (const [at, shard] of asked.entries()) {
       const one = answers[at] ?? null;
       if (one === null || one === 'outdated') continue;
-      this.#holdings.keep(one, shard, this.#missed(one, shard.symbols, heirOf, others.length === 0));
+      this.#holdings.keep(one, shard, missedOf(one, shard.symbols, claimant));
     }
     for (const stream of new Set(taken.map(({ lease }) => streamKey(lease.shard))))
       this.#host?.changed(stream);
@@ -354,18 +345,12 @@ export class ShardLeases {
     return seen === null || heirOf.includes(seen) ? null : seen;
   }
 
-  #missed(
-    { before, beside }: Taken,
-    symbols: readonly string[],
-    heirOf: readonly string[],
-    alone: boolean,
-  ): HeldShard['missed'] {
-    const since = [...(before?.covered ?? []), ...ofThese(beside, symbols)];
-    if (since.length === 0) return null;
-    const { clock, ttlMs, id } = this.#deps;
-    const firstAlone = alone && clock.now() - this.#startedMs < ttlMs;
-    const earlier = before !== null && (heirOf.includes(before.collector) || before.collector === id);
-    return { cause: firstAlone || earlier ? 'restart' : 'takeover', since };
+  get #fresh(): boolean {
+    return this.#deps.clock.now() - this.#startedMs < this.#deps.ttlMs;
+  }
+
+  #claimant(heirOf: readonly string[], alone: boolean): Claimant {
+    return { id: this.#deps.id, heirOf, alone, fresh: this.#fresh };
   }
 
   /** Gives a shard up, and its lease where it is still held; see `Holdings.leave`. */
@@ -375,36 +360,9 @@ export class ShardLeases {
     if (!this.#stopping) void this.look();
   }
 
-  /**
-   * Those whose process has ended as far as can be seen here, where nothing contradicts that: one that announced itself
-   * lately has not, whatever the system shows. Else two that think so of each other would take the shards from each
-   * other for ever.
-   */
-  #dead(peers: readonly { readonly id: string; readonly info: CollectorInfo }[]): string[] {
-    const { ended, ttlMs } = this.#deps;
-    const gone = peers.filter(({ info: { process } }) => process !== null && ended(process));
-    const stillMs = gone.map(({ id }) => this.#seen.stillMs(id));
-    if (stillMs.some((ms) => ms >= ttlMs / 3 && ms < ttlMs / 2)) this.#soon = true;
-    return gone.flatMap(({ id }, at) => ((stillMs[at] ?? 0) >= ttlMs / 2 ? [id] : []));
-  }
-
   /** Two processes that believe to be each other's earlier life would take the shards from each other for ever. */
   #twin(): void {
-    const { id, onFault } = this.#deps;
     this.#startedMs = Number.NEGATIVE_INFINITY;
-    onFault(
-      new Fault(
-        'cache_conflict',
-        `collector ${id}`,
-        `Another process runs under the id ${id} and took its leases.`,
-        'Give every collector a COLLECTOR_ID of its own.',
-      ),
-    );
+    this.#deps.onFault(twinFault(this.#deps.id));
   }
-}
-
-/** Who had a shard between the end of its lease here and now. The record of the holder before says nothing of that. */
-function holderSince({ before, taker }: Held, again: Taken): string | undefined {
-  if (again.last !== null && again.last !== taker) return again.last;
-  return JSON.stringify(again.before) === JSON.stringify(before) ? undefined : again.before?.collector;
 }

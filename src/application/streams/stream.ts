@@ -344,9 +344,6 @@ export class RunningStream {
   #pressure(stop: boolean): void {
     this.#paused = stop;
     if (stop) this.stats.pauses++;
-    for (const connection of this.#connections.values()) {
-      if (stop) connection.pause();
-      else connection.resume();
-    }
+    for (const connection of this.#connections.values()) connection[stop ? 'pause' : 'resume']();
   }
 }

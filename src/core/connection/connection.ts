@@ -18,7 +18,10 @@ const TICK_MS = 1000;
 /** A tick this late means that the process stood still. */
 const STALL_MS = 5000;
 
-/** The codes of one connection, kept flowing over one socket, or two while a successor takes over. Ends with `stop`. */
+/**
+ * The codes of one connection, kept flowing over one socket, or two while a successor takes over. Ends with `stop`. One
+ * file, however long: the states of a connection and all that moves between them; what they ask has files beside it.
+ */
 export class Connection implements LinkOwner {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;

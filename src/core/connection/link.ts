@@ -23,7 +23,10 @@ const QUIET_FACTOR = 10;
 /** The most of a socket's messages that ask again for what was given up. */
 const RETRY_SHARE = 0.25;
 
-/** One socket from the attempt to open it to its end: what is sent over it, and what it has heard. */
+/**
+ * One socket from the attempt to open it to its end: what is sent over it, and what it has heard. One file, however long:
+ * everything that a socket, its session or its connection says to it ends in the same few fields.
+ */
 export class Link implements SocketHandle {
   readonly id: number;
   readonly predecessor: number | null;

@@ -56,7 +56,10 @@ const FATAL = /fatal error/i;
 /** syslog's severity from which librdkafka's own log is worth a warning. */
 const WARNING = 4;
 
-/** The line to the cluster: the producer, the queue before it, the breaker between the two, and what watches them. */
+/**
+ * The line to the cluster: the producer, the queue before it, the breaker between the two, and what watches them. One file,
+ * however long: who may hold the producer, and when it is replaced, has to be seen at once.
+ */
 export class BrokerLink {
   readonly breaker: Breaker;
   readonly queue: SendQueue;

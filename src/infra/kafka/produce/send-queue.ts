@@ -282,10 +282,7 @@ export class SendQueue {
 
   #notTaken({ id, line, entry, code }: Staged): void {
     if (!this.#lines.take(id)) return;
-    if (code === NOT_TRIED) {
-      line.waiting.insert(entry);
-      return;
-    }
+    if (code === NOT_TRIED) return void line.waiting.insert(entry);
     // What the client itself refuses is about this message alone.
     entry.company = false;
     entry.sentAt = this.#clock.now();
@@ -325,8 +322,7 @@ export class SendQueue {
   }
 
   #settle(): void {
-    if (this.#idle.length === 0) return;
-    if (this.underWayMessages > 0 || this.waitingMessages > 0) return;
+    if (this.#idle.length === 0 || this.underWayMessages > 0 || this.waitingMessages > 0) return;
     this.#draining = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
