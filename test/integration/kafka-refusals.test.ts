@@ -162,51 +162,6 @@ describe('what an operator can cure costs no row', () => {
     await messaging.close();
   });
 
-  test('rows of a code keep their order where a broker refuses one request and would take the next', async () => {
-    const flow = await traffic(secured, SECURED);
-    const { messaging } = flow;
-    const limit = (bytes: string) => configureTopic(broker.bootstrap, TRADES, { 'max.message.bytes': bytes });
-    await limit('20000');
-    await Bun.sleep(1_000);
-    await flow.end();
-    const [of] = flow.markets;
-    if (!of) throw new Error('no market');
-    const ids: string[] = [];
-    const write = (count: number) => {
-      // What is random is no smaller when it is compressed.
-      const rows = Array.from({ length: count }, () => ({
-        ...trade(of, ids.length),
-        trade_id: `${ids.push('') - 1}-${Buffer.from(crypto.getRandomValues(new Uint8Array(90))).toString('hex')}`,
-      }));
-      rows.forEach(({ trade_id }) => {
-        ids[Number(trade_id.split('-')[0])] = trade_id;
-      });
-      return messaging.writer.write(batch(of, rows));
-    };
-    const written: Promise<unknown>[] = [];
-    for (let round = 0; round < 3; round++) {
-      // The broker answers nothing until all that may be under way at once is.
-      broker.pause();
-      for (const count of [200, 1, 1, 150, 1]) {
-        written.push(write(count));
-        await Bun.sleep(50);
-      }
-      broker.resume();
-      await Bun.sleep(500);
-    }
-    await Promise.all(written);
-    await limit('1048588');
-    const messages = await readTopic<{ code: string; data: { trade_id: string }[] }>({
-      bootstrap: broker.bootstrap,
-      topic: TRADES,
-    });
-    const read = messages
-      .filter(({ value }) => value?.code === of.code)
-      .flatMap(({ value }) => value?.data.map((row) => row.trade_id) ?? []);
-    expect(read.filter((id) => id.includes('-'))).toEqual(ids);
-    await messaging.close();
-  });
-
   test('rows that are given up at the stop are on record where the rest of the cluster takes records', async () => {
     const flow = await traffic(secured, SECURED);
     const { messaging } = flow;

@@ -236,7 +236,7 @@ describe('flags', () => {
 
   test.each([
     [['--exchange', 'mtgox', '--type', 'trade'], 'mtgox'],
-    [['--exchange', 'upbit', '--type', 'orderbook'], 'orderbook'],
+    [['--exchange', 'upbit', '--type', 'candles'], 'candles'],
     [['--exchange', 'upbit'], '--type'],
     [['--type', 'trade'], '--exchange'],
     [['--exchange', 'upbit', '--type', 'trade', 'a', 'b'], 'b'],

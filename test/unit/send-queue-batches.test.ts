@@ -193,14 +193,10 @@ describe('a client that takes many messages at once', () => {
     await settle();
     const [a] = handed.splice(0);
     send('b', 'k');
-    send('c', 'other');
     onAsked(() => queue.report(a?.id ?? -1, TIMED_OUT));
     await settle();
-    expect(handed.map(({ text }) => text)).not.toContain('b');
-    onAsked(() => {});
-    for (const { id } of handed.splice(0)) queue.report(id, 0);
-    await settle();
     expect(handed.map(({ text }) => text)).toEqual(['a']);
+    onAsked(() => {});
     for (const { id } of handed.splice(0)) queue.report(id, 0);
     await clock.advance(100);
     expect(handed.map(({ text }) => text)).toEqual(['b']);

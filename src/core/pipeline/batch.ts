@@ -27,8 +27,8 @@ export interface LaneBatch {
 }
 
 /**
- * Messages of one code that may be under way before its rows gather to full batches: one that the producer has, since
- * those of a key leave one after the other, and one behind it.
+ * Messages of one code that may be under way before its rows gather to full batches: one that the producer has and one
+ * behind it. A slow broker, or one that takes a key's messages one after the other, makes them larger, not later.
  */
 const MOST_UNDER_WAY = 2;
 /** Ticks of the grid to a window. */

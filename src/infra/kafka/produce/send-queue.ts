@@ -142,7 +142,7 @@ export class SendQueue {
       this.delivered++;
       this.acknowledgedAt = this.#clock.now();
       this.deliveredBytes += entry.bytes;
-      line.refusal = null;
+      line.acknowledged(entry);
       line.stamp.taken(entry.shiftMs);
       this.#breaker.success();
       entry.message.delivered();
@@ -261,10 +261,14 @@ export class SendQueue {
     this.#settle();
   }
 
-  /** Whether it may still be handed over. Since it was staged it may have been taken back, or its lease may have ended. */
+  /**
+   * Whether it may still be handed over. Since it was staged it may have been taken back, its lease may have ended, and
+   * one that it would overtake may have come back.
+   */
   #mayGo({ id, line, entry, message }: Staged, stopped: Set<TopicLine>): boolean {
     if (this.#lines.lineOf(id) !== line) return false;
-    const waits = this.#held || stopped.has(line);
+    const overtakes = line.cameBackSince(entry);
+    const waits = this.#held || overtakes || stopped.has(line);
     const { fence } = message;
     const standing = waits || fence === undefined || fence === null ? 'held' : this.#standingOf(fence);
     if (standing === 'held' && !waits) return true;
@@ -277,6 +281,7 @@ export class SendQueue {
     line.waiting.insert(entry);
     stopped.add(line);
     if (standing === 'unsure') this.#lookAgain(this.#clock.now() + AGAIN_MS);
+    else if (overtakes) this.#schedule();
     return false;
   }
 
@@ -308,7 +313,7 @@ export class SendQueue {
       if (!line.refusal || entry.sentAt > line.refusal.at)
         line.refusal = refusedAgain(line.refusal, code, words, this.#clock.now(), verdict === 'retry');
     }
-    line.waiting.insert(entry);
+    line.putBack(entry);
     if (verdict !== 'retry') this.#onTrouble(verdict, code, line.topic, words);
     return verdict;
   }
@@ -318,7 +323,7 @@ export class SendQueue {
     if (!parts) return entry.message.refused(code);
     const span = entry.span / parts.length;
     for (const [i, message] of parts.entries())
-      line.waiting.insert(entryOf(message, entry.seq + i * span, span, entry.queuedAt));
+      line.putBack(entryOf(message, entry.seq + i * span, span, entry.queuedAt), true);
   }
 
   #settle(): void {

@@ -20,6 +20,8 @@ export interface Entry {
   company: boolean;
   /** The room when it was sent. */
   room: number;
+  /** How often something of its topic had come back when it was sent. */
+  round: number;
   /** How far its time was from our clock when it was sent, ms; null where the client stamped it. */
   shiftMs: number | null;
   sentAt: number;
@@ -36,8 +38,7 @@ const NARROW_ROOM = 64 * 1024;
 
 /**
  * The messages of one topic, in order: those that wait, and those that the producer has. What comes back takes its old
- * place. A topic that refuses waits by itself; the others do not. A key has one message under way: of several in several
- * requests a broker may refuse the first and take the next, which the client sends on as if nothing were missing.
+ * place. A topic that refuses waits by itself; the others do not.
  */
 export class TopicLine {
   readonly topic: string;
@@ -48,10 +49,21 @@ export class TopicLine {
   refusal: Refusal | null = null;
   /** The time that messages without rows bear. */
   readonly stamp = new Stamp();
-  /** Keys with a message under way; no key has no order. */
-  readonly #keys = new Set<string>();
+  /** Messages under way per key; no key has no order. */
+  readonly #keys = new Map<string, number>();
   #lonely = false;
   #room = Number.POSITIVE_INFINITY;
+  /**
+   * Something came back: until all of that is through, a key has one message under way, which none can overtake, or
+   * is proven. Without the proof a busy key would go on at one message a round trip.
+   */
+  #careful = false;
+  /** Parts of what was too large are among it: for these nothing is proof. */
+  #parts = false;
+  /** Times that something came back. */
+  #round = 0;
+  /** Keys with a message that was sent since then and acknowledged: their partition takes messages again. */
+  readonly #proven = new Set<string>();
 
   constructor(topic: string) {
     this.topic = topic;
@@ -113,12 +125,19 @@ export class TopicLine {
   sent(id: number, entry: Entry, now: number): void {
     entry.sentAt = now;
     entry.room = this.#room;
+    entry.round = this.#round;
     entry.company = this.underWay.size > 0;
     if (this.underWay.size === 1) for (const other of this.underWay.values()) other.company = true;
     this.underWay.set(id, entry);
     this.underWayBytes += entry.bytes;
     this.#lonely = entry.alone;
-    if (entry.message.key !== null) this.#keys.add(entry.message.key);
+    const { key } = entry.message;
+    if (key !== null) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
+  }
+
+  /** Whether something came back since this one was sent: then it may be about to overtake that. */
+  cameBackSince({ round }: Entry): boolean {
+    return round !== this.#round;
   }
 
   /** The producer has it no more. */
@@ -128,13 +147,42 @@ export class TopicLine {
     this.underWay.delete(id);
     this.underWayBytes -= entry.bytes;
     if (entry.alone) this.#lonely = false;
-    if (entry.message.key !== null) this.#keys.delete(entry.message.key);
+    const { key } = entry.message;
+    if (key === null) return entry;
+    const others = (this.#keys.get(key) ?? 1) - 1;
+    if (others > 0) this.#keys.set(key, others);
+    else this.#keys.delete(key);
     return entry;
+  }
+
+  /**
+   * Back to its old place.
+   * @param part of one that was too large
+   */
+  putBack(entry: Entry, part = false): void {
+    this.#careful = true;
+    this.#parts ||= part;
+    this.#round++;
+    this.#proven.clear();
+    this.waiting.insert(entry);
   }
 
   /** A request was too large: what is under way at once bounds what the client puts into one. */
   crowded(entry: Entry): void {
     if (entry.room === this.#room) this.#room = Math.min(this.#room, NARROW_ROOM * 2) / 2;
+  }
+
+  /** This one, which the producer has no more, was acknowledged. */
+  acknowledged({ round, message: { key } }: Entry): void {
+    this.refusal = null;
+    // Where requests have to be small, any of them may come back, so that care stays.
+    if (!this.#careful || Number.isFinite(this.#room)) return;
+    if (this.waiting.length === 0 && this.underWay.size === 0) {
+      this.#careful = false;
+      this.#parts = false;
+    } else if (round === this.#round && !this.#parts && key !== null) {
+      this.#proven.add(key);
+    }
   }
 
   /** Forgets what the producer has: it is not there any more. */
@@ -152,8 +200,8 @@ export class TopicLine {
     return this.underWay.size === 0 || this.refusal !== null || this.#lonely || entry.alone;
   }
 
-  #behindItsKey({ message }: Entry): boolean {
-    return message.key !== null && this.#keys.has(message.key);
+  #behindItsKey({ message: { key } }: Entry): boolean {
+    return key !== null && this.#careful && this.#keys.has(key) && !this.#proven.has(key);
   }
 }
 
@@ -168,6 +216,7 @@ export function entryOf(message: Outgoing, seq: number, span: number, queuedAt: 
     alone: false,
     company: false,
     room: 0,
+    round: 0,
     shiftMs: null,
     sentAt: 0,
   };

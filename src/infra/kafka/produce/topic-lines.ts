@@ -88,7 +88,7 @@ export class TopicLines {
 
   /** Everything under way waits again: the producer that had it is no more. */
   takeBack(): void {
-    for (const line of this.#lines.values()) for (const entry of line.forget()) line.waiting.insert(entry);
+    for (const line of this.#lines.values()) for (const entry of line.forget()) line.putBack(entry);
     this.#underWay.clear();
   }
 
