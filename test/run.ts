@@ -11,7 +11,7 @@ import { closing, line } from './runner/report.ts';
  *   bun test/run.ts unit|conformance|integration|long …    those parts
  *   bun test/run.ts PATH …                those files
  *
- * TEST_LANES says how many run at once: five for two cores. Whatever a job printed is kept in out/tests/.
+ * TEST_LANES says how many run at once: four for two cores. Whatever a job printed is kept in out/tests/.
  */
 
 /**
@@ -49,7 +49,7 @@ const PARTS: Readonly<Record<string, () => Job[]>> = {
 const BY_DEFAULT = ['integration', 'unit', 'conformance'];
 
 /** Most of a job's time is waiting. */
-const LANES_PER_CORE = 2.5;
+const LANES_PER_CORE = 2;
 /** A file ends within so long, whatever hangs in it, in ms; a long run has an hour. */
 const FILE_LIMIT_MS = 900_000;
 const LONG_LIMIT_MS = 3_600_000;

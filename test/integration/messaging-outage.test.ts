@@ -9,7 +9,7 @@ import { startKafka } from '../services/kafka.ts';
 import { batch, settings, someMarkets, trade } from './messaging-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(150_000);
 
 const SILENT = createLog('silent', false);
 
