@@ -136,7 +136,10 @@ beforeAll(
     await runByTheMinute(simulator, ROWS_PER_S, begun + 1, MINUTES, trouble());
     await Bun.sleep(1000);
     scrape = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    expect(await collector.stop()).toEqual({ undelivered: 0, messages: 0, streams: [], hung: [] });
+    const stopping = Date.now();
+    const left = await collector.stop();
+    const said = left.messages > 0 ? [`${Date.now() - stopping} ms`, ...logLines.slice(-20)] : [];
+    expect({ ...left, said }).toEqual({ undelivered: 0, messages: 0, streams: [], hung: [], said: [] });
     minutes = Array.from({ length: MINUTES + 2 }, (_, minute) => begun + minute);
 
     const read = async <Value>(topic: string) =>
