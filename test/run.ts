@@ -11,7 +11,8 @@ import { closing, line } from './runner/report.ts';
  *   bun test/run.ts unit|conformance|integration|long …    those parts
  *   bun test/run.ts PATH …                those files
  *
- * TEST_LANES says how many run at once: four for two cores. Whatever a job printed is kept in out/tests/.
+ * TEST_LANES says how many run at once: four for two cores. Whatever a job printed is kept in out/tests/. What failed beside
+ * others is run once more alone; the summary tells of both.
  */
 
 /**
@@ -76,6 +77,26 @@ function jobsOf(named: readonly string[]): Job[] {
   return parts.flatMap((part) => PARTS[part]?.() ?? [suite(part)]).sort((a, b) => rank(a) - rank(b));
 }
 
+/**
+ * What failed beside others is run once more with the machine to itself: there it has to pass. That it failed before is
+ * told all the same, for it may be a fault that only a busy machine shows.
+ */
+async function againAlone(
+  jobs: readonly Job[],
+  outcomes: readonly Outcome[],
+): Promise<{ readonly last: Outcome[]; readonly contended: Outcome[] }> {
+  const last: Outcome[] = [];
+  const contended: Outcome[] = [];
+  for (const outcome of outcomes) {
+    const job = outcome.failed > 0 ? jobs.find(({ name }) => name === outcome.name) : undefined;
+    const again = job ? await runJob({ ...job, log: 'alone' }) : outcome;
+    if (job) console.log(`alone: ${line(again, last.length + 1, outcomes.length)}`);
+    if (job && again.failed === 0) contended.push(outcome);
+    last.push(again);
+  }
+  return { last, contended };
+}
+
 async function main(): Promise<void> {
   const jobs = jobsOf(process.argv.slice(2));
   // Long runs measure: each has the machine to itself.
@@ -95,8 +116,10 @@ async function main(): Promise<void> {
     `${jobs.length} jobs, ${Math.min(lanes, jobs.length)} at a time; their words are kept in out/tests/`,
   );
   await Promise.all(Array.from({ length: lanes }, lane));
-  console.log(closing(outcomes, performance.now() - began));
-  if (outcomes.some(({ failed }) => failed > 0)) process.exitCode = 1;
+  const { last, contended } =
+    lanes > 1 ? await againAlone(jobs, outcomes) : { last: outcomes, contended: [] };
+  console.log(closing(last, performance.now() - began, contended));
+  if (last.some(({ failed }) => failed > 0)) process.exitCode = 1;
 }
 
 if (import.meta.main) await main();

@@ -8,6 +8,8 @@ export interface Job {
   readonly argv: readonly string[];
   /** It is ended after so long, with all that it started, and has failed. */
   readonly limitMs: number;
+  /** What the name of its log ends with, where it is not the first run. */
+  readonly log?: string;
 }
 
 export interface Outcome {
@@ -33,9 +35,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 /** Runs a job to its end, or to its limit. */
-export async function runJob({ name, argv, limitMs }: Job): Promise<Outcome> {
+export async function runJob({ name, argv, limitMs, log: which }: Job): Promise<Outcome> {
   mkdirSync(FOLDER, { recursive: true });
-  const file = join(FOLDER, `${name.replaceAll('/', '-')}.log`);
+  const file = join(FOLDER, `${name.replaceAll('/', '-')}${which === undefined ? '' : `-${which}`}.log`);
   const log = openSync(file, 'w');
   const began = performance.now();
   const child = Bun.spawn([process.execPath, ...argv], {

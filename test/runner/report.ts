@@ -12,22 +12,33 @@ export function line(outcome: Outcome, done: number, all: number): string {
   return `${head}${fault === null ? '' : `\n${name} ${fault}`}\n${excerpt(words)}`;
 }
 
-/** The summary of a run. Its last line is `N passed, N failed`. */
-export function closing(outcomes: readonly Outcome[], tookMs: number): string {
+/**
+ * The summary of a run. Its last line is `N passed, N failed`.
+ * @param contended what failed beside others and passed alone
+ */
+export function closing(
+  outcomes: readonly Outcome[],
+  tookMs: number,
+  contended: readonly Outcome[] = [],
+): string {
   const slowest = [...outcomes].sort((a, b) => b.tookMs - a.tookMs).slice(0, SLOWEST);
-  const failures = outcomes.flatMap(({ name, words, fault }) => [
-    ...[...words.matchAll(/^\(fail\) .*$/gm)].map(([text]) => `${name}: ${text}`),
-    ...(fault === null ? [] : [`${name}: ${fault}`]),
-  ]);
+  const failures = outcomes.flatMap(failuresOf);
+  const before = contended.flatMap(failuresOf).map((text) => `failed beside others, passed alone: ${text}`);
   const sum = (of: 'passed' | 'failed' | 'cpuMs'): number =>
     outcomes.reduce((all, outcome) => all + outcome[of], 0);
   return [
     '',
     `longest: ${slowest.map((outcome) => `${outcome.name} ${seconds(outcome.tookMs)}`).join(', ')}`,
+    ...before,
     ...failures,
     `all in ${Math.round(tookMs / 1000)} s, CPU ${Math.round(sum('cpuMs') / 1000)} s`,
     `${sum('passed')} passed, ${sum('failed')} failed`,
   ].join('\n');
+}
+
+function failuresOf({ name, words, fault }: Outcome): string[] {
+  const told = [...words.matchAll(/^\(fail\) .*$/gm)].map(([text]) => `${name}: ${text}`);
+  return fault === null ? told : [...told, `${name}: ${fault}`];
 }
 
 /** Failures with what was said before each, for a file of a thousand tests says a thousand times that one passed. */

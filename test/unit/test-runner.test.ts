@@ -48,6 +48,14 @@ test('the closing line sums up', () => {
   expect(words).toContain('all in 0 s, CPU 7 s');
 });
 
+test('what failed beside others and passed alone is told, and does not count as failed', () => {
+  const first = { ...judged(SUMMARY, 1, null), name: 'a', tookMs: 1, cpuMs: 3000 };
+  const again = { ...judged(' 2 pass\n 0 fail\n', 0, null), name: 'a', tookMs: 1, cpuMs: 3000 };
+  const words = closing([again], 3, [first]).split('\n');
+  expect(words.at(-1)).toBe('2 passed, 0 failed');
+  expect(words).toContain('failed beside others, passed alone: a: (fail) two');
+});
+
 test('the jobs that are begun first exist', () => {
   const isThere = (name: string) => existsSync(`test/${name}.test.ts`) || existsSync(`test/${name}`);
   expect(LONGEST_FIRST.filter((name) => !isThere(name))).toEqual([]);
