@@ -5,7 +5,7 @@ import { MarketLists } from '../application/markets/market-lists.ts';
 import { StreamFigures } from '../application/metrics/figures.ts';
 import { Observation } from '../application/metrics/observation.ts';
 import { Reporter } from '../application/reporting/reporter.ts';
-import { WatchedOutbox } from '../application/reporting/watched-outbox.ts';
+import { WatchedPublisher } from '../application/reporting/watched-publisher.ts';
 import type { StateStore } from '../application/state-store.ts';
 import { HostBreakers } from '../application/streams/host-breakers.ts';
 import { Orchestrator } from '../application/streams/orchestrator.ts';
@@ -119,8 +119,8 @@ export async function startCollector(
       used = schemas;
     },
   });
-  const outbox = new WatchedOutbox(messaging.outbox, clock);
-  const reporter = new Reporter(outbox, clock, log, id);
+  const publisher = new WatchedPublisher(messaging.publisher, clock);
+  const reporter = new Reporter(publisher, clock, log, id);
   const schemas = schemaWatch(settings, used, reporter, clock, log);
   const rest = openRest(exchanges, settings, clock, (exchange, fault) =>
     reporter.error(fault, { target: null, context: { exchange: exchange.id, region: exchange.region } }),
@@ -193,7 +193,7 @@ export async function startCollector(
   const observation = new Observation({
     clock,
     log,
-    outbox,
+    publisher,
     reporter,
     budget,
     figures,
@@ -207,7 +207,7 @@ export async function startCollector(
     figures,
     observation,
     messaging,
-    outbox,
+    publisher,
     store,
     budget,
     lists,

@@ -35,6 +35,30 @@ export const GAP_CAUSES = [
 ] as const;
 export type GapCause = (typeof GAP_CAUSES)[number];
 
+/** What became of one code of a gap when its trades were fetched. */
+export interface FilledCode {
+  readonly code: string;
+  /** Of the rows that were written; null where there are none. */
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+  readonly rows: number;
+  readonly state: FillState;
+}
+
+/** `complete`: nothing is missing any more; `partial`: what is left is told as smaller gaps; `impossible`: nothing came. */
+export type FillState = 'complete' | 'partial' | 'impossible';
+
+/** How far a gap was filled. */
+export interface Fill {
+  readonly state: FillState;
+  /** The weakest of its codes: consecutive ids; pages from a known trade to a known trade; nothing. */
+  readonly proof: 'ids' | 'time' | 'none';
+  readonly rows: number;
+  readonly codes: readonly FilledCode[];
+  /** What kept it from being complete, in words; null where nothing did. */
+  readonly reason: string | null;
+}
+
 /** An interval in which subscribed codes were not received, or ids that never came. */
 export interface Gap {
   /** Names the gap where it is told more than once; left out where it is told once. */
@@ -46,6 +70,8 @@ export interface Gap {
   readonly codes: readonly string[];
   readonly first_missing_id: string | null;
   readonly last_missing_id: string | null;
+  /** Left out until its trades were fetched. */
+  readonly fill?: Fill;
 }
 
 /** One symbol of a command and what it was taken for. */

@@ -4,6 +4,7 @@ import type { Book, LevelTexts } from './market/book.ts';
 import type { ExchangeId, Market, Micros, Pair, Region, RequestType } from './market/market.ts';
 import type { Markets } from './market/markets.ts';
 import type { Orderbook, Row } from './market/rows.ts';
+import type { PastTrades } from './past-trades.ts';
 
 /** At most `count` of something within any `perMs` milliseconds. */
 export interface Rate {
@@ -23,7 +24,7 @@ export interface Limits {
   readonly sends: readonly Rate[];
   /** Sockets opened per source address. */
   readonly opens: readonly Rate[];
-  /** Weight of REST requests per source address; left out where no order book is fetched. */
+  /** Weight of REST requests per source address; left out where nothing but the market list is fetched. */
   readonly rest?: readonly Rate[];
   /** How long an address that was answered 429 on opening is shut out, in ms, where the answer does not say; 10 s. */
   readonly shutOutMs?: number;
@@ -207,6 +208,8 @@ export interface Exchange {
   };
   /** Left out where `types` has no order books. */
   readonly orderbooks?: Orderbooks;
+  /** Left out where the exchange has none worth fetching. */
+  readonly pastTrades?: PastTrades;
   /** A close code that means a ban. */
   ban?(closeCode: number, reason: string): Ban | null;
   /** Of order books the session reads, and the books over it check: see `openSession`. */

@@ -56,7 +56,7 @@ export interface Message {
   readonly correlationId: string | null;
 }
 
-export interface Outbox {
+export interface Publisher {
   /** Resolves when the broker acknowledged it; same waiting and failing as `Writer.write`. */
   publish(message: Message): Promise<void>;
 }

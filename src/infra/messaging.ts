@@ -1,5 +1,5 @@
 import type { Fault } from '../common/errors.ts';
-import type { Outbox, Writer } from '../core/ports.ts';
+import type { Publisher, Writer } from '../core/ports.ts';
 import type { BreakerState } from './kafka/client/breaker.ts';
 import type { ClientStatistics } from './kafka/client/statistics.ts';
 
@@ -45,7 +45,7 @@ export interface Leftover {
 export interface Messaging {
   readonly driver: MessagingDriver;
   readonly writer: Writer;
-  readonly outbox: Outbox;
+  readonly publisher: Publisher;
   /** Address of the brokers; null where there are none. */
   readonly bootstrap: string | null;
   /** Resolves where the way out is gone for good, which ends the program; a broker may always come back. */

@@ -64,12 +64,12 @@ async function run(frames: readonly string[], watched: boolean): Promise<number>
   const stats = watched ? figures.begin(TARGET, clock.micros()) : new BlindStats();
   const budget = new ByteBudget(1e9);
   const log = createLog('silent', false);
-  const outbox = { publish: async () => {} };
+  const publisher = { publish: async () => {} };
   const observation = new Observation({
     clock,
     log,
-    outbox,
-    reporter: new Reporter(outbox, clock, log, 'bench'),
+    publisher,
+    reporter: new Reporter(publisher, clock, log, 'bench'),
     budget,
     figures,
     streams: (): RunningStream[] => [],

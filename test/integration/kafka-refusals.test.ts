@@ -143,7 +143,7 @@ describe('what an operator can cure costs no row', () => {
       await configureTopic(broker.bootstrap, topic, { 'message.timestamp.before.max.ms': '0' });
     await until('its words', 10_000, troubled(messaging, /trade-data.korea is refused: .*32/));
     const tell = (family: 'ws.event' | 'ws.error' | 'ws.dlq', n: number) =>
-      messaging.outbox.publish({ family, region: null, key: 'k', correlationId: null, value: { n } });
+      messaging.publisher.publish({ family, region: null, key: 'k', correlationId: null, value: { n } });
     const families = ['ws.event', 'ws.error', 'ws.dlq'] as const;
     const told = Array.from({ length: 40 }, (_, n) => families.map((family) => tell(family, n))).flat();
     await Promise.all(told);

@@ -106,7 +106,7 @@ describe('a broker that goes away', () => {
     await server.kill9();
     const lost = [
       messaging.writer.write(batch(of, [trade(of, 1), trade(of, 2)])),
-      messaging.outbox.publish({
+      messaging.publisher.publish({
         family: 'ws.event',
         region: null,
         key: 'k',

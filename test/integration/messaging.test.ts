@@ -103,7 +103,7 @@ describe('rows in Kafka', () => {
 describe('messages about the data', () => {
   test('Avro families are Avro, JSON families stay JSON, each under its key', async () => {
     const [bootstrap, url] = await Promise.all([kafka(), registry()]);
-    await withKafka(settings(bootstrap, { registry: { url, register: true } }), async ({ outbox }) => {
+    await withKafka(settings(bootstrap, { registry: { url, register: true } }), async ({ publisher }) => {
       const id = crypto.randomUUID();
       const minute = { minute_start_ts_kst: 1_790_000_040, total_processed: 9, total_failed: 1 };
       const range = { range_start_ts_kst: 1_790_000_040, range_end_ts_kst: 1_790_000_099 };
@@ -150,7 +150,7 @@ describe('messages about the data', () => {
         },
         { family: 'ws.event', region: 'korea', key: id, correlationId: 'c-2', value: { kind: 'state', id } },
       ];
-      await Promise.all(sent.map((message) => outbox.publish(message)));
+      await Promise.all(sent.map((message) => publisher.publish(message)));
       for (const { family, value, correlationId } of sent) {
         const json = family === 'ws.event';
         const topic = json ? family : `${family}.korea`;
@@ -167,13 +167,13 @@ describe('messages about the data', () => {
 
   test('a value that does not fit its schema is a fault and stops nothing', async () => {
     const [bootstrap, url] = await Promise.all([kafka(), registry()]);
-    await withKafka(settings(bootstrap, { registry: { url, register: true } }), async ({ outbox }) => {
+    await withKafka(settings(bootstrap, { registry: { url, register: true } }), async ({ publisher }) => {
       const wrong = { region: 'korea', key: 'k', correlationId: null, value: { nonsense: 1 } } as const;
-      await expect(outbox.publish({ family: 'ws.connect_success', ...wrong })).rejects.toMatchObject({
+      await expect(publisher.publish({ family: 'ws.connect_success', ...wrong })).rejects.toMatchObject({
         code: 'unknown_error',
         subject: 'ws.connect_success',
       });
-      await outbox.publish({ family: 'ws.event', ...wrong });
+      await publisher.publish({ family: 'ws.event', ...wrong });
     });
   });
 });

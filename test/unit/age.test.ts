@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { WatchedOutbox } from '../../src/application/reporting/watched-outbox.ts';
+import { WatchedPublisher } from '../../src/application/reporting/watched-publisher.ts';
 import type { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import { NEVER, older, Transit } from '../../src/core/pipeline/transit.ts';
 import type { Message } from '../../src/core/ports.ts';
@@ -111,12 +111,12 @@ test('messages about the data have an age too, and one that fails waits no more'
     open.push(one);
     return one.promise;
   };
-  const outbox = new WatchedOutbox({ publish }, clock);
-  const all = [{}, {}].map((message) => outbox.publish(message as Message).catch(() => 'failed'));
+  const publisher = new WatchedPublisher({ publish }, clock);
+  const all = [{}, {}].map((message) => publisher.publish(message as Message).catch(() => 'failed'));
   await clock.advance(4000);
-  expect(outbox.waitedMs()).toBe(4000);
+  expect(publisher.waitedMs()).toBe(4000);
   open[0]?.resolve();
   open[1]?.reject(new Error('no'));
   expect(await Promise.all(all)).toEqual([undefined, 'failed']);
-  expect(outbox.waitedMs()).toBe(0);
+  expect(publisher.waitedMs()).toBe(0);
 });

@@ -5,13 +5,13 @@ import type { Message } from '../../src/core/ports.ts';
 import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
 import { Dropped } from '../../src/infra/kafka/produce/dropped.ts';
 import { encodings } from '../../src/infra/kafka/produce/encodings.ts';
-import { kafkaOutbox } from '../../src/infra/kafka/produce/outbox.ts';
+import { kafkaPublisher } from '../../src/infra/kafka/produce/publisher.ts';
 import { SendQueue } from '../../src/infra/kafka/produce/send-queue.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 const MIB = 1024 * 1024;
 
-/** An outbox before a broker that is away until the test lets it in. */
+/** A publisher before a broker that is away until the test lets it in. */
 function rig() {
   const clock = new ManualClock();
   const handed: { topic: string; text: string; id: number }[] = [];
@@ -29,11 +29,11 @@ function rig() {
   );
   const log = createLog('warn', false, { write: (line: string) => void lines.push(line) });
   const dropped = new Dropped(clock, log, (fault) => told.push(fault));
-  const outbox = kafkaOutbox({ queue, encodings: encodings(null), dropped, errorText: String });
+  const publisher = kafkaPublisher({ queue, encodings: encodings(null), dropped, errorText: String });
   const fates = new Map<string, string>();
   const publish = (family: Message['family'], name: string, value: object = {}, bytes = 0) => {
     const message = { family, region: null, key: null, correlationId: null };
-    outbox.publish({ ...message, value: { ...value, name, pad: 'x'.repeat(bytes) } }).then(
+    publisher.publish({ ...message, value: { ...value, name, pad: 'x'.repeat(bytes) } }).then(
       () => fates.set(name, 'acknowledged'),
       (error: Fault) => fates.set(name, error.code),
     );

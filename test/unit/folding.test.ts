@@ -90,8 +90,8 @@ describe('dead letters under a flood', () => {
   test('of messages that Kafka will never take: the same', async () => {
     const clock = new ManualClock();
     const letters: Message[] = [];
-    const outbox = { publish: async (message: Message) => void letters.push(message) };
-    const rejects = new Rejects(outbox, clock, createLog('silent', false));
+    const publisher = { publish: async (message: Message) => void letters.push(message) };
+    const rejects = new Rejects(publisher, clock, createLog('silent', false));
     const batch = {
       exchange: 'upbit',
       region: 'korea',

@@ -50,7 +50,7 @@ describe('readiness', () => {
       return readiness(
         observed({
           orchestrator: { ...orchestrator, unacknowledged },
-          outbox: { waitedMs: () => messagesMs },
+          publisher: { waitedMs: () => messagesMs },
         }),
       ).reasons;
     };

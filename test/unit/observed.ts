@@ -128,7 +128,7 @@ export function observed(overrides: Partial<Observed> = {}): Observed {
     gaps,
     offsets,
     messaging: { bootstrap: 'broker:9092', state: () => MESSAGING },
-    outbox: { waitedMs: () => 0 },
+    publisher: { waitedMs: () => 0 },
     store: { available: true, reason: null },
     notices: () => [],
     budget: new ByteBudget(1000),

@@ -206,7 +206,7 @@ describe('what the page is told', () => {
     const unacknowledged = () => [{ target: UPBIT_TRADES, waitedMs: 4321 }];
     const seen = observed({
       orchestrator: { ...orchestrator, leases, unacknowledged },
-      outbox: { waitedMs: () => 1200 },
+      publisher: { waitedMs: () => 1200 },
     });
     expect(snapshot(seen, false)).toMatchObject({ oldest: [4321, 1200], leases: leases() });
   });

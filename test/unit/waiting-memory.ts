@@ -43,7 +43,7 @@ const queue = new SendQueue(
 );
 const versions = new Map(TOPIC_FAMILIES.map((family) => [family, { id: 1, version: 1 }] as const));
 const log = createLog('silent', false);
-const outbox = { publish: async () => {} };
+const publisher = { publish: async () => {} };
 const pipeline = new StreamPipeline({
   exchange: upbit,
   type: type === 'trade' ? 'trade' : 'ticker',
@@ -56,7 +56,7 @@ const pipeline = new StreamPipeline({
   writer: kafkaWriter({
     queue,
     encodings: encodings(format === 'avro' ? versions : null),
-    rejects: new Rejects(outbox, clock, log),
+    rejects: new Rejects(publisher, clock, log),
     losses: new Losses(clock, log, () => {}),
     clock,
     errorText: String,

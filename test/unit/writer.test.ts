@@ -61,11 +61,11 @@ function rig(fits = 500) {
     () => {},
   );
   const log = createLog('silent', false);
-  const outbox = { publish: async (message: unknown) => void letters.push(message) };
+  const publisher = { publish: async (message: unknown) => void letters.push(message) };
   const writer = kafkaWriter({
     queue,
     encodings: encodings(null),
-    rejects: new Rejects(outbox, clock, log),
+    rejects: new Rejects(publisher, clock, log),
     losses: new Losses(clock, log, (loss) => losses.push(loss)),
     clock,
     errorText: (code) => `code ${code}`,

@@ -127,7 +127,7 @@ export class CommandIntake {
     await durable;
   }
 
-  /** Decides, and hands reply and dead letter to the outbox, which keeps their order. */
+  /** Decides, and hands reply and dead letter to the publisher, which keeps their order. */
   async #begin(record: CommandRecord): Promise<{ readonly durable: Promise<void> }> {
     const parsed = parseCommand(record.value, record.timestampMs);
     if (parsed.kind === 'foreign') {

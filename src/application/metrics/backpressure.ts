@@ -28,7 +28,7 @@ export interface BackpressureDeps {
   readonly budget: ByteBudget;
   readonly log: Log;
   streams(): RunningStream[];
-  /** Hands a message to the outbox; must not fail. */
+  /** Hands a message to the publisher; must not fail. */
   publish(message: Message): void;
 }
 

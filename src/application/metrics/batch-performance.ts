@@ -28,7 +28,7 @@ export class BatchPerformance {
   readonly #marks = new Map<StreamStats, Mark>();
   #cancel: Cancel = () => {};
 
-  /** @param publish hands a message to the outbox; must not fail */
+  /** @param publish hands a message to the publisher; must not fail */
   constructor(clock: Clock, figures: StreamFigures, publish: (message: Message) => void) {
     this.#clock = clock;
     this.#figures = figures;

@@ -23,7 +23,7 @@ export interface MinuteMetricsDeps {
   readonly figures: StreamFigures;
   /** What the codes of the stream are now; null where it does not run. */
   codes(target: Target): CodeStates | null;
-  /** Hands a message to the outbox; must not fail. */
+  /** Hands a message to the publisher; must not fail. */
   publish(message: Message): void;
 }
 

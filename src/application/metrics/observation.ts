@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import { messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';
-import type { Message, Outbox } from '../../core/ports.ts';
+import type { Message, Publisher } from '../../core/ports.ts';
 import type { Reporter } from '../reporting/reporter.ts';
 import type { RunningStream } from '../streams/stream.ts';
 import { Backpressure } from './backpressure.ts';
@@ -17,7 +17,7 @@ import { MinuteMetrics } from './minute-metrics.ts';
 export interface ObservationDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly outbox: Outbox;
+  readonly publisher: Publisher;
   readonly reporter: Reporter;
   readonly budget: ByteBudget;
   readonly figures: StreamFigures;
@@ -33,9 +33,9 @@ export class Observation {
   readonly #batches: BatchPerformance;
   readonly #backpressure: Backpressure;
 
-  constructor({ clock, log, outbox, reporter, budget, figures, streams }: ObservationDeps) {
+  constructor({ clock, log, publisher, reporter, budget, figures, streams }: ObservationDeps) {
     const publish = (message: Message): void => {
-      outbox.publish(message).catch((error: unknown) => {
+      publisher.publish(message).catch((error: unknown) => {
         log.error(
           { phase: 'metrics', topic: message.family, err: error },
           `metrics were lost: ${messageOf(error)}`,
@@ -65,7 +65,7 @@ export class Observation {
     this.#backpressure.start();
   }
 
-  /** After the streams have stopped and before the outbox is flushed: hands over what is left to say. */
+  /** After the streams have stopped and before the publisher is flushed: hands over what is left to say. */
   stop(): void {
     this.live.stop();
     this.#minutes.stop();

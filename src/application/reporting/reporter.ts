@@ -5,7 +5,7 @@ import { isoMicros } from '../../common/iso-time.ts';
 import type { Log } from '../../common/log.ts';
 import type { StreamEvent, Target, TargetName } from '../../core/events.ts';
 import type { Market, Micros } from '../../core/market/market.ts';
-import type { Message, Outbox } from '../../core/ports.ts';
+import type { Message, Publisher } from '../../core/ports.ts';
 
 /** Identical errors within this time are one message with a count. */
 const FOLD_MS = 60_000;
@@ -45,7 +45,7 @@ export interface LostRows {
 
 /** Everything the collector says about itself: `ws.event`, `ws.error`, `ws.dlq`, `ws.connect_success`. */
 export class Reporter {
-  readonly #outbox: Outbox;
+  readonly #publisher: Publisher;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #collectorId: string;
@@ -53,8 +53,8 @@ export class Reporter {
   readonly #counts = new Map<string, number>();
   readonly #listeners: ((event: StreamEvent) => void)[] = [];
 
-  constructor(outbox: Outbox, clock: Clock, log: Log, collectorId: string) {
-    this.#outbox = outbox;
+  constructor(publisher: Publisher, clock: Clock, log: Log, collectorId: string) {
+    this.#publisher = publisher;
     this.#clock = clock;
     this.#log = log;
     this.#collectorId = collectorId;
@@ -72,7 +72,7 @@ export class Reporter {
   event(event: StreamEvent): Promise<void> {
     for (const listener of this.#listeners) listener(event);
     const { target } = event;
-    return this.#outbox.publish({
+    return this.#publisher.publish({
       family: 'ws.event',
       region: null,
       key: target ? messageKey(target) : null,
@@ -89,13 +89,13 @@ export class Reporter {
         reason: event.reason ?? null,
         resolved: event.resolved ?? null,
         state: event.state ?? null,
-        gap: event.gap ? { gap_id: crypto.randomUUID(), ...event.gap, fill: null } : null,
+        gap: event.gap ? { gap_id: crypto.randomUUID(), ...event.gap, fill: event.gap.fill ?? null } : null,
         detail: event.detail ?? null,
       },
     });
   }
 
-  /** Publishes an event that nobody waits for; the outbox keeps it until the broker has it. */
+  /** Publishes an event that nobody waits for; the publisher keeps it until the broker has it. */
   tell(event: StreamEvent): void {
     this.event(event).catch((error: unknown) => this.#lost('ws.event', error));
   }
@@ -134,7 +134,7 @@ export class Reporter {
   deadLetter(letter: DeadLetter): Promise<void> {
     const { target } = letter;
     const key = letter.key ?? keyOfAny(target);
-    return this.#outbox.publish({
+    return this.#publisher.publish({
       family: 'ws.dlq',
       region: null,
       key,
@@ -179,7 +179,7 @@ export class Reporter {
         },
       },
     };
-    this.#outbox.publish(message).catch((error: unknown) => this.#lost('ws.connect_success', error));
+    this.#publisher.publish(message).catch((error: unknown) => this.#lost('ws.connect_success', error));
   }
 
   /** Tells the counts of errors that are still being folded. */
@@ -255,7 +255,7 @@ export class Reporter {
   }
 
   #publish(message: Message): void {
-    this.#outbox.publish(message).catch((error: unknown) => this.#lost(message.family, error));
+    this.#publisher.publish(message).catch((error: unknown) => this.#lost(message.family, error));
   }
 
   #meta(correlationId: string | null, key: string | null, context: Readonly<Record<string, unknown>>) {
@@ -268,7 +268,7 @@ export class Reporter {
     };
   }
 
-  /** The outbox gives up at the stop deadline; the log is then the last place that can say it. */
+  /** The publisher gives up at the stop deadline; the log is then the last place that can say it. */
   #lost(family: string, error: unknown): void {
     // What gives way while Kafka takes nothing is counted there and told when it takes something again.
     if (error instanceof Fault && error.code === 'message_dropped') return;

@@ -2,10 +2,10 @@ import type { Levels } from './levels.ts';
 import type { Market, Micros, RequestType } from './market.ts';
 
 /**
- * `SNAPSHOT` is what the exchange sends as the state at subscription, `KEYFRAME` an order book out of our own hand;
- * everything else is `REALTIME`.
+ * `SNAPSHOT` is what the exchange sends as the state at subscription, `KEYFRAME` an order book out of our own hand,
+ * `BACKFILL` a trade that was fetched afterwards; everything else is `REALTIME`.
  */
-export type StreamType = 'SNAPSHOT' | 'REALTIME' | 'KEYFRAME';
+export type StreamType = 'SNAPSHOT' | 'REALTIME' | 'BACKFILL' | 'KEYFRAME';
 
 /** The taker's side. */
 export type Side = 'BUY' | 'SELL' | 'UNKNOWN';

@@ -20,7 +20,7 @@ export interface Reason {
 /** Codes that a warning names; it counts the others. */
 const NAMED = 5;
 
-type Watched = Pick<Observed, 'messaging' | 'outbox' | 'store' | 'drivers' | 'orchestrator'>;
+type Watched = Pick<Observed, 'messaging' | 'publisher' | 'store' | 'drivers' | 'orchestrator'>;
 
 /** Not ready: something the collector depends on is missing, nothing comes through, or nothing comes from an exchange. */
 export function readiness(observed: Watched): Readiness {
@@ -29,7 +29,7 @@ export function readiness(observed: Watched): Readiness {
 }
 
 /** Why the broker or the state store cannot be used; `what` is the driver. */
-export function dependencyReasons(observed: Omit<Watched, 'orchestrator' | 'outbox'>): Reason[] {
+export function dependencyReasons(observed: Omit<Watched, 'orchestrator' | 'publisher'>): Reason[] {
   return [...kafkaReasons(observed), ...storeReasons(observed)];
 }
 

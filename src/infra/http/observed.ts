@@ -4,7 +4,7 @@ import type { ClockOffsets } from '../../application/metrics/clock-offsets.ts';
 import type { StreamFigures } from '../../application/metrics/figures.ts';
 import type { GapCounts } from '../../application/metrics/gap-counts.ts';
 import type { Live } from '../../application/metrics/live.ts';
-import type { WatchedOutbox } from '../../application/reporting/watched-outbox.ts';
+import type { WatchedPublisher } from '../../application/reporting/watched-publisher.ts';
 import type { Orchestrator } from '../../application/streams/orchestrator.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { HostBreaker } from '../../core/connection/host-breaker.ts';
@@ -43,7 +43,7 @@ export interface Observed {
   readonly gaps: GapCounts;
   readonly offsets: ClockOffsets;
   readonly messaging: Pick<Messaging, 'state' | 'bootstrap'>;
-  readonly outbox: Pick<WatchedOutbox, 'waitedMs'>;
+  readonly publisher: Pick<WatchedPublisher, 'waitedMs'>;
   readonly store: { readonly available: boolean; readonly reason: string | null };
   readonly budget: ByteBudget;
   readonly lists: Pick<MarketLists, 'state'>;

@@ -16,10 +16,10 @@ export interface Waiting {
   readonly messagesMs: number;
 }
 
-type Watched = Pick<Observed, 'orchestrator' | 'outbox'>;
+type Watched = Pick<Observed, 'orchestrator' | 'publisher'>;
 
-export function waiting({ orchestrator, outbox }: Watched): Waiting {
-  return { ...rowsOf(orchestrator), messagesMs: outbox.waitedMs() };
+export function waiting({ orchestrator, publisher }: Watched): Waiting {
+  return { ...rowsOf(orchestrator), messagesMs: publisher.waitedMs() };
 }
 
 function rowsOf(orchestrator: Watched['orchestrator']): Omit<Waiting, 'messagesMs'> {

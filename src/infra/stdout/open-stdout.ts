@@ -79,7 +79,7 @@ export function openStdout(clock: Clock, log: Log, out: LineSink = patientSink(p
     bootstrap: null,
     lost: lost.promise,
     writer: { write },
-    outbox: {
+    publisher: {
       async publish({ family, value, correlationId }) {
         log.info({ phase: 'produce', topic: family, correlation_id: correlationId, value }, 'message');
       },

@@ -7,7 +7,7 @@ import type { Kafka } from '../addon/load.ts';
 import { Dropped } from '../produce/dropped.ts';
 import type { Encodings } from '../produce/encodings.ts';
 import { Losses } from '../produce/losses.ts';
-import { kafkaOutbox } from '../produce/outbox.ts';
+import { kafkaPublisher } from '../produce/publisher.ts';
 import { Rejects } from '../produce/rejects.ts';
 import { kafkaWriter } from '../produce/writer.ts';
 import type { BrokerLink } from './broker-link.ts';
@@ -37,14 +37,14 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
   const { queue, breaker } = link;
   const words = errorText(parts.kafka);
   const dropped = new Dropped(clock, parts.log, (fault) => parts.onFault?.(fault));
-  const outbox = kafkaOutbox({ queue, encodings, dropped, errorText: words });
-  const rejects = new Rejects(outbox, clock, parts.log);
+  const publisher = kafkaPublisher({ queue, encodings, dropped, errorText: words });
+  const rejects = new Rejects(publisher, clock, parts.log);
   const losses = new Losses(clock, parts.log, (loss) => parts.onLoss?.(loss));
   return {
     driver,
     bootstrap,
     lost: new Promise(() => {}),
-    outbox,
+    publisher,
     writer: kafkaWriter({ queue, encodings, rejects, losses, clock, errorText: words }),
     state: () => ({
       driver,

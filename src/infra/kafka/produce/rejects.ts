@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../../../common/clock.ts';
 import { Fault, messageOf } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
-import type { Batch, Message, Outbox } from '../../../core/ports.ts';
+import type { Batch, Message, Publisher } from '../../../core/ports.ts';
 
 /** Dead letters of refused messages per second; more are counted in one more, when the second is over. */
 const LETTERS_PER_SECOND = 10;
@@ -20,7 +20,7 @@ interface Refused {
 
 /** Where messages go that the broker, or their schema, will never take: `ws.dlq`, sampled under flood, and counts. */
 export class Rejects {
-  readonly #outbox: Outbox;
+  readonly #publisher: Publisher;
   readonly #clock: Clock;
   readonly #log: Log;
   #letters = 0;
@@ -31,8 +31,8 @@ export class Rejects {
   messages = 0;
   rows = 0;
 
-  constructor(outbox: Outbox, clock: Clock, log: Log) {
-    this.#outbox = outbox;
+  constructor(publisher: Publisher, clock: Clock, log: Log) {
+    this.#publisher = publisher;
     this.#clock = clock;
     this.#log = log;
   }
@@ -75,10 +75,10 @@ export class Rejects {
   /** A letter that is itself too large is sent once more without the value. */
   async #publish(letter: (withValue: boolean) => Message): Promise<void> {
     try {
-      await this.#outbox.publish(letter(true));
+      await this.#publisher.publish(letter(true));
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'message_rejected') throw error;
-      await this.#outbox.publish(letter(false));
+      await this.#publisher.publish(letter(false));
     }
   }
 }

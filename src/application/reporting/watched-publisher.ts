@@ -1,22 +1,22 @@
 import type { Clock } from '../../common/clock.ts';
 import { Transit } from '../../core/pipeline/transit.ts';
-import type { Message, Outbox } from '../../core/ports.ts';
+import type { Message, Publisher } from '../../core/ports.ts';
 
-/** An outbox that knows how long its messages have been waiting. */
-export class WatchedOutbox implements Outbox {
-  readonly #outbox: Outbox;
+/** A publisher that knows how long its messages have been waiting. */
+export class WatchedPublisher implements Publisher {
+  readonly #publisher: Publisher;
   readonly #clock: Clock;
   readonly #waiting = new Transit();
 
-  constructor(outbox: Outbox, clock: Clock) {
-    this.#outbox = outbox;
+  constructor(publisher: Publisher, clock: Clock) {
+    this.#publisher = publisher;
     this.#clock = clock;
   }
 
   async publish(message: Message): Promise<void> {
     this.#waiting.enter(message, { at: this.#clock.micros(), ms: this.#clock.now() });
     try {
-      await this.#outbox.publish(message);
+      await this.#publisher.publish(message);
     } finally {
       this.#waiting.leave(message);
     }

@@ -1,5 +1,5 @@
 import { Fault, messageOf } from '../../../common/errors.ts';
-import type { Message, Outbox } from '../../../core/ports.ts';
+import type { Message, Publisher } from '../../../core/ports.ts';
 import { topicName } from '../topics/topics.ts';
 import { ControlShare, type Sharer, type Worth, worthOf } from './control-share.ts';
 import type { Dropped } from './dropped.ts';
@@ -9,7 +9,7 @@ import type { SendQueue } from './send-queue.ts';
 import type { Queued } from './topic-line.ts';
 import { rejected, undelivered } from './writer.ts';
 
-export interface OutboxParts {
+export interface PublisherParts {
   readonly queue: SendQueue;
   readonly encodings: Encodings;
   readonly dropped: Dropped;
@@ -21,7 +21,7 @@ export interface OutboxParts {
  * Messages about the data, in the format that the topic table gives their family. They pass the same queue and
  * breaker as the rows, within a memory of their own: what gives way in it fails with `message_dropped`.
  */
-export function kafkaOutbox(parts: OutboxParts): Outbox {
+export function kafkaPublisher(parts: PublisherParts): Publisher {
   const { queue } = parts;
   const share = new ControlShare((queued) => queue.withdraw(queued));
   return {
@@ -47,11 +47,11 @@ class ControlMessage implements Outgoing, Sharer {
   readonly key: string | null;
   readonly value: Buffer;
   readonly headers: readonly Header[];
-  readonly #parts: OutboxParts;
+  readonly #parts: PublisherParts;
   readonly #ended: (fault: Fault | null) => void;
 
   /** @throws {Fault} unknown_error where the value does not fit the family's schema */
-  constructor(parts: OutboxParts, message: Message, ended: (fault: Fault | null) => void) {
+  constructor(parts: PublisherParts, message: Message, ended: (fault: Fault | null) => void) {
     const encoding = parts.encodings.get(message.family);
     if (!encoding) throw new Fault('unknown_error', message.family, 'The family has no encoding.', '');
     try {
