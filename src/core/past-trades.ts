@@ -25,22 +25,25 @@ export interface TradeHole {
   readonly to: Micros;
 }
 
+/** Trades that a REST interface answered with. */
+export interface TradeRows {
+  /** Rows with stream_type BACKFILL, in the order of the answer. */
+  readonly trades: readonly Trade[];
+  /** Elements that are no trade, each with its reason. */
+  readonly rejected: readonly { readonly reason: string; readonly row: number }[];
+  /** Where the next page begins, as the answer says it; null where it says nothing of its own. */
+  readonly cursor: string | null;
+}
+
+/** The exchange did not answer the question, whatever the HTTP status was. */
+export interface TradeRefusal {
+  readonly refused: string;
+  /** `later`: too fast, or not now; `never`: no such market, or a question that it does not understand. */
+  readonly again: 'later' | 'never';
+}
+
 /** One answer of a REST interface to a question for trades. */
-export type TradePage =
-  | {
-      /** Rows with stream_type BACKFILL, in the order of the answer. */
-      readonly trades: readonly Trade[];
-      /** Elements that are no trade, each with its reason. */
-      readonly rejected: readonly { readonly reason: string; readonly row: number }[];
-      /** Where the next page begins, as the answer says it; null where it says nothing of its own. */
-      readonly cursor: string | null;
-    }
-  /** The exchange did not answer the question, whatever the HTTP status was. */
-  | {
-      readonly refused: string;
-      /** `later`: too fast, or not now; `never`: no such market, or a question that it does not understand. */
-      readonly again: 'later' | 'never';
-    };
+export type TradePage = TradeRows | TradeRefusal;
 
 /** How the trades of the past are fetched from an exchange. Data and pure functions. */
 export interface PastTrades {
@@ -63,8 +66,9 @@ export interface PastTrades {
   /** Reads an answer. Never throws for what it holds. */
   read(text: string, market: Market, receivedAt: Micros): TradePage;
   /**
-   * Address of the page behind one that was read, on the way through the hole; null where the exchange has none.
-   * @param trades of that page
+   * Address of the page behind one that was read, on the way through the hole; null where the exchange has none, the hole
+   * lies behind, or the way leads no further. It may hold rows of the page before, and may be empty without being the last.
+   * @param asked the address of that page
    */
-  next(hole: TradeHole, trades: readonly Trade[], cursor: string | null, now: Micros): string | null;
+  next(hole: TradeHole, page: TradeRows, asked: string, now: Micros): string | null;
 }
