@@ -1,5 +1,7 @@
 import type { BookFaultCommand } from './books/perform.ts';
 import type { DataType } from './protocol.ts';
+import type { PastSettings } from './rest/desk.ts';
+import type { RestFault } from './rest/faults.ts';
 
 /** Which sockets: one by id, else up to `count` of an exchange, the oldest first, else all of it, else all. */
 export interface Which {
@@ -48,6 +50,8 @@ export type Command =
       readonly type: DataType;
       readonly symbol: string;
       readonly count?: number;
+      /** Exact time of trades, epoch milliseconds; never before the latest one's. */
+      readonly atMs?: number;
     }
   /** Upgrades are answered with a status, for a time or a number of times. */
   | {
@@ -71,15 +75,25 @@ export type Command =
   | { readonly do: 'allow-open'; readonly exchange: string }
   /** Connections to the exchange's port are refused, until `reopen`; its open sockets stay. */
   | { readonly do: 'shut' | 'reopen'; readonly exchange: string }
-  /** REST answers with a status, a body of its own, late, or any of these, until `rest` without them. */
-  | {
+  /** REST misbehaves, for a time or a number of requests, until `rest` without any of it; see `rest/faults.ts`. */
+  | ({
       readonly do: 'rest';
       readonly exchange: string;
-      readonly status?: number;
-      readonly body?: string;
-      readonly slowMs?: number;
       readonly forMs?: number;
+      readonly times?: number;
+    } & Partial<Omit<RestFault, 'untilMs' | 'left'>>)
+  /** How REST shows the trades of the past; what is left out stays as it is. */
+  | ({ readonly do: 'past'; readonly exchange: string } & Partial<PastSettings>)
+  /** The next `count` (1) trades of a code are shown by REST so much later; without `ms` never. */
+  | {
+      readonly do: 'late';
+      readonly exchange: string;
+      readonly symbol: string;
+      readonly count?: number;
+      readonly ms?: number;
     }
+  /** The exchange's time of trades and tickers is so far from the clock from now on; times never go back. */
+  | { readonly do: 'shift'; readonly exchange: string; readonly ms: number }
   /** The exchange lists the code and refuses to serve it, until `serve`. */
   | { readonly do: 'refuse' | 'serve'; readonly exchange: string; readonly symbol: string }
   /** The exchange says that it is in maintenance and refuses every code, until `reopened`. */

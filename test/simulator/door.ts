@@ -1,5 +1,6 @@
 import type { Server } from 'bun';
-import { answer, type RestFault } from './rest.ts';
+import { answer } from './rest/answer.ts';
+import type { RestFault } from './rest/faults.ts';
 import type { SimExchange } from './sim-exchange.ts';
 import type { SimSocket } from './sim-socket.ts';
 
@@ -69,7 +70,8 @@ export class Door {
     const exchange = this.exchanges.get(id);
     if (!exchange) return new Response('no such exchange', { status: 404 });
     if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') {
-      return answer(exchange, path, url.searchParams, this.restFaults.get(id) ?? null);
+      const address = server.requestIP(request)?.address ?? '';
+      return answer(exchange, path, request, address, this.restFaults.get(id) ?? null);
     }
     // An address without a path of its own may come with or without the slash.
     const known = exchange.protocol.upgrades(path) || exchange.protocol.upgrades(path || '/');

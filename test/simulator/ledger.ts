@@ -1,6 +1,8 @@
 import type { BookState } from './books/exchange-books.ts';
 import type { BookFault } from './books/faults.ts';
 import type { DataType, Tick, Trade } from './protocol.ts';
+import type { PastTrade } from './rest/service.ts';
+import type { Between, Tapes } from './rest/tape.ts';
 
 /** A row that went out, or a trade that happened and went to nobody. Times are epoch milliseconds. */
 export interface Row {
@@ -83,6 +85,8 @@ export interface SocketMinute {
 export class Ledger {
   readonly rows: Row[] = [];
   readonly entries: Entry[] = [];
+  /** Trades of the past by exchange. They are bounded, and `clear` leaves them: the market does not forget. */
+  readonly tapes = new Map<string, Tapes>();
   readonly #minutes = new Map<string, Minute>();
   readonly #socketMinutes = new Map<string, SocketMinute>();
 
@@ -174,6 +178,14 @@ export class Ledger {
     return this.#rows(exchange, 'trade', symbol)
       .filter((row) => row.socket === null && !sent.has(`${row.symbol} ${row.id}`))
       .sort(byId);
+  }
+
+  /**
+   * Every trade that happened on a code, as REST has it or would have it, in the market's order, whoever heard of it.
+   * @param between part of its past; without any, all that is kept
+   */
+  past(exchange: string, symbol: string, between: Between = {}): PastTrade[] {
+    return this.tapes.get(exchange)?.find(symbol)?.between(between) ?? [];
   }
 
   #rows(exchange: string, type: DataType, symbol: string | undefined): Row[] {

@@ -105,7 +105,8 @@ async function performOnExchange(command: OnExchange, exchange: SimExchange, doo
     case 'hole':
       return exchange.hole(command.symbol, command.count ?? 1);
     case 'event':
-      for (let i = 0; i < (command.count ?? 1); i++) exchange.happen(command.type, command.symbol);
+      for (let i = 0; i < (command.count ?? 1); i++)
+        exchange.happen(command.type, command.symbol, command.atMs);
       return;
     case 'book':
       exchange.books.state(command.symbol, command.channel);
@@ -129,11 +130,21 @@ async function performOnExchange(command: OnExchange, exchange: SimExchange, doo
     case 'reopen':
       return door.reopen();
     case 'rest': {
-      const { status, body, slowMs, forMs = Number.POSITIVE_INFINITY } = command;
-      const untilMs = performance.now() + forMs;
-      door.restFaults.set(command.exchange, { status, body, slowMs, untilMs });
+      const { do: _, exchange: id, forMs = Number.POSITIVE_INFINITY, times, ...fault } = command;
+      const left = times ?? Number.POSITIVE_INFINITY;
+      door.restFaults.set(id, { ...fault, untilMs: performance.now() + forMs, left });
       return;
     }
+    case 'past': {
+      const { do: _, exchange: _id, ...settings } = command;
+      Object.assign(exchange.desk.settings, settings);
+      return;
+    }
+    case 'late':
+      return exchange.late(command.symbol, command.count ?? 1, command.ms ?? Number.POSITIVE_INFINITY);
+    case 'shift':
+      exchange.shiftMs = command.ms;
+      return;
     case 'refuse':
       exchange.refused.add(command.symbol);
       return;

@@ -1,4 +1,5 @@
 import type { Books, BookView } from './books/channel.ts';
+import type { RestService } from './rest/service.ts';
 
 /**
  * What the simulator must know of one exchange. A protocol is pure: it owns no socket, timer or clock, and it shares no
@@ -66,14 +67,6 @@ export interface Tick {
 export interface Rate {
   readonly count: number;
   readonly perMs: number;
-}
-
-export interface RestWeights {
-  readonly perMinute: number;
-  weight(path: string, query: URLSearchParams): number;
-  /** Beyond it: this, and how long to wait. Whoever goes on so often gets `ban`. */
-  readonly status: number;
-  readonly ban: { readonly after: number; readonly status: number; readonly forMs: number };
 }
 
 /** How a socket is ended: with a close frame, or by cutting the connection without one. */
@@ -202,8 +195,8 @@ export interface Protocol {
   readonly rules: Rules;
   /** How it publishes order books; absent: it does not. */
   readonly books?: Books;
-  /** What REST requests cost and may cost together per minute; absent: no limit is enforced. */
-  readonly restWeights?: RestWeights;
+  /** Its REST service beside the market list: limits, trades of the past, time, tickers, books. */
+  readonly restService?: RestService;
   /** How a frame's text goes on the wire: a string is a text frame, bytes are a binary one. */
   encode(text: string): string | Uint8Array;
   /** Trades that one frame may hold; above 1 the simulator sometimes puts several into one event. */

@@ -6,7 +6,8 @@ import { OpenGate } from './open-gate.ts';
 import type { DataType, Listing, Protocol, Tick, Trade, Venue } from './protocol.ts';
 import { between, type Random } from './random.ts';
 import type { LagWatch } from './rate-window.ts';
-import { WeightBudget } from './rest-weights.ts';
+import { RestDesk } from './rest/desk.ts';
+import { Tapes } from './rest/tape.ts';
 import { type Host, SimSocket, subscriptionKey } from './sim-socket.ts';
 import { Walk } from './walk.ts';
 
@@ -33,7 +34,11 @@ export class SimExchange implements Host {
   readonly sockets = new Map<number, SimSocket>();
   readonly gate: OpenGate;
   readonly books: ExchangeBooks;
-  readonly weights: WeightBudget;
+  readonly desk: RestDesk;
+  /** Trades of the past. */
+  readonly tapes: Tapes;
+  /** The exchange's time of trades and tickers is so far from the simulator's clock: to have midnight when it suits. */
+  shiftMs: number;
   /** `type symbol`, `type`, ` symbol` parts that are silent; see `mute`. */
   readonly muted: { type?: DataType; symbol?: string }[] = [];
   /** Codes the exchange lists and refuses to serve. */
@@ -57,9 +62,13 @@ export class SimExchange implements Host {
     symbols: number,
     seed: number,
     readonly nextSocketId: () => number,
+    past: { readonly rows: number; readonly shiftMs: number },
   ) {
+    this.shiftMs = past.shiftMs;
     this.gate = new OpenGate(protocol, ledger, lag, this.sockets);
-    this.weights = new WeightBudget(protocol, ledger, Date.now);
+    this.tapes = new Tapes(protocol.restService, past.rows);
+    ledger.tapes.set(protocol.id, this.tapes);
+    this.desk = new RestDesk(this);
     this.books = new ExchangeBooks(this, (symbol) => this.walk(symbol).openBook(seed, Date.now()));
     for (const { listing, price } of marketList(protocol, symbols, seed)) this.#add(listing, price);
     const hides = (symbol: string): boolean => this.closed || this.refused.has(symbol);
@@ -73,7 +82,7 @@ export class SimExchange implements Host {
       get room() {
         return roomNow();
       },
-      now: () => Date.now(),
+      now: () => this.now(),
       lagMs: () => this.lag.ms,
       random,
     };
@@ -87,6 +96,11 @@ export class SimExchange implements Host {
     return [...this.#codes].flatMap(([symbol, { active, nth }]) =>
       [...active].map((type) => ({ exchange: this, type, symbol, nth })),
     );
+  }
+
+  /** The exchange's own time, epoch milliseconds. */
+  now(): number {
+    return Date.now() + this.shiftMs;
   }
 
   lists(symbol: string): boolean {
@@ -134,7 +148,7 @@ export class SimExchange implements Host {
     else this.#subscribers.set(key, new Set([socket]));
     socket.subscriptions.add(key);
     this.ledger.note(this.protocol.id, socket.id, { what: 'subscribe', type, symbol });
-    if (snapshot) this.#send(socket, type, code.walk.tick(Date.now(), true), null);
+    if (snapshot) this.#send(socket, type, code.walk.tick(this.now(), true), null);
     if (code.active.has(type)) return;
     code.active.add(type);
     this.onFeeds();
@@ -156,10 +170,14 @@ export class SimExchange implements Host {
     this.sockets.delete(socket.id);
   }
 
-  /** The next event of a code, sent to whoever is subscribed. @returns its rows */
-  happen(type: DataType, symbol: string): number {
+  /**
+   * The next event of a code, sent to whoever is subscribed.
+   * @param atMs exact time of its trades; else the present, just about
+   * @returns its rows
+   */
+  happen(type: DataType, symbol: string, atMs?: number): number {
     const code = this.#code(symbol);
-    const now = Date.now();
+    const now = atMs ?? this.now();
     if (type === 'orderbook') return this.books.happen(symbol);
     if (type === 'ticker') {
       // Without a trade feed the market moves with the ticker.
@@ -169,7 +187,7 @@ export class SimExchange implements Host {
     }
     const most = Math.min(3, this.protocol.tradesPerFrame);
     const count = most > 1 && this.random() < 0.2 ? between(this.random, 2, most) : 1;
-    const trades = Array.from({ length: count }, () => this.#trade(code, now));
+    const trades = Array.from({ length: count }, () => this.#trade(code, now, atMs !== undefined));
     const tick = code.walk.tick(now, false, trades);
     this.#deliver(type, tick, null);
     const { held } = code;
@@ -182,34 +200,40 @@ export class SimExchange implements Host {
 
   /** The latest trade is sent once more. */
   duplicate(symbol: string): void {
-    this.#deliver('trade', this.#code(symbol).walk.tick(Date.now(), false), 'duplicate');
+    this.#deliver('trade', this.#code(symbol).walk.tick(this.now(), false), 'duplicate');
   }
 
   /** A trade happens now and is sent after the code's next one. */
   holdBack(symbol: string): void {
     const code = this.#code(symbol);
-    const now = Date.now();
+    const now = this.now();
     const trade = this.#trade(code, now);
     code.held = { tick: code.walk.tick(now, false, [trade]), trade };
   }
 
+  /** REST shows the next `count` trades so much later than others. */
+  late(symbol: string, count: number, ms: number): void {
+    this.tapes.of(this.walk(symbol).listing).late(count, ms);
+  }
+
   /** The next `count` ids of the code are never used. */
   hole(symbol: string, count: number): void {
-    const ids = this.#code(symbol).walk.skip(count, Date.now());
+    const ids = this.#code(symbol).walk.skip(count, this.now());
     this.ledger.note(this.protocol.id, null, { what: 'hole', symbol, ...ids });
   }
 
   /** Wire text of one more event whose price is not a number; the market itself does not move. */
   brokenFrame(socket: SimSocket, type: DataType, symbol: string): string[] {
     if (type === 'orderbook') return this.books.broken(socket, symbol);
-    const tick = this.#code(symbol).walk.tick(Date.now(), false);
+    const tick = this.#code(symbol).walk.tick(this.now(), false);
     const [trade] = tick.trades;
     const nan = Number.NaN;
     return socket.conversation.data(type, { ...tick, close: nan, trades: [{ ...trade, price: nan }] });
   }
 
-  #trade({ walk }: Code, now: number): Trade {
-    const trade = walk.trade(now);
+  #trade({ walk }: Code, now: number, exactly = false): Trade {
+    const trade = walk.trade(now, exactly);
+    this.tapes.push(walk.listing, trade, Date.now());
     const book = this.books.codes.get(walk.listing.symbol);
     if (book) this.books.touched(book);
     return trade;
@@ -243,7 +267,8 @@ export class SimExchange implements Host {
 
   #add(listing: Listing, price: number): void {
     const nth = this.#nth++;
-    const walk = new Walk(listing, price, nth, this.protocol, this.random, Date.now());
+    const walk = new Walk(listing, price, nth, this.protocol, this.random, this.now());
+    this.tapes.push(listing, walk.last, Date.now());
     this.#codes.set(listing.symbol, { walk, nth, active: new Set(), held: null });
   }
 

@@ -11,6 +11,7 @@ import { protocols } from './protocols/index.ts';
 import { Pulse } from './pulse.ts';
 import { seededRandom } from './random.ts';
 import { LagWatch } from './rate-window.ts';
+import type { RestLimits } from './rest/service.ts';
 import { SimExchange } from './sim-exchange.ts';
 
 export interface SimulatorOptions {
@@ -33,6 +34,12 @@ export interface SimulatorOptions {
   readonly controlPort?: number;
   /** Rules that differ from the published ones, by exchange: short intervals for tests. */
   readonly rules?: Readonly<Record<string, Partial<Rules>>>;
+  /** REST limits that differ from the published ones, by exchange. */
+  readonly restLimits?: Readonly<Record<string, Partial<RestLimits>>>;
+  /** Trades of the past that an exchange keeps for REST, over all its codes; 200,000, without `keepRows` 50,000. */
+  readonly pastRows?: number;
+  /** The exchanges' time of trades and tickers is so far from the clock; 0. For midnights and days long ago. */
+  readonly shiftMs?: number;
   /** Protocols beside those of `protocols/index.ts`. */
   readonly protocols?: readonly Protocol[];
   /**
@@ -69,12 +76,15 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const random = seededRandom(seed);
   const ledger = new Ledger(options.keepRows);
   const lag = new LagWatch();
+  const rows = options.pastRows ?? (options.keepRows === false ? 50_000 : 200_000);
+  const past = { rows, shiftMs: options.shiftMs ?? 0 };
   let sockets = 0;
   const exchanges = new Map(
     options.exchanges.map((id) => {
       const protocol = find(id, options);
       const count = options.symbols ?? 50;
-      return [id, new SimExchange(protocol, ledger, lag, random, count, seed, () => ++sockets)];
+      const next = () => ++sockets;
+      return [id, new SimExchange(protocol, ledger, lag, random, count, seed, next, past)];
     }),
   );
   const doors = openDoors(exchanges, options);
@@ -128,7 +138,13 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 function find(id: string, options: SimulatorOptions): Protocol {
   const protocol = options.protocols?.find((own) => own.id === id) ?? protocols[id];
   if (!protocol) throw new Error(`no protocol ${id}; there are ${Object.keys(protocols).join(', ')}`);
-  return { ...protocol, rules: { ...protocol.rules, ...options.rules?.[id] } };
+  const { restService } = protocol;
+  const limits = options.restLimits?.[id];
+  return {
+    ...protocol,
+    rules: { ...protocol.rules, ...options.rules?.[id] },
+    ...(restService && { restService: { ...restService, limits: { ...restService.limits, ...limits } } }),
+  };
 }
 
 /** The door of each exchange by id; one for all where the port is shared. */

@@ -27,6 +27,8 @@ export class Walk {
   #quoteVolume: number;
   #sequence = 0;
   #last: Trade;
+  /** The last id that is spent, by a trade or for nothing. */
+  #spent: string;
   #book: CodeBook | null = null;
 
   constructor(
@@ -50,7 +52,8 @@ export class Walk {
     this.#low = this.#start - this.#step * 20;
     this.#volume = between(random, 1000, 1_000_000) * this.#sizeUnit;
     this.#quoteVolume = (this.#volume / this.#sizeUnit) * startPrice;
-    this.#last = this.#match(protocol.firstId(nth, nowMs), nowMs);
+    this.#spent = protocol.firstId(nth, nowMs);
+    this.#last = this.#match(this.#spent, nowMs);
   }
 
   /** The latest trade. */
@@ -64,20 +67,25 @@ export class Walk {
     return this.#book;
   }
 
-  /** The next trade. Its time is just before `nowMs` and never before the previous one's. */
-  trade(nowMs: number): Trade {
-    const timeMs = Math.max(this.#last.timeMs, nowMs - between(this.#random, 0, FRAME_DELAY_MS));
-    this.#last = this.#match(this.#protocol.nextId(this.#last.id, timeMs), timeMs);
+  /**
+   * The next trade. Its time is just before `nowMs` and never before the previous one's.
+   * @param exactly at `nowMs`, so that any number of trades has one time
+   */
+  trade(nowMs: number, exactly = false): Trade {
+    const delay = exactly ? 0 : between(this.#random, 0, FRAME_DELAY_MS);
+    const timeMs = Math.max(this.#last.timeMs, nowMs - delay);
+    this.#spent = this.#protocol.nextId(this.#spent, timeMs);
+    this.#last = this.#match(this.#spent, timeMs);
     return this.#last;
   }
 
   /** Ids that no trade will ever carry, `count` of them; the first and the last. */
   skip(count: number, nowMs: number): { first: string; last: string } {
-    const skipped = this.#protocol.nextId(this.#last.id, nowMs);
+    const skipped = this.#protocol.nextId(this.#spent, nowMs);
     const first = this.#protocol.firstFill?.(skipped) ?? skipped;
     let last = skipped;
     for (let i = 1; i < count; i++) last = this.#protocol.nextId(last, nowMs);
-    this.#last = { ...this.#last, id: last };
+    this.#spent = last;
     return { first, last };
   }
 

@@ -1,7 +1,8 @@
 import { consecutiveIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
-import { books, depthOf } from './books/binance.ts';
+import { books } from './books/binance.ts';
+import { restService } from './rest/binance.ts';
 
 const STREAMS_PER_SOCKET = 1024;
 
@@ -35,19 +36,12 @@ export const binance: Protocol = {
     beatMs: null,
   },
   books,
-  // https://developers.binance.com/docs/binance-spot-api-docs/rest-api#ip-limits
-  restWeights: { perMinute: 6000, weight, status: 429, ban: { after: 10, status: 418, forMs: 120_000 } },
+  restService,
   encode: (text) => text,
   tradesPerFrame: 1,
   ...consecutiveIds(3_489_021_234n),
   connect,
 };
-
-function weight(path: string, query: URLSearchParams): number {
-  if (path !== '/api/v3/depth') return path === '/api/v3/exchangeInfo' ? 20 : 1;
-  const limit = depthOf(query);
-  return limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
-}
 
 /** A stream of one code; books have a channel. */
 interface Stream {

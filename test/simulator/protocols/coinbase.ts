@@ -2,6 +2,7 @@ import { consecutiveIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books } from './books/coinbase.ts';
+import { restService } from './rest/coinbase.ts';
 
 /** https://docs.cdp.coinbase.com/exchange/websocket-feed/overview, the Exchange feed. */
 export const coinbase: Protocol = {
@@ -37,6 +38,7 @@ export const coinbase: Protocol = {
     beatMs: 1000,
   },
   books,
+  restService,
   encode: (text) => text,
   tradesPerFrame: 1,
   ...consecutiveIds(703_124_072n),

@@ -1,8 +1,10 @@
 import { java } from '../books/text.ts';
+import { consecutiveIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { RateWindow } from '../rate-window.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { answer as bookAnswer, books, isOn } from './books/huobi.ts';
+import { restService } from './rest/huobi.ts';
 
 const REQUESTS = { count: 1, perMs: 100 };
 
@@ -42,12 +44,12 @@ export const huobi: Protocol = {
     beatMs: 5000,
   },
   books,
+  restService,
   encode: (text) => Bun.gzipSync(text),
   tradesPerFrame: 10,
   newestFirst: true,
-  // Rising with holes.
-  firstId: (nth) => (103_627_281_663n + BigInt(nth) * 7919n).toString(),
-  nextId: (previous, timeMs) => (BigInt(previous) + 1n + BigInt(timeMs % 2)).toString(),
+  // So in recordings.
+  ...consecutiveIds(103_627_281_663n),
   connect,
 };
 

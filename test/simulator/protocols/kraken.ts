@@ -2,6 +2,7 @@ import { consecutiveIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books, channelOf } from './books/kraken.ts';
+import { restService } from './rest/kraken.ts';
 
 /** https://docs.kraken.com/api/docs/guides/spot-ws-intro, API v2. */
 export const kraken: Protocol = {
@@ -32,6 +33,7 @@ export const kraken: Protocol = {
     beatMs: 1000,
   },
   books,
+  restService,
   encode: (text) => text,
   tradesPerFrame: 5,
   ...consecutiveIds(4_665_846n),

@@ -1,6 +1,7 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books } from './books/okx.ts';
+import { restService } from './rest/okx.ts';
 
 const REQUESTS = { count: 480, perMs: 3_600_000 };
 const START = 1_067_468_268n;
@@ -36,6 +37,7 @@ export const okx: Protocol = {
     beatMs: null,
   },
   books,
+  restService,
   encode: (text) => text,
   tradesPerFrame: 1,
   // Ids are 0 or 1 beyond a multiple of three: a trade of the former kind is two merged fills, else it is one.
