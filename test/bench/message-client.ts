@@ -6,10 +6,10 @@
  * `RATE` is messages a second, 0 for as many as it takes. The topics have to be there. Prints one JSON line: messages
  * that were acknowledged, and the CPU time of the process in µs.
  */
-import { MessageSource } from './message-source.ts';
+import { MessageSource, TOPICS } from './message-source.ts';
 
 const [bootstrap = '', rate = '1600', warmUpS = '10', seconds = '10'] = process.argv.slice(2);
-/** As the grid does at a window of 100 ms. */
+/** As the grid does at a window of 100 ms, whose ticks take turns with the topics. */
 const TICK_MS = 50;
 /** Where there is no rate: messages that wait for their acknowledgement at most, and those given in one turn. */
 const MOST = 20_000;
@@ -21,9 +21,10 @@ await source.link.connect(30_000);
 let running = true;
 if (Number(rate) > 0) {
   const startedAt = performance.now();
+  let turn = 0;
   setInterval(() => {
     const due = Math.floor(((performance.now() - startedAt) / 1_000) * Number(rate));
-    if (running) source.send(due - source.sent);
+    if (running) source.send(due - source.sent, turn++ % TOPICS.length);
   }, TICK_MS);
 } else {
   const fill = (): void => {

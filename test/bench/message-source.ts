@@ -46,9 +46,12 @@ export class MessageSource {
     return this.sent - this.acknowledged - this.failed;
   }
 
-  send(count: number): void {
-    for (const end = this.sent + count; this.sent < end; this.sent++)
-      this.link.queue.send(new Letter(this, this.sent, this.#value(this.sent)));
+  /** @param topic index of the one that all go to; left out: they take turns */
+  send(count: number, topic?: number): void {
+    for (const end = this.sent + count; this.sent < end; this.sent++) {
+      const to = TOPICS[topic ?? this.sent % TOPICS.length] as string;
+      this.link.queue.send(new Letter(this, to, this.sent, this.#value(this.sent)));
+    }
   }
 
   async end(): Promise<void> {
@@ -77,9 +80,9 @@ class Letter implements Outgoing {
   readonly rows = 3;
   readonly #source: MessageSource;
 
-  constructor(source: MessageSource, n: number, value: Buffer) {
+  constructor(source: MessageSource, topic: string, n: number, value: Buffer) {
     this.#source = source;
-    this.topic = TOPICS[n % TOPICS.length] as string;
+    this.topic = topic;
     this.key = `binance|USDT-C${n % KEYS}`;
     this.value = value;
   }
