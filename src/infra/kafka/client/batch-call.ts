@@ -46,6 +46,9 @@ export class BatchCall {
   readonly #headers = new Map<readonly Header[], number>();
   readonly #descriptors = new Int32Array(PER_CALL * FIELDS);
   readonly #reports = new Int32Array(REPORTS * 2);
+  /** Reports that lie there, and how many of them have been told. */
+  #taken = 0;
+  #told = 0;
   readonly #slabs: ArrayBufferLike[] = [];
   #closed = false;
 
@@ -66,15 +69,19 @@ export class BatchCall {
       this.#call(messages.slice(first, first + PER_CALL), stopped);
   }
 
-  /** Gives the reports that have come. @returns how many */
+  /**
+   * Gives the reports that have come, each once, in order. What it tells may ask for more before it returns, as a breaker
+   * that closes hands over what waited: that call goes on with the next report, so that nothing is handed over before
+   * all of them are known.
+   * @returns how many
+   */
   takeReports(report: (id: number, code: number) => void): number {
-    if (this.#closed) return 0;
-    let sum = 0;
-    for (let taken = REPORTS; taken === REPORTS; ) {
-      taken = this.#native.takeReports(this.#outlet, this.#reports);
-      for (let i = 0; i < taken; i++)
-        report(this.#reports[2 * i] as number, this.#reports[2 * i + 1] as number);
-      sum += taken;
+    let sum = this.#tell(report);
+    for (let full = true; full && !this.#closed; ) {
+      this.#taken = this.#native.takeReports(this.#outlet, this.#reports);
+      this.#told = 0;
+      full = this.#taken === REPORTS;
+      sum += this.#tell(report);
     }
     return sum;
   }
@@ -92,6 +99,17 @@ export class BatchCall {
   /** When it has. */
   free(): void {
     this.#native.freeBatches(this.#outlet);
+  }
+
+  /** Counted before it is told: whoever asks for more meanwhile, or fails, has had it. */
+  #tell(report: (id: number, code: number) => void): number {
+    let sum = 0;
+    while (this.#told < this.#taken) {
+      const at = 2 * this.#told++;
+      report(this.#reports[at] as number, this.#reports[at + 1] as number);
+      sum++;
+    }
+    return sum;
   }
 
   #call(messages: readonly Handed[], stopped: Set<string>): void {

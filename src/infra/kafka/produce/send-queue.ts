@@ -250,10 +250,11 @@ export class SendQueue {
 
   /** The one place where messages pass to the producer. What it does not take, and what is behind it, goes back. */
   #handOver(): void {
-    const staged = this.#staged;
-    if (staged.length === 0) return;
-    this.#staged = [];
+    if (this.#staged.length === 0) return;
+    // A report may close the breaker, and what waited then is staged and handed over in there, behind what is staged by now.
     this.#client.takeReports();
+    const staged = this.#staged;
+    this.#staged = [];
     const stopped = new Set<TopicLine>();
     const handed = staged.filter((one) => this.#mayGo(one, stopped));
     if (handed.length > 0) this.#client.produceAll(handed);
