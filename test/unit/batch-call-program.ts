@@ -26,7 +26,7 @@ async function until(what: string, done: () => boolean): Promise<void> {
   }
 }
 
-const reports: { id: number; code: number; words: string }[] = [];
+const reports: { id: number; code: number; words: string; place: string }[] = [];
 let statistics = 0;
 const kafka = loadKafka();
 const producer = new Producer(
@@ -40,7 +40,8 @@ const producer = new Producer(
     'enable.idempotence': true,
   },
   {
-    report: (id, code, words) => reports.push({ id, code, words }),
+    report: (id, code, words, partition, offset) =>
+      reports.push({ id, code, words, place: `${partition}|${offset}` }),
     error() {},
     log() {},
     statistics: () => statistics++,
@@ -161,6 +162,7 @@ const refused = produceAll();
 await until('reports', () => reports.length >= MESSAGES);
 const acknowledged = reports.filter(({ code }) => code === 0);
 const distinct = new Set(acknowledged.map(({ id }) => id)).size;
+const placeOf = new Map(acknowledged.map(({ id, place }) => [`value ${id}`, place]));
 reports.length = 0;
 const { codes, taken } = refusals();
 await until('reports of what was taken', () => reports.length >= taken.length);
@@ -168,6 +170,9 @@ await until('statistics', () => statistics > 0);
 const later = reports.map(({ id, code }) => [id, code]).toSorted(([a = 0], [b = 0]) => a - b);
 const messages = await readBack(`${broker?.host}:${broker?.port}`, MESSAGES + 1);
 const found = compare(messages);
+const told = messages.filter(
+  ({ value, partition, offset }) => placeOf.get(String(value)) === `${partition}|${offset}`,
+).length;
 await producer.close();
 const afterEnd = handed(1, 'batches', 'a', Buffer.from('x'), []);
 producer.produceAll([afterEnd]);
@@ -179,6 +184,7 @@ console.log(
     codes,
     later,
     ...found,
+    told,
     afterEnd: [afterEnd.code, producer.takeReports()],
   }),
 );

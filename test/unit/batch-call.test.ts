@@ -24,6 +24,8 @@ test.each([
     program.remove();
     expect(facts).toMatchObject({
       ...{ refused: 0, acknowledged: 20_000, distinct: 20_000, seen: 20_000, wrong: [], disordered: 0 },
+      // The reports name the place at which each message lies.
+      told: 20_000,
       // Behind the one that is too large nothing of its topic is tried; other topics go.
       codes: [0, TOO_LARGE, NOT_TRIED, 0, INVALID_ARGUMENT],
       later: [
@@ -42,7 +44,7 @@ describe('the addon’s methods', () => {
     internKey(outlet: number, key: unknown): number;
     internHeaders(outlet: number, all: unknown): number;
     produceBatch(outlet: number, messages: unknown, count: number, slabs: unknown): number;
-    takeReports(outlet: number, into: unknown): number;
+    takePlacedReports(outlet: number, into: unknown): number;
     closeBatches(outlet: number): void;
     freeBatches(outlet: number): void;
   }
@@ -79,13 +81,13 @@ describe('the addon’s methods', () => {
     expect(() => call(good, 1, [])).toThrow(TypeError);
     expect(() => call(good, 1, [new Uint8Array(100)])).toThrow(TypeError);
     expect(() => client.produceBatch(outlet, new Float64Array(10), 1, [slab])).toThrow(TypeError);
-    expect(() => client.takeReports(outlet, new Uint8Array(8))).toThrow(TypeError);
-    expect(() => client.takeReports(outlet + 1, new Int32Array(8))).toThrow(TypeError);
+    expect(() => client.takePlacedReports(outlet, new Uint8Array(8))).toThrow(TypeError);
+    expect(() => client.takePlacedReports(outlet + 1, new Int32Array(8))).toThrow(TypeError);
     expect(() => client.internKey(outlet, 5)).toThrow(TypeError);
     expect(() => client.internHeaders(outlet, ['a', 5])).toThrow(TypeError);
     client.closeBatches(outlet);
     client.freeBatches(outlet);
-    expect(() => client.takeReports(outlet, new Int32Array(8))).toThrow(TypeError);
+    expect(() => client.takePlacedReports(outlet, new Int32Array(8))).toThrow(TypeError);
   });
 
   test('give a number of its own to each producer', () => {

@@ -26,9 +26,9 @@ class Outlet {
     for (let i = 0; i < count; i++) this.handed.push(descriptors[i * 10 + 6] ?? NONE);
     return count;
   }
-  takeReports(_outlet: number, into: Int32Array): number {
+  takePlacedReports(_outlet: number, into: Int32Array): number {
     const some = this.arrivals.shift() ?? [];
-    into.set(some.flat());
+    into.set(some.flatMap(([id, code]) => [id, code, 0, 0, 0]));
     return some.length;
   }
 }

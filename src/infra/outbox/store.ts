@@ -129,6 +129,8 @@ export interface Store {
    * @throws {Error} where the disk refuses or does not answer in time; later it may again
    */
   read(from: Place, mostBytes: number): Promise<Page>;
+  /** Everything up to this number is on disk, unless `notKept` told otherwise. */
+  readonly written: Place;
   /** Null until `opened`. */
   readonly recovered: Recovered | null;
   /** Notes an acknowledged offset; the highest of each partition goes into the ledger with the next sync. */

@@ -15,11 +15,13 @@ interface NativeBatches {
     count: number,
     slabs: readonly ArrayBufferLike[],
   ): number;
-  takeReports(outlet: number, into: Int32Array): number;
+  takePlacedReports(outlet: number, into: Int32Array): number;
   errorWords(outlet: number, code: number): string;
   closeBatches(outlet: number): void;
   freeBatches(outlet: number): void;
 }
+
+type ToldReport = (id: number, code: number, partition: number, offset: number) => void;
 
 /** Messages in one call at most. */
 const PER_CALL = 1024;
@@ -30,6 +32,8 @@ const HALF = 2 ** 32;
 const NONE = -1;
 /** Reports taken in one call at most. */
 const REPORTS = 4096;
+/** 32-bit numbers of a report: id, code, partition, offset in two halves. */
+const REPORT_FIELDS = 5;
 /** Keys and sets of headers known by number; beyond that their numbers begin anew. A call never brings more. */
 const MAX_KEYS = 16_384;
 const MAX_HEADERS = 2_048;
@@ -45,7 +49,7 @@ export class BatchCall {
   readonly #keys = new Map<string, number>();
   readonly #headers = new Map<readonly Header[], number>();
   readonly #descriptors = new Int32Array(PER_CALL * FIELDS);
-  readonly #reports = new Int32Array(REPORTS * 2);
+  readonly #reports = new Int32Array(REPORTS * REPORT_FIELDS);
   /** Reports that lie there, and how many of them have been told. */
   #taken = 0;
   #told = 0;
@@ -54,7 +58,7 @@ export class BatchCall {
 
   /** For a client that is not connected yet; null where it is not one of the addon's. */
   static open(native: object): BatchCall | null {
-    return 'openBatches' in native ? new BatchCall(native as NativeBatches) : null;
+    return 'takePlacedReports' in native ? new BatchCall(native as NativeBatches) : null;
   }
 
   private constructor(native: NativeBatches) {
@@ -70,15 +74,16 @@ export class BatchCall {
   }
 
   /**
-   * Gives the reports that have come, each once, in order. What it tells may ask for more before it returns, as a breaker
-   * that closes hands over what waited: that call goes on with the next report, so that nothing is handed over before
-   * all of them are known.
+   * Gives the reports that have come, each once, in order; those of acknowledged messages with the partition and offset at
+   * which they lie (below 0 where it is not known). What it tells may ask for more before it returns, as a breaker that
+   * closes hands over what waited: that call goes on with the next report, so that nothing is handed over before all of
+   * them are known.
    * @returns how many
    */
-  takeReports(report: (id: number, code: number) => void): number {
+  takeReports(report: ToldReport): number {
     let sum = this.#tell(report);
     for (let full = true; full && !this.#closed; ) {
-      this.#taken = this.#native.takeReports(this.#outlet, this.#reports);
+      this.#taken = this.#native.takePlacedReports(this.#outlet, this.#reports);
       this.#told = 0;
       full = this.#taken === REPORTS;
       sum += this.#tell(report);
@@ -102,11 +107,12 @@ export class BatchCall {
   }
 
   /** Counted before it is told: whoever asks for more meanwhile, or fails, has had it. */
-  #tell(report: (id: number, code: number) => void): number {
+  #tell(report: ToldReport): number {
     let sum = 0;
     while (this.#told < this.#taken) {
-      const at = 2 * this.#told++;
-      report(this.#reports[at] as number, this.#reports[at + 1] as number);
+      const at = REPORT_FIELDS * this.#told++;
+      const part = (field: number) => this.#reports[at + field] as number;
+      report(part(0), part(1), part(2), part(3) * HALF + (part(4) >>> 0));
       sum++;
     }
     return sum;

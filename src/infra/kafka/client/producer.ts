@@ -6,8 +6,12 @@ import { BatchCall } from './batch-call.ts';
 import { checkedOptions, type LibrdkafkaOptions } from './client-options.ts';
 
 export interface ProducerHandlers {
-  /** @param code 0 where the broker acknowledged it; @param words librdkafka's about any other */
-  report(id: number, code: number, words: string): void;
+  /**
+   * @param code 0 where the broker acknowledged it
+   * @param words librdkafka's about any other
+   * @param partition where it lies, and at which offset; below 0 where that is not known
+   */
+  report(id: number, code: number, words: string, partition: number, offset: number): void;
   /** librdkafka's words, e.g. `all broker connections are down`; many times a second while a broker is away. */
   error(text: string): void;
   log(severity: number, text: string): void;
@@ -64,7 +68,13 @@ export class Producer {
     this.#native = this.#client.getClient() as NativeProducer;
     this.#batches = inBatches ? BatchCall.open(this.#native) : null;
     this.#client.on('delivery-report', (error: LibrdKafkaError | null, report) =>
-      handlers.report(report.opaque as number, error?.code ?? 0, error?.message ?? ''),
+      handlers.report(
+        report.opaque as number,
+        error?.code ?? 0,
+        error?.message ?? '',
+        report.partition,
+        report.offset,
+      ),
     );
     this.#client.on('event.error', (error) => handlers.error(error.message));
     this.#client.on('event.log', (event: { severity: number; message: string }) =>
@@ -112,8 +122,8 @@ export class Producer {
   takeReports(): number {
     if (!this.#open || !this.#batches) return 0;
     const batches = this.#batches;
-    return batches.takeReports((id, code) =>
-      this.#handlers.report(id, code, code === 0 ? '' : batches.errorWords(code)),
+    return batches.takeReports((id, code, partition, offset) =>
+      this.#handlers.report(id, code, code === 0 ? '' : batches.errorWords(code), partition, offset),
     );
   }
 

@@ -165,8 +165,8 @@ napi_value produce_batch(napi_env env, napi_callback_info info) {
   return number_of(env, static_cast<int64_t>(call.outlet->produce(messages, count, slabs)));
 }
 
-// takeReports(outlet, into: Int32Array): how many; each is an id and a code
-napi_value take_reports(napi_env env, napi_callback_info info) {
+// takePlacedReports(outlet, into: Int32Array): how many; each is an id, a code, a partition, an offset in two halves
+napi_value take_placed_reports(napi_env env, napi_callback_info info) {
   const Call<2> call(env, info);
   Report* reports;
   size_t room;
@@ -208,7 +208,7 @@ constexpr struct {
 } kMethods[] = {
     {"internTopic", intern_topic},   {"internKey", intern_key},         {"internHeaders", intern_headers},
     {"forgetKeys", forget_keys},     {"forgetHeaders", forget_headers}, {"produceBatch", produce_batch},
-    {"takeReports", take_reports},   {"errorWords", error_words},       {"closeBatches", close_batches},
+    {"takePlacedReports", take_placed_reports},   {"errorWords", error_words},       {"closeBatches", close_batches},
     {"freeBatches", free_batches},
 };
 

@@ -25,10 +25,13 @@ void* opaque_of(int32_t id) {
 
 void Gatherer::dr_cb(RdKafka::Message& message) {
   const uintptr_t opaque = reinterpret_cast<uintptr_t>(message.msg_opaque());
-  if ((opaque & 1) != 0)
-    ring.put({static_cast<int32_t>(opaque >> 1), static_cast<int32_t>(message.err())});
-  else if (other != nullptr)
-    other->dr_cb(message);
+  if ((opaque & 1) == 0) {
+    if (other != nullptr) other->dr_cb(message);
+    return;
+  }
+  const int64_t offset = message.offset();
+  ring.put({static_cast<int32_t>(opaque >> 1), static_cast<int32_t>(message.err()), message.partition(),
+            static_cast<int32_t>(offset >> 32), static_cast<uint32_t>(offset)});
 }
 
 Outlet* Outlet::open(NodeKafka::Producer* producer, std::string* error) {

@@ -11,7 +11,10 @@ namespace batches {
 // What became of one message.
 struct Report {
   int32_t id;
-  int32_t code;  // librdkafka's; 0 where it was acknowledged
+  int32_t code;         // librdkafka's; 0 where it was acknowledged
+  int32_t partition;    // where it lies then
+  int32_t offset_high;  // of 64 bits; negative where no offset is known
+  uint32_t offset_low;
 };
 
 // A ring with a place for every message that librdkafka has, taken before the message is handed over: so a report
@@ -21,7 +24,7 @@ struct Report {
 // A lock, because reports come from any thread that polls, a flush included. It is held for a few instructions.
 class ReportRing {
  public:
-  // Messages under way at most; 8 bytes each.
+  // Messages under way at most; 20 bytes each.
   static constexpr size_t kMost = size_t{1} << 20;
 
   // Takes places for so many messages; returns how many there were. Grows the ring where it has to.
