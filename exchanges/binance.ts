@@ -17,6 +17,10 @@ import {
   sideOf,
   timeOf,
 } from '../src/core/market/read-values.ts';
+import type { Trade } from '../src/core/market/rows.ts';
+import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { upByIds } from '../src/core/market/trade-walks.ts';
 
 /**
  * Binance, spot, Asia. https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
@@ -45,7 +49,8 @@ export const binance: Exchange = {
       { count: 1, perMs: 250 },
     ],
     opens: [{ count: 300, perMs: 300_000 }],
-    rest: [{ count: 6000, perMs: 60_000 }],
+    // Half of the 6000 that an address has.
+    rest: [{ count: 3000, perMs: 60_000 }],
     sockets: null,
     lifetimeMs: 86_400_000,
   },
@@ -84,6 +89,24 @@ export const binance: Exchange = {
       weight: 50,
       frame: (symbol, body) => `{"rest":${JSON.stringify(symbol)},"data":${body}}`,
     },
+  },
+
+  // The oldest ids are gone. Answers come out of a database, which may lag.
+  pastTrades: {
+    proof: 'ids',
+    reach: null,
+    weight: 25,
+    ...upByIds(1000, ({ symbol }, id, limit) => {
+      const from = id === null ? '' : `&fromId=${id}`;
+      const of = `symbol=${encodeURIComponent(symbol)}${from}&limit=${limit}`;
+      return `https://api.binance.com/api/v3/historicalTrades?${of}`;
+    }),
+    read: tradePage({
+      list: (body) => (Array.isArray(body) ? body : isObject(body) ? saying(body.code, body.msg) : ''),
+      // Characters that no symbol has, and no such symbol.
+      never: /^-11(00|21)\b/,
+      trade: past,
+    }),
   },
 
   ban,
@@ -265,21 +288,37 @@ function ticker(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit
  *  "m":true,"M":true}
  * `m`: the buyer is the maker. Until 2024 a trade's `a` and `b` were order ids; in an aggTrade `a` is the trade id.
  */
-function trade(data: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
-  const price = decimal(data.p);
-  const volume = decimal(data.q);
-  emit({
-    kind: 'trade',
+function trade(data: JsonObject, text: string, market: Market, received_at: Micros, emit: Emit): void {
+  emit(
+    tradeRow({
+      market,
+      timestamp: timeOf(data.T ?? data.E),
+      received_at,
+      trade_id: data.e === 'trade' ? exactDigits(text, 't', data.t) : exactDigits(text, 'a', data.a),
+      price: decimal(data.p),
+      volume: decimal(data.q),
+      side: sideOf(data.m, false, true),
+    }),
+  );
+}
+
+/**
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#old-trade-lookup
+ * [{"id":28457,"price":"4.00000100","qty":"12.00000000","quoteQty":"48.000012","time":1499865549590,
+ *   "isBuyerMaker":true,"isBestMatch":true}]
+ * Oldest first; the ids are those of the socket.
+ */
+function past(row: unknown, { market, receivedAt, text, cursor }: Answer): Trade | null {
+  if (!isObject(row)) return null;
+  return tradeRow({
     market,
-    timestamp: timeOf(data.T ?? data.E),
+    timestamp: timeOf(row.time),
     received_at: receivedAt,
-    stream_type: 'REALTIME',
-    trade_id: data.e === 'trade' ? exactDigits(text, 't', data.t) : exactDigits(text, 'a', data.a),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
-    side: sideOf(data.m, false, true),
+    stream_type: 'BACKFILL',
+    trade_id: exactDigits(text, 'id', row.id, cursor),
+    price: decimal(row.price),
+    volume: decimal(row.qty),
+    side: sideOf(row.isBuyerMaker, false, true),
   });
 }
 

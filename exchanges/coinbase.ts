@@ -5,6 +5,7 @@ import { pairLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
+  type Cursor,
   changeOf,
   decimal,
   exactDigits,
@@ -17,6 +18,10 @@ import {
   timeOfIso,
   words,
 } from '../src/core/market/read-values.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
+import { tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { downByIds } from '../src/core/market/trade-walks.ts';
 
 /**
  * Coinbase Exchange, spot, North America. https://docs.cdp.coinbase.com/exchange/websocket-feed/overview
@@ -43,6 +48,8 @@ export const coinbase: Exchange = {
     codesPerSocket: 100,
     sends: [{ count: 10, perMs: 1000 }],
     opens: [{ count: 8, perMs: 1000 }],
+    // https://docs.cdp.coinbase.com/exchange/rest-api/rate-limits: half of the 10 a second that an address has.
+    rest: [{ count: 5, perMs: 1000 }],
     sockets: null,
     lifetimeMs: null,
   },
@@ -59,6 +66,22 @@ export const coinbase: Exchange = {
 
   // The whole depth, without numbers or checksum: a book that stays crossed is the only sign of a loss.
   orderbooks: { choices: ['level2_batch'], start: () => 'sent', crossedMs: 5000 },
+
+  pastTrades: {
+    proof: 'ids',
+    reach: null,
+    weight: 1,
+    ...downByIds(1000, ({ symbol }, id, limit) => {
+      const after = id === null ? '' : `&after=${id}`;
+      return `https://api.exchange.coinbase.com/products/${encodeURIComponent(symbol)}/trades?limit=${limit}${after}`;
+    }),
+    read: tradePage({
+      list: (body) => (Array.isArray(body) ? body : isObject(body) ? words(body.message) : ''),
+      never: /^(NotFound|Invalid)/i,
+      trade: (row, { market, receivedAt, text, cursor }) =>
+        isObject(row) ? deal(row, text, market, receivedAt, 'BACKFILL', cursor) : null,
+    }),
+  },
 
   session: (type, markets) => session(type, markets),
 };
@@ -238,20 +261,31 @@ function ticker(frame: JsonObject, markets: Markets, receivedAt: Micros, emit: E
 function trade(frame: JsonObject, text: string, markets: Markets, receivedAt: Micros, emit: Emit): void {
   const market = typeof frame.product_id === 'string' ? markets.get(frame.product_id) : undefined;
   if (!market) return emit({ kind: 'reject', reason: 'product_id is not a market', row: null });
-  const price = decimal(frame.price);
-  const volume = decimal(frame.size);
-  emit({
-    kind: 'trade',
+  emit(deal(frame, text, market, receivedAt, frame.type === 'last_match' ? 'SNAPSHOT' : 'REALTIME'));
+}
+
+/**
+ * https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-trades
+ * [{"trade_id":15035219,"side":"sell","size":"0.27426731","price":"25820.42000000","time":"2023-09-10T13:47:41.447577Z"}]
+ * is how the same come over REST: newest first, `side` the maker's too.
+ */
+function deal(
+  row: JsonObject,
+  text: string,
+  market: Market,
+  received_at: Micros,
+  stream_type: StreamType,
+  cursor?: Cursor,
+): Trade {
+  return tradeRow({
     market,
-    timestamp: timeOfIso(frame.time),
-    received_at: receivedAt,
-    stream_type: frame.type === 'last_match' ? 'SNAPSHOT' : 'REALTIME',
-    trade_id: exactDigits(text, 'trade_id', frame.trade_id),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
-    side: sideOf(frame.side, 'sell', 'buy'),
+    timestamp: timeOfIso(row.time),
+    received_at,
+    stream_type,
+    trade_id: exactDigits(text, 'trade_id', row.trade_id, cursor),
+    price: decimal(row.price),
+    volume: decimal(row.size),
+    side: sideOf(row.side, 'sell', 'buy'),
   });
 }
 

@@ -6,17 +6,23 @@ import type { Market, Micros, Pair, RequestType } from '../src/core/market/marke
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
   type Cursor,
+  decimal,
   exactDigits,
+  idOf,
   isObject,
   type JsonObject,
   number,
   optionalNumber,
   sideOf,
   timeOfIso,
+  timeOfSeconds,
   words,
 } from '../src/core/market/read-values.ts';
-import type { StreamType } from '../src/core/market/rows.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
 import { type LevelCursors, levelCursors, spelledSides } from '../src/core/market/spelled-levels.ts';
+import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { upByNanos } from '../src/core/market/trade-walks.ts';
 
 /**
  * Kraken, spot, North America, WebSocket API v2. https://docs.kraken.com/api/docs/guides/spot-ws-intro
@@ -42,6 +48,8 @@ export const kraken: Exchange = {
     codesPerSocket: 200,
     sends: [{ count: 10, perMs: 1000 }],
     opens: [{ count: 150, perMs: 600_000 }],
+    // Half of the request a second that an address has.
+    rest: [{ count: 1, perMs: 2000 }],
     sockets: null,
     lifetimeMs: null,
   },
@@ -62,6 +70,23 @@ export const kraken: Exchange = {
     start: () => 'sent',
     crossedMs: null,
     checksum: { texts: true, of: digitChecksum },
+  },
+
+  pastTrades: {
+    proof: 'ids',
+    reach: null,
+    weight: 1,
+    ...upByNanos(
+      (market, since) => `https://api.kraken.com/0/public/Trades?${pairOf(market)}&since=${since}`,
+    ),
+    read: tradePage({
+      // Seconds with seven decimals are more than a double holds.
+      spelled: (text) => text.replace(/",(\d+\.\d+),"/g, '","$1","'),
+      list: pastIn,
+      never: /^EQuery|Invalid arguments/,
+      trade: past,
+      cursor: (body) => (isObject(body) && isObject(body.result) ? idOf(body.result.last) || null : null),
+    }),
   },
 
   session,
@@ -299,21 +324,62 @@ function trade(
   streamType: StreamType,
   receivedAt: Micros,
 ): Event {
-  const price = number(row.price);
-  const volume = number(row.qty);
-  return {
-    kind: 'trade',
+  return tradeRow({
     market,
     timestamp: timeOfIso(row.timestamp),
     received_at: receivedAt,
     stream_type: streamType,
     trade_id: exactDigits(text, 'trade_id', row.trade_id, cursor),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
+    price: number(row.price),
+    volume: number(row.qty),
     side: sideOf(row.side, 'buy', 'sell'),
-  };
+  });
+}
+
+/** `XBTUSD` as base and quote: the REST interface spells them as API v1 does. */
+function codesOf({ symbol }: Market): string[] {
+  return symbol.split('/').map((code) => (code === 'BTC' ? 'XBT' : code === 'DOGE' ? 'XDG' : code));
+}
+
+/** Tokenised stocks are a class of their own. */
+function pairOf(market: Market): string {
+  const pair = codesOf(market).join('');
+  const asset = pair === pair.toUpperCase() ? '' : '&asset_class=tokenized_asset';
+  return `pair=${encodeURIComponent(pair)}${asset}&count=1000`;
+}
+
+/** `XXBTZUSD`: the key of the list is not what was asked for, but the base is in it. */
+function pastIn(body: unknown, market: Market): readonly unknown[] | string {
+  if (!isObject(body)) return '';
+  const [error]: unknown[] = Array.isArray(body.error) ? body.error : [];
+  if (error !== undefined) return words(error);
+  const [base = ''] = codesOf(market);
+  const lists = Object.entries(isObject(body.result) ? body.result : {}).filter(([key]) =>
+    key.includes(base),
+  );
+  return lists.length === 1 && Array.isArray(lists[0]?.[1]) ? lists[0][1] : '';
+}
+
+/**
+ * https://docs.kraken.com/api/docs/rest-api/get-recent-trades
+ * {"error":[],"result":{"XXBTZUSD":[["105433.60000","0.00027625",1762795433.9717445,"b","l","",10218208]],
+ *  "last":"1762820035982277754"}}
+ * Price, volume, seconds, the taker's side, order type, nothing, trade_id; oldest first. `last` is the time of the last
+ * row in nanoseconds, and is sometimes missing.
+ */
+function past(row: unknown, { market, receivedAt }: Answer): Trade | null {
+  if (!Array.isArray(row)) return null;
+  const [price, volume, seconds, side, , , id]: unknown[] = row;
+  return tradeRow({
+    market,
+    timestamp: timeOfSeconds(seconds),
+    received_at: receivedAt,
+    stream_type: 'BACKFILL',
+    trade_id: typeof id === 'number' ? idOf(id) : '',
+    price: decimal(price),
+    volume: decimal(volume),
+    side: sideOf(side, 'b', 's'),
+  });
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Row } from '../../src/core/market/rows.ts';
 import { flaw } from '../../src/core/market/validate.ts';
 import { type FlatRow, flatten } from '../../src/core/pipeline/flatten.ts';
 import { inflate } from '../../src/core/pipeline/inflate.ts';
+import type { Answered } from './answers.ts';
 
 /** One line of test/frames/<exchange>.ndjson: a frame and everything that a session reads out of it. */
 export interface Fixture {
@@ -35,13 +36,16 @@ export interface Fixture {
 export interface Subject {
   readonly exchange: Exchange;
   readonly fixtures: readonly Fixture[];
+  /** Answers of its REST interface. */
+  readonly answers: readonly Answered[];
   /** Text of the plug-in's file. */
   readonly source: string;
 }
 
 export const SUBJECTS: readonly Subject[] = EXCHANGES.map((exchange) => ({
   exchange,
-  fixtures: parseFixtures(textAt(`../frames/${exchange.id}.ndjson`)),
+  fixtures: parseLines<Fixture>(textAt(`../frames/${exchange.id}.ndjson`)),
+  answers: parseLines<Answered>(textAt(`../frames/rest/${exchange.id}.ndjson`)),
   source: textAt(`../../exchanges/${exchange.id}.ts`),
 }));
 
@@ -58,11 +62,11 @@ function textAt(path: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
-export function parseFixtures(ndjson: string): Fixture[] {
+export function parseLines<Line>(ndjson: string): Line[] {
   return ndjson
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .map((line) => JSON.parse(line) as Fixture);
+    .map((line) => JSON.parse(line) as Line);
 }
 
 /** What the session gave for a frame, in order. */

@@ -6,13 +6,15 @@ const BEST = ['bid', 'bid_size', 'ask', 'ask_size'];
 const TICKER = [...BASE, ...PRICES, 'close', ...BEST].sort();
 const BOOK_NUMBERS = ['sequence', 'prev_sequence', 'depth', 'checksum'];
 const BOOK = [...BASE, 'type', 'bids', 'asks', ...BOOK_NUMBERS, 'checksum_ok'].sort();
+/** Of what a session reads. */
+const LIVE: readonly string[] = ['SNAPSHOT', 'REALTIME'];
 const TRADE = [...BASE, 'trade_id', 'fills', 'price', 'volume', 'amount', 'side'].sort();
 
 /**
  * What of a row is not of its type, field by field: a second opinion beside the product's own validation.
  * @returns null where all is
  */
-export function wrongType(row: Row, receivedAt: number): string | null {
+export function wrongType(row: Row, receivedAt: number, streamTypes = LIVE): string | null {
   const record = row as unknown as Record<string, unknown>;
   const keys = Object.keys(row).sort().join();
   const wanted = { ticker: TICKER, trade: TRADE, orderbook: BOOK }[row.kind];
@@ -23,8 +25,7 @@ export function wrongType(row: Row, receivedAt: number): string | null {
   if (code !== `${quote}-${base}` || code !== code.toUpperCase()) return `code ${code}`;
   if (!Number.isSafeInteger(row.timestamp) || row.timestamp <= 0) return `timestamp ${row.timestamp}`;
   if (row.received_at !== receivedAt) return `received_at ${row.received_at}`;
-  if (row.stream_type !== 'SNAPSHOT' && row.stream_type !== 'REALTIME')
-    return `stream_type ${row.stream_type}`;
+  if (!streamTypes.includes(row.stream_type)) return `stream_type ${row.stream_type}`;
   if (row.kind === 'orderbook') return wrongBook(row);
   const required = row.kind === 'ticker' ? ['close'] : ['price', 'volume', 'amount'];
   for (const field of required) if (!isNumber(record[field])) return `${field} ${record[field]}`;

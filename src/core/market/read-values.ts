@@ -88,6 +88,16 @@ export function timeOfDigits(value: unknown): Micros {
   return timeOf(time);
 }
 
+const SECONDS = /^(\d{1,10})(?:\.(\d{1,9}))?$/;
+
+/** Seconds as digits, kept to the microsecond (further digits are cut): `1762795433.9717445`. */
+export function timeOfSeconds(value: unknown): Micros {
+  const parts = SECONDS.exec(typeof value === 'number' ? String(value) : words(value));
+  if (!parts) return Number.NaN;
+  const [, seconds = '', fraction = ''] = parts;
+  return Number(seconds) * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, '0'));
+}
+
 const ISO = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 
 /** The last UTC second read, with its point: frames of a busy feed share it, and reading it again costs a comparison. */

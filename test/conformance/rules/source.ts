@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { Subject } from '../fixtures.ts';
 
 /** Most lines of code in a plug-in, comments aside: what is longer holds logic that belongs into shared code. */
-const MAX_LINES = 260;
+const MAX_LINES = 310;
 
 /** Parts of a plug-in in the order in which every file has them; those in brackets may be absent. */
 const PARTS = [
@@ -15,6 +15,7 @@ const PARTS = [
     '[mergesFills]',
     'markets',
     '[orderbooks]',
+    '[pastTrades]',
     '[ban]',
     'session',
   ],

@@ -1,0 +1,134 @@
+import type { Neighbour, PastTrades, TradeHole } from '../past-trades.ts';
+import type { Market, Micros } from './market.ts';
+import type { Trade } from './rows.ts';
+
+/** Ways through a hole, page by page. */
+export type Walk = Pick<PastTrades, 'first' | 'next'>;
+
+type Pages = (market: Market, id: number | null, limit: number) => string;
+
+/**
+ * Consecutive ids, upwards from one that is named (inclusive); where no trade before the hole is known, downwards.
+ * @param most rows of a page
+ * @param url without an id it is the newest page
+ */
+export function upByIds(most: number, url: Pages): Walk {
+  const below = (market: Market, end: number) => {
+    const from = Math.max(0, end - most);
+    return end > 0 ? url(market, from, end - from) : null;
+  };
+  return {
+    first({ market, before, after }) {
+      const [last, end] = [idOf(before), firstIdOf(after)];
+      if (last !== null) return url(market, last + 1, within(most, end, last));
+      return (end === null ? null : below(market, end)) ?? url(market, null, most);
+    },
+    next(hole, { trades }, asked) {
+      const [last, end] = [idOf(hole.before), firstIdOf(hole.after)];
+      const ids = idsOf(trades);
+      if (ids.length === 0) return null;
+      if (last === null) return reachesBack(hole, trades) ? null : below(hole.market, Math.min(...ids));
+      const highest = Math.max(...ids);
+      if (end === null ? reachesForth(hole, trades) : highest + 1 >= end) return null;
+      return onward(asked, url(hole.market, highest + 1, within(most, end, highest)));
+    },
+  };
+}
+
+/**
+ * Consecutive ids, newest first, below one that is named (exclusive).
+ * @param most rows of a page
+ * @param url without an id it is the newest page
+ */
+export function downByIds(most: number, url: Pages): Walk {
+  return {
+    first({ market, before, after }) {
+      const end = firstIdOf(after);
+      return url(market, end, end === null ? most : within(most, end, idOf(before)));
+    },
+    next(hole, { trades }, asked) {
+      const last = idOf(hole.before);
+      const ids = idsOf(trades);
+      if (ids.length === 0) return null;
+      const lowest = Math.min(...ids);
+      if (last === null ? reachesBack(hole, trades) : lowest <= last + 1) return null;
+      return onward(asked, url(hole.market, lowest, within(most, lowest, last)));
+    },
+  };
+}
+
+/**
+ * Times in nanoseconds, oldest first, from one that is named. Pages begin a microsecond before the one before them ended:
+ * whether the named time is included does not matter then, nor how many trades share it.
+ */
+export function upByNanos(url: (market: Market, since: string) => string): Walk {
+  const from = (market: Market, micros: Micros) => url(market, `${Math.max(0, Math.floor(micros))}000`);
+  return {
+    first: ({ market, before, from: at }) => from(market, (before?.timestamp ?? at) - 1_000_000),
+    next(hole, { trades, cursor }, asked) {
+      const newest = Math.max(...trades.map(({ timestamp }) => timestamp));
+      if (trades.length === 0 || reachesForth(hole, trades)) return null;
+      return onward(asked, from(hole.market, timeOfNanos(cursor, newest) - 1));
+    },
+  };
+}
+
+/** Nanoseconds as digits, cut to microseconds. */
+function timeOfNanos(digits: string | null, otherwise: Micros): Micros {
+  return digits !== null && /^\d{19}$/.test(digits) ? Number(digits.slice(0, -3)) : otherwise;
+}
+
+/** One page with the newest trades is all that there is. */
+export function newestOnly(url: (market: Market, now: Micros) => string): Walk {
+  return { first: ({ market }, now) => url(market, now), next: () => null };
+}
+
+/** The same page again leads nowhere. */
+export function onward(asked: string, url: string): string | null {
+  return url === asked ? null : url;
+}
+
+/** Whether trades go back behind the last one before the hole; of equal times there may be more. */
+export function reachesBack({ before, from }: TradeHole, trades: readonly Trade[]): boolean {
+  const until = Math.floor((before?.timestamp ?? from) / 1000) * 1000;
+  return trades.some(({ timestamp }) => timestamp < until);
+}
+
+/** Whether trades go on behind the first one after the hole. */
+export function reachesForth({ after, to }: TradeHole, trades: readonly Trade[]): boolean {
+  const until = after?.timestamp ?? to;
+  return trades.some(({ timestamp }) => timestamp > until);
+}
+
+/** The trade with the lowest id, of ids of any length that are digits alone; null where there is none. */
+export function lowest(trades: readonly Trade[]): Trade | null {
+  let found: Trade | null = null;
+  for (const trade of trades) if (found === null || isLess(trade.trade_id, found.trade_id)) found = trade;
+  return found;
+}
+
+/** Whether one number is less than another, both as digits. */
+export function isLess(a: string, b: string): boolean {
+  return a.length === b.length ? a < b : a.length < b.length;
+}
+
+/** An id that is counted with. */
+function idOf(trade: Pick<Neighbour, 'trade_id'> | null): number | null {
+  const id = trade === null ? Number.NaN : Number(trade.trade_id);
+  return Number.isSafeInteger(id) ? id : null;
+}
+
+function idsOf(trades: readonly Trade[]): number[] {
+  return trades.flatMap((trade) => idOf(trade) ?? []);
+}
+
+/** The first id that is known again. */
+function firstIdOf(after: Neighbour | null): number | null {
+  const id = idOf(after);
+  return id === null || after === null ? null : id - after.fills + 1;
+}
+
+/** Rows to ask for: those between the two ids, neither of them included. */
+function within(most: number, end: number | null, last: number | null): number {
+  return end === null || last === null ? most : Math.min(most, Math.max(1, end - last - 1));
+}
