@@ -18,6 +18,7 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 import type { Trade } from '../src/core/market/rows.ts';
+import { DECIMAL, NUMBER, rowsOf, scanner, WORD } from '../src/core/market/scan.ts';
 import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { upByIds } from '../src/core/market/trade-walks.ts';
@@ -176,7 +177,7 @@ function read(
   asked: Map<unknown, string[]>,
   emit: Emit,
 ): void {
-  const frame = parseObject(text);
+  const frame = (type === 'orderbook' ? CHANGES(text) : null) ?? parseObject(text);
   if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
   const { stream } = frame;
   const data = stream === undefined && frame.rest === undefined ? frame : frame.data;
@@ -198,6 +199,13 @@ function read(
     ? ticker(data, market, receivedAt, emit)
     : trade(data, text, market, receivedAt, emit);
 }
+
+/** Changes of a book as nearly all of them are spelled. */
+const PAIRS = rowsOf([DECIMAL, DECIMAL]);
+const CHANGES = scanner({
+  stream: WORD,
+  data: { e: 'depthUpdate', E: NUMBER, s: WORD, U: NUMBER, u: NUMBER, b: PAIRS, a: PAIRS },
+});
 
 /** What an event of each type is called. */
 const EVENTS: Readonly<Record<RequestType, readonly unknown[]>> = {

@@ -17,6 +17,7 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 import type { StreamType } from '../src/core/market/rows.ts';
+import { NUMBER, rowsOf, scanner, WORD } from '../src/core/market/scan.ts';
 
 /**
  * Upbit, spot, Korea. https://docs.upbit.com/kr/reference/websocket-guide
@@ -97,7 +98,7 @@ function subscribe(type: RequestType, want: readonly Market[], suffix: string): 
 }
 
 function read(text: string, receivedAt: Micros, type: RequestType, markets: Markets, emit: Emit): void {
-  const frame = parseObject(text);
+  const frame = (type === 'orderbook' ? BOOK(text) : null) ?? parseObject(text);
   if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
   if (frame.type === type) {
     const { code } = frame;
@@ -118,6 +119,18 @@ function read(text: string, receivedAt: Micros, type: RequestType, markets: Mark
   // {"status":"UP"} and whatever else is no market data.
   emit({ kind: 'alive' });
 }
+
+/** A book as nearly all of them are spelled. */
+const BOOK = scanner({
+  type: 'orderbook',
+  code: WORD,
+  timestamp: NUMBER,
+  total_ask_size: NUMBER,
+  total_bid_size: NUMBER,
+  orderbook_units: rowsOf({ ask_price: NUMBER, bid_price: NUMBER, ask_size: NUMBER, bid_size: NUMBER }),
+  stream_type: WORD,
+  level: NUMBER,
+});
 
 function streamType(value: unknown): StreamType {
   return value === 'SNAPSHOT' ? 'SNAPSHOT' : 'REALTIME';

@@ -1,4 +1,5 @@
 import { decimal, number } from './read-values.ts';
+import { ScannedList } from './scanned-list.ts';
 
 /**
  * One side of a book, best level first, flat: price, size, price, size, … Size 0 says that a level is gone. NaN stands
@@ -31,6 +32,7 @@ export function pairLevels(
   read: (value: unknown) => number = decimal,
   keep: Keep = all,
 ): Levels {
+  if (list instanceof ScannedList) return scannedLevels(list, side, '0', '1', keep);
   if (!Array.isArray(list)) return UNREADABLE;
   const levels = new Float64Array(2 * list.length);
   let end = 0;
@@ -55,6 +57,7 @@ export function objectLevels(
   read: (value: unknown) => number,
   keep: Keep = all,
 ): Levels {
+  if (list instanceof ScannedList) return scannedLevels(list, side, priceKey, sizeKey, keep);
   if (!Array.isArray(list)) return UNREADABLE;
   const levels = new Float64Array(2 * list.length);
   let end = 0;
@@ -65,6 +68,29 @@ export function objectLevels(
     if (!keep(price, size)) continue;
     levels[end++] = price;
     levels[end++] = size;
+  }
+  return bestFirst(end === levels.length ? levels : levels.slice(0, end), side);
+}
+
+/** The same out of a list that was scanned, which holds numbers alone. */
+function scannedLevels(
+  list: ScannedList,
+  side: BookSide,
+  priceKey: string,
+  sizeKey: string,
+  keep: Keep,
+): Levels {
+  const { count, values, width } = list;
+  const levels = new Float64Array(2 * count);
+  let price = list.column(priceKey);
+  let size = list.column(sizeKey);
+  let end = 0;
+  for (let row = 0; row < count; row++, price += width, size += width) {
+    const one = values[price] as number;
+    const other = values[size] as number;
+    if (!keep(one, other)) continue;
+    levels[end++] = one;
+    levels[end++] = other;
   }
   return bestFirst(end === levels.length ? levels : levels.slice(0, end), side);
 }

@@ -1,0 +1,200 @@
+import { ownCopy } from './read-values.ts';
+
+/**
+ * Reading plain JSON text piece by piece, without making objects. What is not spelled the plain way is not read at all:
+ * whoever scans goes back to `JSON.parse`. Plain is ASCII without escapes, and without blanks between the parts.
+ */
+
+/** Frames that are hot are far shorter; the others are parsed. */
+const MOST_CHARS = 64 * 1024;
+/** The text as bytes, zero behind it: no digit, no quote, so that every loop ends there. */
+const bytes = new Uint8Array(3 * MOST_CHARS + 8);
+const view = new DataView(bytes.buffer);
+const encoder = new TextEncoder();
+
+let text = '';
+/** The next byte to be read. */
+let at = 0;
+
+const SPACE = 32;
+const QUOTE = 34;
+const PLUS = 43;
+const MINUS = 45;
+const POINT = 46;
+const ZERO = 48;
+const NINE = 57;
+const BACKSLASH = 92;
+const UPPER_E = 69;
+const LOWER_E = 101;
+
+/** Powers of ten that a double holds: times one of them, or divided by it, an integer that one holds too is rounded once. */
+const POWERS = Float64Array.from({ length: 23 }, (_, power) => 10 ** power);
+/** Digits that 32 bits hold, and that a double holds exactly, of any number. */
+const SMALL = 9;
+const EXACT = 15;
+/** Of each of four bytes the upper half. */
+const UPPER = 0xf0f0f0f0 | 0;
+
+/** Begins at the first character. @returns false where the text cannot be scanned */
+export function scanText(from: string): boolean {
+  text = from;
+  at = 0;
+  const { length } = from;
+  if (length > MOST_CHARS || encoder.encodeInto(from, bytes).written !== length) return false;
+  bytes[length] = 0;
+  return true;
+}
+
+/** Whether everything was read. */
+export function atEnd(): boolean {
+  return at === text.length;
+}
+
+/** Text that stands there as it is, prepared for comparison four bytes at a time. */
+export interface Literal {
+  readonly words: Int32Array;
+  readonly rest: Uint8Array;
+}
+
+export function literal(ascii: string): Literal {
+  const codes = Uint8Array.from(ascii, (char) => char.charCodeAt(0));
+  const read = new DataView(codes.buffer);
+  const words = Int32Array.from({ length: codes.length >> 2 }, (_, word) => read.getInt32(4 * word, true));
+  return { words, rest: codes.slice(4 * words.length) };
+}
+
+/** Passes over the literal. @returns false where something else stands there */
+export function pass({ words, rest }: Literal): boolean {
+  let here = at;
+  for (let i = 0; i < words.length; i++, here += 4) if (view.getInt32(here, true) !== words[i]) return false;
+  for (let i = 0; i < rest.length; i++) if (bytes[here++] !== rest[i]) return false;
+  at = here;
+  return true;
+}
+
+/** Passes over one character. @returns it, 0 at the end */
+export function passOne(): number {
+  return bytes[at++] ?? 0;
+}
+
+/** The character that comes next; 0 at the end. */
+export function nextChar(): number {
+  return bytes[at] ?? 0;
+}
+
+/** Words of frames are few and come again and again: those that came last, each where its hash says. */
+const KNOWN = 2048;
+const known: string[] = new Array<string>(KNOWN).fill('');
+const LONGEST_WORD = 64;
+
+/** The characters until the next quote, which is not passed; null where they are not plain, or too many for a word. */
+export function word(): string | null {
+  const first = at;
+  let here = first;
+  let hash = 0;
+  for (let char = bytes[here] as number; char !== QUOTE; char = bytes[++here] as number) {
+    if (char < SPACE || char === BACKSLASH) return null;
+    hash = (Math.imul(hash, 31) + char) | 0;
+  }
+  at = here;
+  const length = here - first;
+  if (length > LONGEST_WORD) return null;
+  const place = (hash ^ (hash >>> 11)) & (KNOWN - 1);
+  const same = known[place] as string;
+  if (same.length === length && startsHere(same, first)) return same;
+  // Cut out of the text it would keep the whole frame for as long as it lives.
+  const made = ownCopy(text.slice(first, here));
+  known[place] = made;
+  return made;
+}
+
+function startsHere(ascii: string, first: number): boolean {
+  for (let i = 0; i < ascii.length; i++) if (ascii.charCodeAt(i) !== bytes[first + i]) return false;
+  return true;
+}
+
+/** A number that may be below 0, see `unsigned`. */
+export function signed(): number {
+  if (bytes[at] !== MINUS) return unsigned();
+  at++;
+  return -unsigned();
+}
+
+/**
+ * The number that stands there, the very double that `JSON.parse` makes of it.
+ * @returns NaN where there is none: what JSON does not take for a number, as `01`, `.5` and `1.`, is none
+ */
+export function unsigned(): number {
+  const first = at;
+  let here = first;
+  let char = bytes[here] as number;
+  let whole = 0;
+  for (; char >= ZERO && char <= NINE; char = bytes[++here] as number)
+    whole = (Math.imul(whole, 10) + char - ZERO) | 0;
+  const wholes = here - first;
+  if (wholes === 0 || (wholes > 1 && bytes[first] === ZERO)) return Number.NaN;
+  let part = 0;
+  let parts = 0;
+  if (char === POINT) {
+    const point = ++here;
+    let four = view.getInt32(here, true);
+    if (areDigits(four)) {
+      part = ofDigits(four);
+      here += 4;
+      four = view.getInt32(here, true);
+      if (areDigits(four)) {
+        part = (Math.imul(part, 10_000) + ofDigits(four)) | 0;
+        here += 4;
+      }
+    }
+    for (char = bytes[here] as number; char >= ZERO && char <= NINE; char = bytes[++here] as number)
+      part = (Math.imul(part, 10) + char - ZERO) | 0;
+    parts = here - point;
+    if (parts === 0) return Number.NaN;
+  }
+  at = here;
+  const power = char === UPPER_E || char === LOWER_E ? exponent() : 0;
+  if (wholes > SMALL || parts > SMALL) return Number.isNaN(power) ? power : long(first, wholes);
+  const digits = whole * (POWERS[parts] as number) + part;
+  if (digits > Number.MAX_SAFE_INTEGER) return Number.isNaN(power) ? power : Number(text.slice(first, at));
+  return power === 0 ? digits / (POWERS[parts] as number) : scaled(digits, power - parts, first);
+}
+
+/** What stands behind an e; NaN where that is none of two digits at most. */
+function exponent(): number {
+  let char = bytes[++at] as number;
+  const below = char === MINUS;
+  if (below || char === PLUS) char = bytes[++at] as number;
+  const first = at;
+  let power = 0;
+  for (; char >= ZERO && char <= NINE; char = bytes[++at] as number) power = power * 10 + char - ZERO;
+  if (at === first || at - first > 2) return Number.NaN;
+  return below ? -power : power;
+}
+
+/** Digits times a power of ten; by way of the text where that would be rounded twice. */
+function scaled(digits: number, power: number, first: number): number {
+  if (power >= 0 && power < POWERS.length) return digits * (POWERS[power] as number);
+  if (power < 0 && -power < POWERS.length) return digits / (POWERS[-power] as number);
+  return Number.isNaN(power) ? power : Number(text.slice(first, at));
+}
+
+/** A number of many digits. Those of times and most ids are whole and fit a double. */
+function long(first: number, wholes: number): number {
+  if (wholes > EXACT || at > first + wholes) return Number(text.slice(first, at));
+  let value = 0;
+  for (let here = first; here < at; here++) value = value * 10 + (bytes[here] as number) - ZERO;
+  return value;
+}
+
+/** Whether each of the four bytes is a digit. */
+function areDigits(four: number): boolean {
+  return ((four & UPPER) | ((((four + 0x06060606) | 0) & UPPER) >>> 4)) === 0x33333333;
+}
+
+/** The number that four digits make, the first of them in the lowest byte. */
+function ofDigits(four: number): number {
+  const digits = four & 0x0f0f0f0f;
+  const pairs = (Math.imul(digits, 10) + (digits >>> 8)) | 0;
+  return Math.imul(pairs & 0xff, 100) + ((pairs >>> 16) & 0xff);
+}
