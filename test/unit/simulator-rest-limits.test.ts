@@ -52,7 +52,7 @@ test('binance weighs requests by the minute of the clock and by address, and ban
 });
 
 /** Requests that are within a limit, at which steps, and the answer to one too many. */
-const BURSTS: readonly [exchange: string, path: string, allowed: number, RestAnswer][] = [
+const BURSTS: readonly [exchange: string, path: string, allowed: number, Partial<RestAnswer>][] = [
   [
     'coinbase',
     '/products/BTC-USD/trades',
@@ -72,6 +72,26 @@ const BURSTS: readonly [exchange: string, path: string, allowed: number, RestAns
     10,
     { status: 429, body: { status: 'error', 'err-msg': '429 too many request' } },
   ],
+  [
+    'upbit',
+    '/v1/trades/ticks?market=KRW-BTC',
+    10,
+    {
+      status: 429,
+      body: { error: { name: 429 } },
+      headers: { 'Remaining-Req': 'group=market; min=600; sec=0' },
+    },
+  ],
+  [
+    'bithumb',
+    '/v1/trades/ticks?market=KRW-BTC',
+    150,
+    { status: 429, headers: { 'x-ratelimit-remaining': '0' } },
+  ],
+  ['bitfinex', '/v2/trades/tBTCUSD/hist', 15, { status: 429, body: { error: 'ERR_RATE_LIMIT' } }],
+  ['korbit', '/v2/trades?symbol=btc_krw', 50, { status: 429, headers: { 'Retry-After': '1' } }],
+  ['coinone', '/public/v2/trades/KRW/BTC', 1200, { body: { result: 'error', error_code: '4' } }],
+  ['bybit', '/v5/market/recent-trade', 600, { status: 403, body: 'access too frequent' }],
 ];
 
 for (const [exchange, path, allowed, refusal] of BURSTS) {
@@ -86,12 +106,51 @@ for (const [exchange, path, allowed, refusal] of BURSTS) {
   });
 }
 
+test('bitfinex shuts an address out for 60 s, bybit for ten minutes, and whoever asks meanwhile breaks a limit', () => {
+  for (const [exchange, path, allowed, seconds] of [
+    ['bitfinex', '/v2/trades/tBTCUSD/hist', 15, 60],
+    ['bybit', '/v5/market/recent-trade', 600, 600],
+  ] as const) {
+    const { ask, ledger } = clientOf(exchange);
+    for (let i = 0; i <= allowed; i++) ask(T, path);
+    expect(ask(T + seconds * 1000 - 1, path).status).toBeGreaterThanOrEqual(403);
+    expect(ledger.violations().map(({ detail }) => detail)).toContain('asked while shut out');
+    expect(ask(T + seconds * 1000, path)).toMatchObject({ body: null });
+  }
+});
+
+test('upbit blocks who goes on after 429, ever longer, and lets a request with an origin in every 10 s', () => {
+  const { ask } = clientOf('upbit');
+  const path = '/v1/trades/ticks?market=KRW-BTC';
+  const blocks: number[] = [];
+  for (let at = T; blocks.length < 2; ) {
+    for (let i = 0; i < 15; i++) ask(at, path);
+    const blocked = ask(at + 1, path);
+    expect(blocked.status).toBe(418);
+    const until = Array.from({ length: 200 }, (_, s) => s + 1).find(
+      (s) => ask(at + s * 1000, path).status !== 418,
+    );
+    blocks.push(until ?? 0);
+    at += (until ?? 0) * 1000 + MINUTE;
+  }
+  expect(blocks).toEqual([10, 30]);
+  const origin = { origin: 'https://example.com' };
+  expect(ask(T + 90 * MINUTE, path, '10.0.0.9', origin)).toMatchObject({ body: null });
+  expect(ask(T + 90 * MINUTE + 9000, path, '10.0.0.9', origin)).toMatchObject({ status: 429 });
+  expect(ask(T + 90 * MINUTE + 9000, path, '10.0.0.9')).toMatchObject({ body: null });
+});
+
 test('half of a limit is never a violation, for minutes', () => {
   for (const [exchange, path, ms] of [
     ['coinbase', '/products/BTC-USD/trades', 200],
     ['kraken', '/0/public/Trades?pair=XBTUSD', 2000],
     ['okx', '/api/v5/market/history-trades?instId=BTC-USDT', 200],
     ['huobi', '/market/history/trade?symbol=btcusdt', 200],
+    ['upbit', '/v1/trades/ticks?market=KRW-BTC', 200],
+    ['bitfinex', '/v2/trades/tBTCUSD/hist', 8000],
+    ['korbit', '/v2/trades?symbol=btc_krw', 40],
+    ['coinone', '/public/v2/trades/KRW/BTC', 100],
+    ['bybit', '/v5/market/recent-trade', 20],
   ] as const) {
     const { ask, ledger } = clientOf(exchange);
     for (let at = T; at < T + 2 * MINUTE; at += ms) ask(at, path);

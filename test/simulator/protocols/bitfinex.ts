@@ -11,6 +11,7 @@ import type {
 } from '../protocol.ts';
 import { asObject, parse } from '../read.ts';
 import { books, channelOf } from './books/bitfinex.ts';
+import { restService } from './rest/bitfinex.ts';
 
 const CHANNELS_PER_SOCKET = 25;
 const TIMESTAMP = 32_768;
@@ -50,6 +51,7 @@ export const bitfinex: Protocol = {
     beatMs: 15_000,
   },
   books,
+  restService,
   encode: (text) => text,
   tradesPerFrame: 1,
   // Rising with holes.

@@ -1,6 +1,7 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books, channelOf } from './books/bithumb.ts';
+import { restService } from './rest/bithumb.ts';
 
 /** 2025-09-16 00:00 in Seoul: the ids count milliseconds from here. */
 const ID_EPOCH_MS = 1_757_948_400_000;
@@ -35,6 +36,7 @@ export const bithumb: Protocol = {
     beatMs: 10_000,
   },
   books,
+  restService,
   // Every frame is a binary one holding plain JSON.
   encode: (text) => Buffer.from(text),
   tradesPerFrame: 1,

@@ -1,6 +1,7 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books } from './books/bybit.ts';
+import { restService } from './rest/bybit.ts';
 
 const ARGS_PER_REQUEST = 10;
 const ARGS_CHARS = 21_000;
@@ -35,6 +36,7 @@ export const bybit: Protocol = {
     beatMs: null,
   },
   books,
+  restService,
   encode: (text) => text,
   tradesPerFrame: 1024,
   // 19 digits, rising with holes.

@@ -2,6 +2,7 @@ import { timeBasedIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asObject, parse } from '../read.ts';
 import { books } from './books/coinone.ts';
+import { restService } from './rest/coinone.ts';
 
 /** https://docs.coinone.co.kr/reference/public-websocket-1 */
 export const coinone: Protocol = {
@@ -27,6 +28,7 @@ export const coinone: Protocol = {
     beatMs: null,
   },
   books,
+  restService,
   encode: (text) => text,
   tradesPerFrame: 1,
   ...timeBasedIds(3),

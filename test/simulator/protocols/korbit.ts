@@ -1,6 +1,7 @@
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books } from './books/korbit.ts';
+import { restService } from './rest/korbit.ts';
 
 /** https://docs.korbit.co.kr/, WebSocket API v2, public. */
 export const korbit: Protocol = {
@@ -26,6 +27,7 @@ export const korbit: Protocol = {
     beatMs: null,
   },
   books,
+  restService,
   encode: (text) => text,
   tradesPerFrame: 5,
   // Rising with holes.

@@ -2,6 +2,7 @@ import { timeBasedIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books, channelOf } from './books/upbit.ts';
+import { restService } from './rest/upbit.ts';
 
 /** https://docs.upbit.com/kr/reference/websocket-guide */
 export const upbit: Protocol = {
@@ -35,6 +36,7 @@ export const upbit: Protocol = {
     beatMs: 10_000,
   },
   books,
+  restService,
   // Every frame is a binary one holding plain JSON.
   encode: (text) => Buffer.from(text),
   tradesPerFrame: 1,

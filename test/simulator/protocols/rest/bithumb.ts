@@ -1,0 +1,78 @@
+import { digits, isBefore, newest, olderThan, whole } from '../../rest/pages.ts';
+import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
+import { timeOfDay } from './upbit.ts';
+
+const DAY_MS = 86_400_000;
+const KST_MS = 9 * 3_600_000;
+const MOST = 500;
+
+/** https://apidocs.bithumb.com/reference/최근-체결-내역 */
+export const restService: RestService = {
+  limits: {
+    each: [{ count: 150, perMs: 1000 }],
+    refusal: () => tooFast,
+    block: { after: 20, forMs: 600_000, growth: 1, mostMs: 600_000, answer: () => tooFast },
+    headers: (used, { count }) => ({
+      'x-ratelimit-limit': `${count}`,
+      'x-ratelimit-remaining': `${Math.max(0, count - used)}`,
+    }),
+  },
+  // A day that is seven days ago begins so.
+  reach: { ms: 8 * DAY_MS },
+  /** Ids are not the socket's: milliseconds, then a number that counts from 0. */
+  forms({ timeMs, size }, _listing, before) {
+    const first = `${timeMs}0000`;
+    const id = before && !isBefore(before.id, first) ? (BigInt(before.id) + 1n).toString() : first;
+    return [{ id, size }];
+  },
+  answer(request, market) {
+    if (request.path !== '/v1/trades/ticks') return undefined;
+    const symbol = request.query.get('market');
+    if (!symbol) return failed(400, 'market is missing');
+    if (!market.find(symbol)) return failed(404, 'Code not found');
+    return ticks(request, market, symbol);
+  },
+  unknownPath: failed(404, 'Not Found'),
+};
+
+const tooFast: RestAnswer = { status: 429, body: { error: { name: 429, message: 'Too Many Requests' } } };
+
+/** Errors come with status 200. */
+function failed(name: number, message: string): RestAnswer {
+  return { body: { error: { name, message } } };
+}
+
+/** Newest first, from a time of a day of Seoul back; without a time from the day's first moment. */
+function ticks({ query, now }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const [count, ago] = [whole(query, 'count'), whole(query, 'daysAgo')];
+  const cursor = digits(query, 'cursor');
+  const until = timeOfDay(query.get('to'));
+  if (count === undefined || count === 0 || (count ?? 1) > MOST) return failed(400, 'count is invalid');
+  if (ago === undefined || ago === 0 || (ago ?? 1) > 7) return failed(400, 'daysAgo is invalid');
+  if (cursor === undefined) return failed(400, 'cursor is invalid');
+  if (until === undefined) return failed(400, 'to is invalid');
+  const today = Math.floor((now + KST_MS) / DAY_MS) * DAY_MS - KST_MS;
+  const bounded = ago !== null || until !== null;
+  const end = bounded ? today - (ago ?? 0) * DAY_MS + (until ?? 0) : Number.POSITIVE_INFINITY;
+  const rows = market.past(symbol);
+  const older = cursor === null ? rows : olderThan(rows, cursor, market.overlap);
+  const wanted = older.filter(({ timeMs }) => timeMs < end);
+  const { prevClose } = market.tick(symbol);
+  return {
+    body: `[${newest(wanted, count ?? 1)
+      .map((row) => tick(row, symbol, prevClose))
+      .join(',')}]`,
+  };
+}
+
+/** Dates are those of UTC, numbers as short as they can be. */
+function tick(row: PastTrade, symbol: string, prevClose: number): string {
+  const { id, price, size, takerBuys, timeMs } = row;
+  const [date = '', time = ''] = new Date(timeMs).toISOString().split('T');
+  return (
+    `{"market":"${symbol}","trade_date_utc":"${date}","trade_time_utc":"${time.slice(0, 8)}","timestamp":${timeMs},` +
+    `"trade_price":${price},"trade_volume":${size},"prev_closing_price":${prevClose},` +
+    `"change_price":${Number((price - prevClose).toFixed(8))},"ask_bid":"${takerBuys ? 'BID' : 'ASK'}",` +
+    `"sequential_id":${id}}`
+  );
+}
