@@ -71,6 +71,10 @@ class OpeningStore implements Store {
     return within(this.#parts.clock, READ_DEADLINE_MS, this.#room.read(from, mostBytes));
   }
 
+  get written(): Place {
+    return this.#room?.written ?? 0;
+  }
+
   get recovered(): Recovered | null {
     return this.#recovered;
   }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Cancel, Clock } from '../../common/clock.ts';
-import { messageOf } from '../../common/errors.ts';
 import { compact, worthCompacting } from './compaction.ts';
 import type { Disk } from './disk.ts';
+import { Health } from './health.ts';
 import { Ledger } from './ledger.ts';
 import type { LedgerLine } from './ledger-lines.ts';
 import { Offsets } from './offsets.ts';
@@ -14,7 +14,7 @@ import { SegmentFiles } from './segment-files.ts';
 import { HEADER_BYTES, type SegmentHeader, saltOf, segmentName } from './segment-header.ts';
 import { SegmentReader } from './segment-reader.ts';
 import { Segments } from './segments.ts';
-import type { Damage, Figures, Page, Place, Stored, StoreEvents, StoreState } from './store.ts';
+import type { Damage, Figures, Page, Place, Stored, StoreEvents } from './store.ts';
 import { TurnWriter } from './turn-writer.ts';
 
 export interface RoomParts {
@@ -48,7 +48,6 @@ const SLOW_WRITE_MS = 2_000;
 const SLOW_SYNC_MS = 30_000;
 /** How often is looked for these. */
 const WATCH_MS = 250;
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 const MAX_BYTES_REACHED = 'outbox.max_bytes is reached';
 
 /** A folder that is ours and read: its segments, its ledger, and what is done with them all the time. */
@@ -62,11 +61,14 @@ export class Room {
   readonly #ledger: Ledger;
   readonly #offsets: Offsets;
   readonly #rounds: Rounds;
+  readonly #health: Health;
   readonly #lines: LedgerLine[] = [];
   readonly #segmentBytes: number;
   #active: Segment | null = null;
   #activeSince = 0;
   #place: Place;
+  /** Up to this one records are on disk, or failed. */
+  #writtenTo: Place;
   /** The last one that took a record. */
   #lastSegment: number;
   /** Size of all our files. */
@@ -74,9 +76,6 @@ export class Room {
   #unsynced = false;
   #ledgerFails = false;
   #closing = false;
-  #untold = false;
-  #state: StoreState = 'ok';
-  #reason = '';
   #cancelWatch: Cancel = () => {};
   #diskLeft: number | null = null;
   #appended = 0;
@@ -106,8 +105,10 @@ export class Room {
     this.#offsets = new Offsets(found.offsets);
     this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.floor(maxBytes / SEGMENTS_AT_LEAST));
     this.#place = found.last;
+    this.#writtenTo = found.last;
     this.#lastSegment = found.lastSegment;
     this.#bytes = this.#segments.bytes();
+    this.#health = new Health((state, reason) => parts.events.changed(state, reason));
     const steps = [
       () => this.#sync(),
       () => this.#writeLedger(),
@@ -143,7 +144,7 @@ export class Room {
 
   commit(): void {
     this.#writer.commit();
-    this.#tell();
+    this.#health.tell();
   }
 
   release(place: Place): void {
@@ -163,10 +164,14 @@ export class Room {
     this.#parts.events.damaged(damage);
   }
 
+  get written(): Place {
+    return this.#writtenTo;
+  }
+
   get figures(): Figures {
     return {
-      state: this.#state,
-      reason: this.#reason,
+      state: this.#health.state,
+      reason: this.#health.reason,
       messages: this.#segments.messages(),
       bytes: this.#bytes,
       oldestAt: this.#segments.oldestAt(),
@@ -196,9 +201,9 @@ export class Room {
 
   /** The segment that takes a record; null: none does. */
   #activeFor(message: Stored): Segment | null {
-    if (this.#state !== 'ok' || !fitsRecord(message)) return null;
+    if (this.#health.state !== 'ok' || !fitsRecord(message)) return null;
     if (this.#bytes + this.#writer.buffered + message.value.length > this.#parts.maxBytes) {
-      this.#set('full', MAX_BYTES_REACHED);
+      this.#health.set('full', MAX_BYTES_REACHED);
       return null;
     }
     const active = this.#active;
@@ -236,6 +241,7 @@ export class Room {
   }
 
   #written(last: Place, bytes: number): void {
+    this.#writtenTo = last;
     if (this.#active === null) return;
     this.#active.written = last;
     this.#active.bytes += bytes;
@@ -246,10 +252,11 @@ export class Room {
 
   /** What stands behind the last whole write does not count, and the next record goes to another file. */
   #failed(first: Place, last: Place, error: unknown): void {
+    this.#writtenTo = last;
     this.#active?.releases.addAll(first, last);
     this.#notKept += last - first + 1;
     this.#seal();
-    this.#trouble(error);
+    this.#health.trouble(error);
     this.#parts.events.notKept(first, last);
   }
 
@@ -327,10 +334,11 @@ export class Room {
   }
 
   #roundEnded(failures: readonly unknown[]): void {
-    if (failures.length > 0) this.#trouble(failures[0]);
-    else if (this.#state === 'broken') this.#set('ok', '');
-    else if (this.#state === 'full' && this.#bytes <= this.#parts.maxBytes * FREE_AGAIN) this.#set('ok', '');
-    this.#tell();
+    if (failures.length > 0) this.#health.trouble(failures[0]);
+    else if (this.#health.state === 'broken') this.#health.well();
+    else if (this.#health.state === 'full' && this.#bytes <= this.#parts.maxBytes * FREE_AGAIN)
+      this.#health.well();
+    this.#health.tell();
   }
 
   /** Looks after what should have been done by now. */
@@ -340,29 +348,11 @@ export class Room {
     const slow = writeMs > SLOW_WRITE_MS || stepMs > SLOW_SYNC_MS;
     const what =
       writeMs > SLOW_WRITE_MS ? `a write of ${Math.round(writeMs)} ms` : `a sync of ${Math.round(stepMs)} ms`;
-    if (slow && this.#state === 'ok') this.#set('slow', `the disk does not answer: ${what} is not done`);
-    else if (!slow && this.#state === 'slow') this.#set('ok', '');
-    this.#tell();
+    if (slow && this.#health.state === 'ok')
+      this.#health.set('slow', `the disk does not answer: ${what} is not done`);
+    else if (!slow && this.#health.state === 'slow') this.#health.well();
+    this.#health.tell();
     this.#cancelWatch = this.#parts.clock.after(WATCH_MS, () => this.#watch());
-  }
-
-  #trouble(error: unknown): void {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    this.#set(FULL.has(code) ? 'full' : 'broken', messageOf(error));
-  }
-
-  #set(state: StoreState, reason: string): void {
-    if (state === this.#state && reason === this.#reason) return;
-    this.#state = state;
-    this.#reason = reason;
-    this.#untold = true;
-  }
-
-  /** Never from within `append`. */
-  #tell(): void {
-    if (!this.#untold) return;
-    this.#untold = false;
-    this.#parts.events.changed(this.#state, this.#reason);
   }
 }
 
