@@ -1,4 +1,5 @@
 import type { Ledger, Row } from './ledger.ts';
+import type { PastTrade } from './rest/service.ts';
 
 /** A trade as it was read from Kafka, or from anywhere behind the collector; times are epoch microseconds. */
 export interface ReadTrade {
@@ -45,6 +46,51 @@ export function compareTrades(ledger: Ledger, exchange: string, read: Iterable<R
   }
   const missing = [...sent].flatMap(([key, row]) => (seen.has(key) ? [] : [row]));
   return { missing, foreign, repeated, disordered, altered };
+}
+
+export interface PastDifferences {
+  /** Happened, and no row that was read holds it. */
+  readonly missing: PastTrade[];
+  /** Read, and it never happened. */
+  readonly foreign: ReadTrade[];
+  /** Read, and something that it holds was read before, live or filled. */
+  readonly repeated: ReadTrade[];
+  /** Read with another price, volume, side or time than it happened with. */
+  readonly altered: ReadTrade[];
+}
+
+/**
+ * What was read of one code, live rows and rows from REST alike, against what happened on it, as a set.
+ * @param truth of `Ledger.past`: with all of a merged row, or none of it
+ */
+export function comparePast(truth: readonly PastTrade[], read: Iterable<ReadTrade>): PastDifferences {
+  const live = Map.groupBy(truth, ({ socketId }) => socketId);
+  const single = new Map(truth.map((row) => [row.id, [row]]));
+  const held = new Set<PastTrade>();
+  const foreign: ReadTrade[] = [];
+  const repeated: ReadTrade[] = [];
+  const altered: ReadTrade[] = [];
+  for (const trade of read) {
+    const group = live.get(trade.trade_id);
+    // A merged row has the id of its last fill.
+    const merged = group?.[0]?.socketSize === trade.volume;
+    const rows = merged ? group : (single.get(trade.trade_id) ?? group);
+    const [first] = rows ?? [];
+    if (!rows || !first) foreign.push(trade);
+    else if (rows.some((row) => held.has(row))) repeated.push(trade);
+    else if (!happened(first, merged ? first.socketSize : first.size, trade)) altered.push(trade);
+    for (const row of rows ?? []) held.add(row);
+  }
+  return { missing: truth.filter((row) => !held.has(row)), foreign, repeated, altered };
+}
+
+function happened({ price, takerBuys, timeMs }: PastTrade, size: number, trade: ReadTrade): boolean {
+  return (
+    price === trade.price &&
+    size === trade.volume &&
+    (takerBuys ? 'BUY' : 'SELL') === trade.side &&
+    timeMs === Math.floor(trade.timestamp / 1000)
+  );
 }
 
 function same(row: Row, trade: ReadTrade): boolean {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { BookState } from './books/exchange-books.ts';
 import type { Command } from './commands.ts';
+import type { PastTrade } from './rest/service.ts';
+import type { Between } from './rest/tape.ts';
 
 /** What a simulator in a process of its own says when it listens. */
 export interface Listening {
@@ -18,6 +20,8 @@ export interface SimulatorProcess extends Listening {
   do(command: Command): Promise<number>;
   /** A code's book as its subscribers have it now. */
   book(exchange: string, symbol: string): Promise<BookState>;
+  /** What happened on a code, as `Ledger.past` has it; `lateMs` is null where it is Infinity. */
+  past(exchange: string, symbol: string, between?: Between): Promise<PastTrade[]>;
   /** Ends it and waits. */
   stop(): Promise<void>;
 }
@@ -51,6 +55,12 @@ export async function spawnSimulator(flags: readonly string[]): Promise<Simulato
       const { book } = await ask({ do: 'book', exchange, symbol });
       if (!book) throw new Error(`no book of ${symbol}`);
       return book;
+    },
+    async past(exchange, symbol, between = {}) {
+      const query = new URLSearchParams({ exchange, symbol });
+      for (const [name, value] of Object.entries(between)) query.set(name, `${value}`);
+      const response = await fetch(`${listening.control}/control/past?${query}`);
+      return (await response.json()) as PastTrade[];
     },
     async stop() {
       child.kill('SIGTERM');

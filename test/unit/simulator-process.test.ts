@@ -77,3 +77,17 @@ test('from another process it tells a book, and lets faults of books happen', as
   await client.close();
   await simulator.stop();
 });
+
+test('from another process it tells what happened on a code, between times and ids', async () => {
+  const simulator = await spawnSimulator(['--exchanges', 'kraken', '--symbols', '3', '--rate', '0']);
+  const symbol = 'BTC/USD';
+  await simulator.do({ do: 'event', exchange: 'kraken', type: 'trade', symbol, count: 20 });
+  const all = await simulator.past('kraken', symbol);
+  expect(all.length).toBeGreaterThan(20);
+  const [from, to] = [all[5], all[9]];
+  const ids = { fromId: from?.id ?? '', toId: to?.id ?? '' };
+  expect(await simulator.past('kraken', symbol, ids)).toEqual(all.slice(5, 10));
+  expect(await simulator.past('kraken', symbol, { fromMs: (all[0]?.timeMs ?? 0) + 600_000 })).toEqual([]);
+  expect(await simulator.past('kraken', 'NO/PE')).toEqual([]);
+  await simulator.stop();
+});

@@ -7,6 +7,8 @@ export interface PastTrade extends Trade {
   readonly id: string;
   /** Id of the row that a socket tells it with. */
   readonly socketId: string;
+  /** Size of that row. */
+  readonly socketSize: number;
   /** How many of REST's rows of the code came before it in the same millisecond. */
   readonly nth: number;
   /** When it happened by the simulator's clock, epoch milliseconds; `timeMs` is the exchange's. */

@@ -36,7 +36,7 @@ export class Tape {
     for (const { id, size } of forms) {
       const before = this.rows.at(-1);
       const nth = before?.timeMs === trade.timeMs ? before.nth + 1 : 0;
-      this.rows.push({ ...trade, id, size, socketId: trade.id, nth, at, lateMs });
+      this.rows.push({ ...trade, id, size, socketId: trade.id, socketSize: trade.size, nth, at, lateMs });
     }
   }
 
