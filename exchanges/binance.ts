@@ -106,6 +106,7 @@ export const binance: Exchange = {
       list: (body) => (Array.isArray(body) ? body : isObject(body) ? saying(body.code, body.msg) : ''),
       // Characters that no symbol has, and no such symbol.
       never: /^-11(00|21)\b/,
+      id: 'id',
       trade: past,
     }),
   },
@@ -316,14 +317,14 @@ function trade(data: JsonObject, text: string, market: Market, received_at: Micr
  *   "isBuyerMaker":true,"isBestMatch":true}]
  * Oldest first; the ids are those of the socket.
  */
-function past(row: unknown, { market, receivedAt, text, cursor }: Answer): Trade | null {
+function past(row: unknown, { market, receivedAt, id }: Answer): Trade | null {
   if (!isObject(row)) return null;
   return tradeRow({
     market,
     timestamp: timeOf(row.time),
     received_at: receivedAt,
     stream_type: 'BACKFILL',
-    trade_id: exactDigits(text, 'id', row.id, cursor),
+    trade_id: id,
     price: decimal(row.price),
     volume: decimal(row.qty),
     side: sideOf(row.isBuyerMaker, false, true),

@@ -18,6 +18,9 @@ import {
 } from '../src/core/market/read-values.ts';
 import { RecentIds } from '../src/core/market/recent-ids.ts';
 import type { StreamType, Trade } from '../src/core/market/rows.ts';
+import { tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { onward } from '../src/core/market/trade-walks.ts';
 
 /**
  * Bitfinex, spot, Europe, public WebSocket API v2. https://docs.bitfinex.com/docs/ws-public
@@ -43,6 +46,8 @@ export const bitfinex: Exchange = {
     codesPerSocket: 25,
     sends: [{ count: 10, perMs: 1000 }],
     opens: [{ count: 20, perMs: 60_000 }],
+    // Half of the 15 a minute that an address has for trades; over them it is shut out for 60 s.
+    rest: [{ count: 7, perMs: 60_000 }],
     shutOutMs: 60_000,
     sockets: null,
     lifetimeMs: null,
@@ -68,8 +73,44 @@ export const bitfinex: Exchange = {
     },
   },
 
+  // Of equal addresses the answer is kept for some seconds: the end makes one of every second's.
+  pastTrades: {
+    proof: 'time',
+    reach: null,
+    weight: 1,
+    first: ({ market, before, after, from, to }, now) => {
+      const end = Math.ceil((after?.timestamp ?? to) / 1000) + 1 + (Math.floor(now / 1_000_000) % 60);
+      return past(market, before?.timestamp ?? from, end);
+    },
+    next({ market }, { trades, rejected }, asked) {
+      if (trades.length + rejected.length < PAST_PAGE || trades.length === 0) return null;
+      const newest = Math.max(...trades.map(({ timestamp }) => timestamp));
+      return onward(asked, past(market, newest, Number(new URL(asked).searchParams.get('end'))));
+    },
+    read: tradePage({
+      list(body) {
+        if (isObject(body)) return words(body.error);
+        if (!Array.isArray(body)) return '';
+        return body[0] === 'error' ? `${words(body[1])} ${words(body[2])}`.trim() : body;
+      },
+      never: /invalid/,
+      trade: (row, { market, receivedAt }) =>
+        Array.isArray(row) ? trade(row, market, 'BACKFILL', receivedAt) : null,
+    }),
+  },
+
   session,
 };
+
+/** Rows of a page. */
+const PAST_PAGE = 10_000;
+
+/** Both ends are included. */
+function past({ symbol }: Market, from: Micros, endMs: number): string {
+  const times = `start=${Math.floor(from / 1000)}&end=${endMs}`;
+  const name = encodeURIComponent(symbol);
+  return `https://api-pub.bitfinex.com/v2/trades/${name}/hist?limit=${PAST_PAGE}&${times}&sort=1`;
+}
 
 /** [["ADABTC","AAVE:USD","BTCUST",…]]: pairs without `t`, all tradable but for the exchange's own test pairs. */
 function parse(bodies: readonly unknown[]): Listing[] {
@@ -302,25 +343,21 @@ function tell(told: RecentIds, row: Values, deal: Trade, emit: Emit, index?: num
 /**
  * https://docs.bitfinex.com/reference/ws-public-trades
  * [6957,"tu",[382490248,1564617600489,0.43426,218.74],11,1564617600570]
- * ID, time in ms, AMOUNT (above 0 the taker bought, below he sold), PRICE: the amount stands first.
+ * ID, time in ms, AMOUNT (above 0 the taker bought, below he sold), PRICE: the amount stands first. The same over REST:
+ * https://docs.bitfinex.com/reference/rest-public-trades: [[388063448,1567526214876,1.918524,10682]]
  */
 function trade(row: Values, market: Market, streamType: StreamType, receivedAt: Micros): Trade {
   const amount = number(row[2]);
-  const price = number(row[3]);
-  const volume = Math.abs(amount);
-  return {
-    kind: 'trade',
+  return tradeRow({
     market,
     timestamp: timeOf(row[1]),
     received_at: receivedAt,
     stream_type: streamType,
     trade_id: typeof row[0] === 'number' ? idOf(row[0]) : '',
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
+    price: number(row[3]),
+    volume: Math.abs(amount),
     side: amount > 0 ? 'BUY' : amount < 0 ? 'SELL' : 'UNKNOWN',
-  };
+  });
 }
 
 /**

@@ -16,7 +16,10 @@ import {
   sideOf,
   timeOf,
 } from '../src/core/market/read-values.ts';
-import type { StreamType } from '../src/core/market/rows.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
+import { tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { daysBack, lowest, onward, reachesBack } from '../src/core/market/trade-walks.ts';
 
 /**
  * Bithumb, spot, Korea; the socket of API 2, not the older pubwss.bithumb.com. https://apidocs.bithumb.com/
@@ -46,6 +49,8 @@ export const bithumb: Exchange = {
       { count: 100, perMs: 60_000 },
     ],
     opens: [{ count: 10, perMs: 1000 }],
+    // Half of the 150 a second that an address has.
+    rest: [{ count: 75, perMs: 1000 }],
     sockets: null,
     lifetimeMs: null,
   },
@@ -74,6 +79,32 @@ export const bithumb: Exchange = {
 
   // Every frame is a whole book: nothing to check, and a lost one heals with the next.
   orderbooks: { choices: ['15'], start: () => 'whole', crossedMs: null },
+
+  // The ids over REST are milliseconds and a counter, those of the socket are of another space.
+  pastTrades: {
+    proof: 'time',
+    reach: { ms: 7 * 86_400_000 },
+    weight: 1,
+    otherIds: true,
+    first: ({ market, after }, now) => ticks(market, null, after?.timestamp ?? null, now),
+    next(hole, { trades }, asked, now) {
+      const oldest = lowest(trades);
+      if (!oldest || reachesBack(hole, trades)) return null;
+      return onward(asked, ticks(hole.market, oldest.trade_id, oldest.timestamp, now));
+    },
+    read: tradePage({
+      list(body) {
+        if (Array.isArray(body)) return body;
+        return isObject(body) && isObject(body.error) ? saying(body.error.name, body.error.message) : '';
+      },
+      never: /^40[04]\b/,
+      id: 'sequential_id',
+      trade: (row, { market, receivedAt, id }) =>
+        isObject(row) && row.market === market.symbol
+          ? deal(row, row.timestamp, id, market, receivedAt, 'BACKFILL')
+          : null,
+    }),
+  },
 
   session: (type, markets) => session(type, markets),
 };
@@ -172,21 +203,55 @@ function ticker(frame: JsonObject, market: Market, receivedAt: Micros, emit: Emi
  * keeps 15. It is read quoted as well: only its digits count.
  */
 function trade(frame: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
-  const price = number(frame.trade_price);
-  const volume = number(frame.trade_volume);
-  emit({
-    kind: 'trade',
+  const id = exactDigits(text, 'sequential_id', frame.sequential_id);
+  emit(deal(frame, frame.trade_timestamp, id, market, receivedAt, streamType(frame.stream_type)));
+}
+
+/**
+ * https://apidocs.bithumb.com/reference/최근-체결-내역
+ * [{"market":"KRW-ETC","trade_date_utc":"2026-07-30","trade_time_utc":"07:47:41","timestamp":1785397661964,
+ *   "trade_price":9620,"trade_volume":10.07,"prev_closing_price":9590,"change_price":30,"ask_bid":"BID",
+ *   "sequential_id":17853976619640000}]
+ * is how the same come over REST, newest first; `timestamp` is that of the trade there, true Unix time.
+ */
+function deal(
+  row: JsonObject,
+  time: unknown,
+  trade_id: string,
+  market: Market,
+  received_at: Micros,
+  stream_type: StreamType,
+): Trade {
+  return tradeRow({
     market,
-    timestamp: timeOf(frame.trade_timestamp),
-    received_at: receivedAt,
-    stream_type: streamType(frame.stream_type),
-    trade_id: exactDigits(text, 'sequential_id', frame.sequential_id),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
-    side: sideOf(frame.ask_bid, 'BID', 'ASK'),
+    timestamp: timeOf(time),
+    received_at,
+    stream_type,
+    trade_id,
+    price: number(row.trade_price),
+    volume: number(row.trade_volume),
+    side: sideOf(row.ask_bid, 'BID', 'ASK'),
   });
+}
+
+/** Seoul's time, which has no summer. */
+const KST_HOURS = 9;
+
+/**
+ * @param cursor REST id of which older ones are asked for
+ * @param until the last second that is asked for: `to` is the time of day in Seoul behind it, and `daysAgo` its day
+ */
+function ticks({ symbol }: Market, cursor: string | null, until: Micros | null, now: Micros): string {
+  const query = new URLSearchParams({ market: symbol, count: '500' });
+  if (cursor !== null) query.set('cursor', cursor);
+  const end = until === null ? now : (Math.floor(until / 1_000_000) + 1) * 1_000_000;
+  if (end < now) {
+    const clock = new Date(end / 1000 + KST_HOURS * 3_600_000).toISOString();
+    query.set('to', clock.slice(11, 19).replaceAll(':', ''));
+    const days = daysBack(end, now, KST_HOURS);
+    if (days > 0) query.set('daysAgo', String(days));
+  }
+  return `https://api.bithumb.com/v1/trades/ticks?${query}`;
 }
 
 /**

@@ -13,10 +13,16 @@ import {
   number,
   optionalDecimal,
   rateOf,
+  saying,
   sideOf,
   timeOf,
+  timeOfDigits,
   words,
 } from '../src/core/market/read-values.ts';
+import type { Trade } from '../src/core/market/rows.ts';
+import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { newestOnly } from '../src/core/market/trade-walks.ts';
 
 /**
  * Bybit v5, spot, Asia. https://bybit-exchange.github.io/docs/v5/ws/connect
@@ -43,6 +49,8 @@ export const bybit: Exchange = {
     // Nothing is published.
     sends: [{ count: 1, perMs: 100 }],
     opens: [{ count: 500, perMs: 300_000 }],
+    // Half of the 600 in 5 s that an address has.
+    rest: [{ count: 300, perMs: 5000 }],
     sockets: 1000,
     lifetimeMs: null,
   },
@@ -72,6 +80,29 @@ export const bybit: Exchange = {
     choices: ['orderbook.200', 'orderbook.50', 'orderbook.1000', 'orderbook.1'],
     start: (choice) => (choice === 'orderbook.1' ? 'whole' : 'sent'),
     crossedMs: null,
+  },
+
+  pastTrades: {
+    proof: 'time',
+    reach: { rows: 60 },
+    weight: 1,
+    ...newestOnly(({ symbol }) => {
+      const of = `category=spot&symbol=${encodeURIComponent(symbol)}&limit=60`;
+      return `https://api.bybit.com/v5/market/recent-trade?${of}`;
+    }),
+    read: tradePage({
+      list(body) {
+        if (!isObject(body)) return '';
+        const { retCode, retMsg, result } = body;
+        if (retCode !== 0) return saying(retCode, retMsg);
+        return isObject(result) && result.category === 'spot' && Array.isArray(result.list)
+          ? result.list
+          : '';
+      },
+      // A parameter that is none, a symbol that is none.
+      never: /^(10001|170121)\b/,
+      trade: past,
+    }),
   },
 
   session: (type, markets, { book = 'orderbook.200' } = {}) =>
@@ -254,24 +285,27 @@ function ticker(frame: JsonObject, markets: Markets, receivedAt: Micros, emit: E
 function trade(value: unknown, row: number, markets: Markets, receivedAt: Micros, emit: Emit): void {
   const market = isObject(value) && typeof value.s === 'string' ? markets.get(value.s) : undefined;
   if (!isObject(value) || !market) return emit({ kind: 'reject', reason: 's is not a market', row });
-  const price = decimal(value.p);
-  const volume = decimal(value.v);
-  emit(
-    {
-      kind: 'trade',
-      market,
-      timestamp: timeOf(value.T),
-      received_at: receivedAt,
-      stream_type: 'REALTIME',
-      trade_id: idOf(value.i),
-      fills: 1,
-      price,
-      volume,
-      amount: price * volume,
-      side: sideOf(value.S, 'Buy', 'Sell'),
-    },
-    row,
-  );
+  const trade_id = idOf(value.i);
+  const figures = { price: decimal(value.p), volume: decimal(value.v), side: sideOf(value.S, 'Buy', 'Sell') };
+  emit(tradeRow({ market, timestamp: timeOf(value.T), received_at: receivedAt, trade_id, ...figures }), row);
+}
+
+/**
+ * https://bybit-exchange.github.io/docs/v5/market/recent-trade
+ * {"retCode":0,"retMsg":"OK","result":{"category":"spot","list":[{"execId":"2100000000007764263","symbol":"BTCUSDT",
+ *  "price":"16618.49","size":"0.00012","side":"Buy","time":"1672052955758","isBlockTrade":false,"isRPITrade":true,
+ *  "seq":"123456"}]},"retExtInfo":{},"time":1672053054358}
+ * Newest first; execId is the `i` of the socket.
+ */
+function past(row: unknown, { market, receivedAt: received_at }: Answer): Trade | null {
+  if (!isObject(row) || row.symbol !== market.symbol) return null;
+  const times = { timestamp: timeOfDigits(row.time), received_at, stream_type: 'BACKFILL' } as const;
+  const figures = {
+    price: decimal(row.price),
+    volume: decimal(row.size),
+    side: sideOf(row.side, 'Buy', 'Sell'),
+  };
+  return tradeRow({ market, ...times, trade_id: idOf(row.execId), ...figures });
 }
 
 /**

@@ -5,7 +5,6 @@ import { pairLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
-  type Cursor,
   changeOf,
   decimal,
   exactDigits,
@@ -78,8 +77,9 @@ export const coinbase: Exchange = {
     read: tradePage({
       list: (body) => (Array.isArray(body) ? body : isObject(body) ? words(body.message) : ''),
       never: /^(NotFound|Invalid)/i,
-      trade: (row, { market, receivedAt, text, cursor }) =>
-        isObject(row) ? deal(row, text, market, receivedAt, 'BACKFILL', cursor) : null,
+      id: 'trade_id',
+      trade: (row, { market, receivedAt, id }) =>
+        isObject(row) ? deal(row, id, market, receivedAt, 'BACKFILL') : null,
     }),
   },
 
@@ -261,7 +261,8 @@ function ticker(frame: JsonObject, markets: Markets, receivedAt: Micros, emit: E
 function trade(frame: JsonObject, text: string, markets: Markets, receivedAt: Micros, emit: Emit): void {
   const market = typeof frame.product_id === 'string' ? markets.get(frame.product_id) : undefined;
   if (!market) return emit({ kind: 'reject', reason: 'product_id is not a market', row: null });
-  emit(deal(frame, text, market, receivedAt, frame.type === 'last_match' ? 'SNAPSHOT' : 'REALTIME'));
+  const id = exactDigits(text, 'trade_id', frame.trade_id);
+  emit(deal(frame, id, market, receivedAt, frame.type === 'last_match' ? 'SNAPSHOT' : 'REALTIME'));
 }
 
 /**
@@ -271,18 +272,17 @@ function trade(frame: JsonObject, text: string, markets: Markets, receivedAt: Mi
  */
 function deal(
   row: JsonObject,
-  text: string,
+  trade_id: string,
   market: Market,
   received_at: Micros,
   stream_type: StreamType,
-  cursor?: Cursor,
 ): Trade {
   return tradeRow({
     market,
     timestamp: timeOfIso(row.time),
     received_at,
     stream_type,
-    trade_id: exactDigits(text, 'trade_id', row.trade_id, cursor),
+    trade_id,
     price: decimal(row.price),
     volume: decimal(row.size),
     side: sideOf(row.side, 'sell', 'buy'),

@@ -16,6 +16,10 @@ import {
   sideOf,
   timeOf,
 } from '../src/core/market/read-values.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
+import { tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { newestOnly } from '../src/core/market/trade-walks.ts';
 
 const PING = '{"request_type":"PING"}';
 /** An error comes 0 to 10 ms after the ack it takes back, at the exchange; microseconds. */
@@ -47,6 +51,8 @@ export const coinone: Exchange = {
     codesPerSocket: 300,
     sends: [{ count: 1, perMs: 40 }],
     opens: [{ count: 2, perMs: 1000 }],
+    // Half of the 1200 a minute that an address has.
+    rest: [{ count: 600, perMs: 60_000 }],
     sockets: 20,
     lifetimeMs: null,
   },
@@ -76,6 +82,24 @@ export const coinone: Exchange = {
 
   // Every frame is a whole book: nothing to check, and a lost one heals with the next.
   orderbooks: { choices: ['16'], start: () => 'whole', crossedMs: null },
+
+  pastTrades: {
+    proof: 'time',
+    reach: { rows: 200 },
+    weight: 1,
+    ...newestOnly(({ quote, base }) => {
+      const [of, what] = [quote, base].map(encodeURIComponent);
+      return `https://api.coinone.co.kr/public/v2/trades/${of}/${what}?size=200`;
+    }),
+    read: tradePage({
+      list: pastIn,
+      // A size, a currency that is none.
+      never: /^10[78]\b/,
+      id: 'id',
+      trade: (row, { market, receivedAt, id }) =>
+        isObject(row) ? deal(row, id, market, receivedAt, 'BACKFILL') : null,
+    }),
+  },
 
   ban: (closeCode) =>
     closeCode === 4290 ? { forMs: 60_000, reason: 'more than 20 sockets from this address' } : null,
@@ -282,21 +306,41 @@ function ticker(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit
  * other way round; the socket's own page and recorded frames decide.
  */
 function trade(data: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
-  const price = decimal(data.price);
-  const volume = decimal(data.qty);
-  emit({
-    kind: 'trade',
+  emit(deal(data, exactDigits(text, 'id', data.id), market, receivedAt, 'REALTIME'));
+}
+
+function deal(
+  row: JsonObject,
+  trade_id: string,
+  market: Market,
+  received_at: Micros,
+  stream_type: StreamType,
+): Trade {
+  return tradeRow({
     market,
-    timestamp: timeOf(data.timestamp),
-    received_at: receivedAt,
-    stream_type: 'REALTIME',
-    trade_id: exactDigits(text, 'id', data.id),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
-    side: sideOf(data.is_seller_maker, true, false),
+    timestamp: timeOf(row.timestamp),
+    received_at,
+    stream_type,
+    trade_id,
+    price: decimal(row.price),
+    volume: decimal(row.qty),
+    side: sideOf(row.is_seller_maker, true, false),
   });
+}
+
+/**
+ * https://docs.coinone.co.kr/reference/recent-completed-orders
+ * {"result":"success","error_code":"0","server_time":1701075315771,"quote_currency":"KRW","target_currency":"BTC",
+ *  "transactions":[{"id":"1701075265708001","timestamp":1701075265708,"price":"50020000","qty":"0.00155177",
+ *   "is_seller_maker":false}]}
+ * Newest first.
+ */
+function pastIn(body: unknown, { symbol }: Market): readonly unknown[] | string {
+  if (!isObject(body)) return '';
+  const { result, error_code, error_msg, transactions: list } = body;
+  if (result !== 'success') return saying(error_code, error_msg);
+  const own = isTopic(body) && symbolOf(body.quote_currency, body.target_currency) === symbol;
+  return own && Array.isArray(list) ? list : '';
 }
 
 /**

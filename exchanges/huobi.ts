@@ -17,6 +17,10 @@ import {
   sideOf,
   timeOf,
 } from '../src/core/market/read-values.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
+import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { newestOnly } from '../src/core/market/trade-walks.ts';
 
 const FULL_BOOK = 'mbp.150';
 const CHANNELS = { ticker: 'ticker', trade: 'trade.detail' } as const;
@@ -54,6 +58,8 @@ export const huobi: Exchange = {
     codesPerSocket: 200,
     sends: [{ count: 1, perMs: 100 }],
     opens: [{ count: 1, perMs: 500 }],
+    // Half of the 10 a second that an address is known to have.
+    rest: [{ count: 5, perMs: 1000 }],
     sockets: null,
     lifetimeMs: null,
   },
@@ -93,6 +99,23 @@ export const huobi: Exchange = {
     ],
     start: (choice) => (CHANGES.test(choice) ? 'asked' : 'whole'),
     crossedMs: null,
+  },
+
+  // The network in front of the exchange keeps answers for a while: the size makes an address of every second's.
+  pastTrades: {
+    proof: 'ids',
+    reach: { rows: 1991 },
+    weight: 1,
+    ...newestOnly(({ symbol }, now) => {
+      const size = 2000 - (Math.floor(now / 1_000_000) % 10);
+      return `https://api.huobi.pro/market/history/trade?symbol=${encodeURIComponent(symbol)}&size=${size}`;
+    }),
+    read: tradePage({
+      list: pastIn,
+      never: /^(invalid-parameter|bad-request|base-symbol)/,
+      id: 'trade-id',
+      trade: past,
+    }),
   },
 
   session: (type, markets, { book = FULL_BOOK } = {}) =>
@@ -227,25 +250,27 @@ function trades(tick: JsonObject, text: string, market: Market, receivedAt: Micr
       emit({ kind: 'reject', reason: 'not a JSON object', row });
       continue;
     }
-    const price = number(value.price);
-    const volume = number(value.amount);
-    emit(
-      {
-        kind: 'trade',
-        market,
-        timestamp: timeOf(value.ts),
-        received_at: receivedAt,
-        stream_type: 'REALTIME',
-        trade_id: tradeId(value, text, cursor),
-        fills: 1,
-        price,
-        volume,
-        amount: price * volume,
-        side: sideOf(value.direction, 'buy', 'sell'),
-      },
-      row,
-    );
+    emit(trade(value, tradeId(value, text, cursor), market, receivedAt, 'REALTIME'), row);
   }
+}
+
+function trade(
+  value: JsonObject,
+  trade_id: string,
+  market: Market,
+  received_at: Micros,
+  stream_type: StreamType,
+): Trade {
+  return tradeRow({
+    market,
+    timestamp: timeOf(value.ts),
+    received_at,
+    stream_type,
+    trade_id,
+    price: number(value.price),
+    volume: number(value.amount),
+    side: sideOf(value.direction, 'buy', 'sell'),
+  });
 }
 
 /** Frames of 2019 have no tradeId, and an `id` of up to 27 digits. */
@@ -253,6 +278,27 @@ function tradeId({ tradeId, id }: JsonObject, text: string, cursor: Cursor): str
   return tradeId === undefined || tradeId === null
     ? exactDigits(text, 'id', id, cursor)
     : exactDigits(text, 'tradeId', tradeId, cursor);
+}
+
+/**
+ * https://www.htx.com/en-us/opend/newApiPages/ (market data, history of trades)
+ * {"ch":"market.btcusdt.trade.detail","status":"ok","ts":1629793657842,"data":[{"id":136108763320,"ts":1629793656198,
+ *  "data":[{"id":1.361087633203484e+26,"ts":1629793656198,"trade-id":102517381181,"amount":0.01125,"price":49655,
+ *   "direction":"buy"}]}]}
+ * Newest first, grouped by match. `trade-id` is the tradeId of the socket, `id` is not.
+ */
+function pastIn(body: unknown, { symbol }: Market): readonly unknown[] | string {
+  if (!isObject(body)) return '';
+  const { status, ch, data } = body;
+  if (status === 'error') return saying(body['err-code'], body['err-msg']);
+  if (status !== 'ok' || ch !== `market.${symbol}.trade.detail` || !Array.isArray(data)) return '';
+  return data.flatMap((group: unknown) =>
+    isObject(group) && Array.isArray(group.data) ? group.data : [group],
+  );
+}
+
+function past(row: unknown, { market, receivedAt, id }: Answer): Trade | null {
+  return isObject(row) ? trade(row, id, market, receivedAt, 'BACKFILL') : null;
 }
 
 /**

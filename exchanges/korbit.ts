@@ -5,7 +5,6 @@ import { objectLevels } from '../src/core/market/levels.ts';
 import type { Market, Micros, Pair, RequestType } from '../src/core/market/market.ts';
 import type { Markets } from '../src/core/market/markets.ts';
 import {
-  type Cursor,
   changeOf,
   decimal,
   exactDigits,
@@ -19,6 +18,9 @@ import {
   words,
 } from '../src/core/market/read-values.ts';
 import type { Orderbook, StreamType, Trade } from '../src/core/market/rows.ts';
+import { tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { newestOnly } from '../src/core/market/trade-walks.ts';
 
 /**
  * Korbit (Digital X since 2026), spot, Korea, KRW markets. https://docs.korbit.co.kr/
@@ -44,6 +46,8 @@ export const korbit: Exchange = {
     codesPerSocket: 200,
     sends: [{ count: 5, perMs: 1000 }],
     opens: [{ count: 2, perMs: 1000 }],
+    // Half of the 50 a second that an address has.
+    rest: [{ count: 25, perMs: 1000 }],
     sockets: null,
     lifetimeMs: null,
   },
@@ -74,6 +78,26 @@ export const korbit: Exchange = {
 
   // Every frame is a whole book: nothing to check, and a lost one heals with the next.
   orderbooks: { choices: ['30'], start: () => 'whole', crossedMs: null },
+
+  pastTrades: {
+    proof: 'time',
+    reach: { rows: 500 },
+    weight: 1,
+    ...newestOnly(
+      ({ symbol }) => `https://api.korbit.co.kr/v2/trades?symbol=${encodeURIComponent(symbol)}&limit=500`,
+    ),
+    read: tradePage({
+      list(body) {
+        if (!isObject(body)) return '';
+        if (body.success === true && Array.isArray(body.data)) return body.data;
+        return isObject(body.error) ? saying(body.error.code, body.error.message) : '';
+      },
+      never: /INVALID/,
+      id: 'tradeId',
+      trade: (row, { market, receivedAt, id }) =>
+        isObject(row) ? trade(row, id, market, receivedAt, 'BACKFILL') : null,
+    }),
+  },
 
   session: (type, markets) => session(type, markets),
 };
@@ -166,7 +190,13 @@ function read(
     const element: unknown = data[row];
     emit(
       isObject(element)
-        ? trade(element, text, cursor, market, receivedAt, streamType)
+        ? trade(
+            element,
+            exactDigits(text, 'tradeId', element.tradeId, cursor),
+            market,
+            receivedAt,
+            streamType,
+          )
         : { kind: 'reject', reason: 'not an object', row },
       row,
     );
@@ -220,31 +250,27 @@ function ticker(
  * https://docs.korbit.co.kr/ (WebSocket, trade)
  * {"symbol":"btc_krw","timestamp":1700000005498,"type":"trade","snapshot":true,"data":[{"timestamp":1700000001239,
  *  "price":"98909000","qty":"0.00146702","isBuyerTaker":true,"tradeId":123456}]}
- * The outer timestamp is when the frame was sent.
+ * The outer timestamp is when the frame was sent. The elements of `data` are the same over REST, newest first:
+ * {"success":true,"data":[{"timestamp":1708057271149,"price":"70507000","qty":"0.00981535","isBuyerTaker":false,
+ *  "tradeId":1004}]}
  */
 function trade(
   data: JsonObject,
-  text: string,
-  cursor: Cursor,
+  trade_id: string,
   market: Market,
   receivedAt: Micros,
   streamType: StreamType,
 ): Trade {
-  const price = decimal(data.price);
-  const volume = decimal(data.qty);
-  return {
-    kind: 'trade',
+  return tradeRow({
     market,
     timestamp: timeOf(data.timestamp),
     received_at: receivedAt,
     stream_type: streamType,
-    trade_id: exactDigits(text, 'tradeId', data.tradeId, cursor),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
+    trade_id,
+    price: decimal(data.price),
+    volume: decimal(data.qty),
     side: sideOf(data.isBuyerTaker, true, false),
-  };
+  });
 }
 
 /**

@@ -16,6 +16,10 @@ import {
   sideOf,
   timeOfDigits,
 } from '../src/core/market/read-values.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
+import { tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { downByIds } from '../src/core/market/trade-walks.ts';
 
 /**
  * OKX v5, spot, Asia. https://www.okx.com/docs-v5/en/#overview-websocket
@@ -45,6 +49,8 @@ export const okx: Exchange = {
       { count: 480, perMs: 3_600_000 },
     ],
     opens: [{ count: 3, perMs: 1000 }],
+    // Half of the 20 in 2 s that an address has for trades of the past.
+    rest: [{ count: 10, perMs: 2000 }],
     sockets: null,
     lifetimeMs: null,
   },
@@ -75,6 +81,28 @@ export const okx: Exchange = {
     choices: ['books', 'books5', 'bbo-tbt'],
     start: (choice) => (choice === 'books' ? 'sent' : 'whole'),
     crossedMs: null,
+  },
+
+  pastTrades: {
+    proof: 'ids',
+    // Three months.
+    reach: { ms: 7_776_000_000 },
+    weight: 1,
+    ...downByIds(100, ({ symbol }, id, limit) => {
+      const after = id === null ? '' : `&after=${id}`;
+      const of = `instId=${encodeURIComponent(symbol)}&type=1${after}&limit=${limit}`;
+      return `https://www.okx.com/api/v5/market/history-trades?${of}`;
+    }),
+    read: tradePage({
+      list(body) {
+        if (!isObject(body)) return '';
+        return body.code === '0' && Array.isArray(body.data) ? body.data : saying(body.code, body.msg);
+      },
+      // A parameter that is none, an instrument that is none.
+      never: /^5100[01]\b/,
+      trade: (row, { market, receivedAt }) =>
+        isObject(row) && row.instId === market.symbol ? trade(row, market, receivedAt, 'BACKFILL') : null,
+    }),
   },
 
   session: (type, markets, { book = 'books' } = {}) =>
@@ -240,24 +268,23 @@ function ticker(value: JsonObject, market: Market, receivedAt: Micros): Event {
  * https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-trades-channel
  * {"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"1067468269","px":"83753",
  *  "sz":"0.000011","side":"sell","ts":"1791369376364","count":"1","source":"0","seqId":82083114838}]}
- * The fills of one taker order at one price are one trade of `count` ids, of which tradeId is the last.
+ * The fills of one taker order at one price are one trade of `count` ids, of which tradeId is the last. Over REST every
+ * fill is a trade, newest first: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades-history
+ * {"code":"0","msg":"","data":[{"instId":"BTC-USDT","side":"sell","sz":"0.00013669","px":"102537.9","source":"0",
+ *  "tradeId":"734864333","ts":"1747087163557"}]}
  */
-function trade(value: JsonObject, market: Market, receivedAt: Micros): Event {
-  const price = decimal(value.px);
-  const volume = decimal(value.sz);
-  return {
-    kind: 'trade',
+function trade(value: JsonObject, market: Market, received_at: Micros, stream_type?: StreamType): Trade {
+  return tradeRow({
     market,
     timestamp: timeOfDigits(value.ts),
-    received_at: receivedAt,
-    stream_type: 'REALTIME',
+    received_at,
+    ...(stream_type && { stream_type }),
     trade_id: digits(value.tradeId),
     fills: fillsOf(value.count),
-    price,
-    volume,
-    amount: price * volume,
+    price: decimal(value.px),
+    volume: decimal(value.sz),
     side: sideOf(value.side, 'buy', 'sell'),
-  };
+  });
 }
 
 const DIGITS = /^\d+$/;
@@ -267,7 +294,7 @@ function digits(value: unknown): string {
   return typeof value === 'string' && DIGITS.test(value) ? value : '';
 }
 
-/** Absent in old frames and on `trades-all`, where every fill is a trade. */
+/** Absent in old frames, over REST and on `trades-all`, where every fill is a trade. */
 function fillsOf(count: unknown): number {
   const fills = decimal(count);
   return Number.isSafeInteger(fills) && fills > 0 ? fills : 1;

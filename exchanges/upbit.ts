@@ -16,8 +16,14 @@ import {
   sideOf,
   timeOf,
 } from '../src/core/market/read-values.ts';
-import type { StreamType } from '../src/core/market/rows.ts';
+import type { StreamType, Trade } from '../src/core/market/rows.ts';
 import { NUMBER, rowsOf, scanner, WORD } from '../src/core/market/scan.ts';
+import { tradePage } from '../src/core/market/trade-page.ts';
+import { tradeRow } from '../src/core/market/trade-row.ts';
+import { daysBack, isLess, lowest, onward, reachesBack } from '../src/core/market/trade-walks.ts';
+
+/** How far back trades are had. */
+const DAYS = 7;
 
 /**
  * Upbit, spot, Korea. https://docs.upbit.com/kr/reference/websocket-guide
@@ -45,6 +51,8 @@ export const upbit: Exchange = {
       { count: 100, perMs: 60_000 },
     ],
     opens: [{ count: 5, perMs: 1000 }],
+    // Half of the 10 a second that an address has.
+    rest: [{ count: 5, perMs: 1000 }],
     sockets: null,
     lifetimeMs: null,
   },
@@ -72,6 +80,39 @@ export const upbit: Exchange = {
 
   // Every frame is a whole book: nothing to check, and a lost one heals with the next.
   orderbooks: { choices: ['30', '15', '5', '1'], start: () => 'whole', crossedMs: null },
+
+  // Pages go back within one day of UTC; behind its first trade comes an empty one.
+  pastTrades: {
+    proof: 'time',
+    reach: { ms: DAYS * 86_400_000 },
+    weight: 1,
+    first: ({ market, after }, now) =>
+      ticks(market, after?.trade_id ?? null, after ? daysBack(after.timestamp, now) : 0),
+    next(hole, { trades }, asked, now) {
+      const { market, before, from } = hole;
+      const oldest = lowest(trades);
+      if (!oldest) {
+        const { searchParams } = new URL(asked);
+        const days = Number(searchParams.get('days_ago')) + 1;
+        if (days > Math.min(DAYS, daysBack(before?.timestamp ?? from, now))) return null;
+        return ticks(market, searchParams.get('cursor'), days);
+      }
+      if (reachesBack(hole, trades) || (before && !isLess(before.trade_id, oldest.trade_id))) return null;
+      return onward(asked, ticks(market, oldest.trade_id, daysBack(oldest.timestamp, now)));
+    },
+    read: tradePage({
+      list(body) {
+        if (Array.isArray(body)) return body;
+        return isObject(body) && isObject(body.error) ? saying(body.error.name, body.error.message) : '';
+      },
+      never: /^40[04]\b/,
+      id: 'sequential_id',
+      trade: (row, { market, receivedAt, id }) =>
+        isObject(row) && row.market === market.symbol
+          ? deal(row, row.timestamp, id, market, receivedAt, 'BACKFILL')
+          : null,
+    }),
+  },
 
   session: (type, markets, { book } = {}) => session(type, markets, book),
 };
@@ -182,21 +223,43 @@ function ticker(frame: JsonObject, market: Market, receivedAt: Micros, emit: Emi
  * `timestamp` is when the frame was made; ask_bid is the taker's side; sequential_id exceeds 2^53.
  */
 function trade(frame: JsonObject, text: string, market: Market, receivedAt: Micros, emit: Emit): void {
-  const price = number(frame.trade_price);
-  const volume = number(frame.trade_volume);
-  emit({
-    kind: 'trade',
+  const id = exactDigits(text, 'sequential_id', frame.sequential_id);
+  emit(deal(frame, frame.trade_timestamp, id, market, receivedAt, streamType(frame.stream_type)));
+}
+
+/**
+ * https://docs.upbit.com/kr/reference/list-pair-trades
+ * [{"market":"KRW-BTC","trade_date_utc":"2026-07-30","trade_time_utc":"07:04:03","timestamp":1785395043779,
+ *   "trade_price":91361000.0,"trade_volume":0.01275549,"prev_closing_price":91424000.0,"change_price":-63000.0,
+ *   "ask_bid":"ASK","sequential_id":17853950437790001}]
+ * is how the same come over REST, newest first; `timestamp` is that of the trade there.
+ */
+function deal(
+  row: JsonObject,
+  time: unknown,
+  trade_id: string,
+  market: Market,
+  received_at: Micros,
+  stream_type: StreamType,
+): Trade {
+  return tradeRow({
     market,
-    timestamp: timeOf(frame.trade_timestamp),
-    received_at: receivedAt,
-    stream_type: streamType(frame.stream_type),
-    trade_id: exactDigits(text, 'sequential_id', frame.sequential_id),
-    fills: 1,
-    price,
-    volume,
-    amount: price * volume,
-    side: sideOf(frame.ask_bid, 'BID', 'ASK'),
+    timestamp: timeOf(time),
+    received_at,
+    stream_type,
+    trade_id,
+    price: number(row.trade_price),
+    volume: number(row.trade_volume),
+    side: sideOf(row.ask_bid, 'BID', 'ASK'),
   });
+}
+
+/** @param cursor id of which older ones are asked for, on that day alone */
+function ticks({ symbol }: Market, cursor: string | null, daysAgo: number): string {
+  const query = new URLSearchParams({ market: symbol, count: '500' });
+  if (cursor !== null) query.set('cursor', cursor);
+  if (daysAgo > 0) query.set('days_ago', String(daysAgo));
+  return `https://api.upbit.com/v1/trades/ticks?${query}`;
 }
 
 /**

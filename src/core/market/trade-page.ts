@@ -1,7 +1,7 @@
 import { parseFrame } from '../frame.ts';
 import type { PastTrades, TradePage, TradeRows } from '../past-trades.ts';
 import type { Market, Micros } from './market.ts';
-import type { Cursor } from './read-values.ts';
+import { type Cursor, exactDigits, isObject } from './read-values.ts';
 import type { Trade } from './rows.ts';
 import { flaw } from './validate.ts';
 
@@ -12,9 +12,8 @@ const MOST_ROWS = 20_000;
 export interface Answer {
   readonly market: Market;
   readonly receivedAt: Micros;
-  readonly text: string;
-  /** Where in the text to look for digits beyond 2^53. */
-  readonly cursor: Cursor;
+  /** Every digit of the element's member `id`; '' where it is none. */
+  readonly id: string;
 }
 
 /** How an exchange answers a question for trades. */
@@ -23,6 +22,8 @@ export interface Answers {
   spelled?(text: string): string;
   /** The trades of a parsed body; where it has none, the exchange's own words instead. */
   list(body: unknown, market: Market): readonly unknown[] | string;
+  /** What an element calls its id; left out where elements are arrays. */
+  readonly id?: string;
   /** In such words: it will never answer this question. Of all others it is asked again. */
   readonly never: RegExp;
   /** Null where the element is no trade of this market. */
@@ -36,6 +37,7 @@ export function tradePage({
   spelled = (text) => text,
   list: listOf,
   never,
+  id: key = '',
   trade,
   cursor: cursorOf,
 }: Answers): PastTrades['read'] {
@@ -46,11 +48,13 @@ export function tradePage({
     if (typeof list === 'string')
       return { refused: list || 'no list of trades', again: never.test(list) ? 'never' : 'later' };
     if (list.length > MOST_ROWS) return { refused: `${list.length} rows`, again: 'later' };
-    const answer = { market, receivedAt, text, cursor: { at: 0 } };
-    return {
-      ...sorted(list.map((element) => trade(element, answer))),
-      cursor: cursorOf?.(body, list) ?? null,
-    };
+    const at: Cursor = { at: 0 };
+    const read = list.map((element) => {
+      // Of elements that are passed over too: two ids may round to the same double.
+      const id = isObject(element) ? exactDigits(text, key, element[key], at) : '';
+      return trade(element, { market, receivedAt, id });
+    });
+    return { ...sorted(read), cursor: cursorOf?.(body, list) ?? null };
   };
 }
 

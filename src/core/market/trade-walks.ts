@@ -112,6 +112,14 @@ export function isLess(a: string, b: string): boolean {
   return a.length === b.length ? a < b : a.length < b.length;
 }
 
+const DAY_US = 86_400_000_000;
+
+/** How many dates ago a time was, in a zone that many hours ahead of UTC. */
+export function daysBack(at: Micros, now: Micros, zoneHours = 0): number {
+  const dayOf = (micros: Micros) => Math.floor((micros + zoneHours * 3_600_000_000) / DAY_US);
+  return Math.max(0, dayOf(now) - dayOf(at));
+}
+
 /** An id that is counted with. */
 function idOf(trade: Pick<Neighbour, 'trade_id'> | null): number | null {
   const id = trade === null ? Number.NaN : Number(trade.trade_id);
