@@ -201,6 +201,15 @@ export class ExchangeBooks {
     return live ? { ...view, version: code.engine.version } : view;
   }
 
+  /** The whole book as a channel told it last, with the time of the code's last frame. */
+  told(symbol: string, name: string, depth: number): BookView {
+    const code = this.get(symbol);
+    this.flush(code);
+    const publication = code.publication(this.channel(name));
+    if (publication.subscribers.size === 0) publication.begin();
+    return publication.view(code.timeMs, true, depth);
+  }
+
   /** The next `count` whole books on request are those of now. */
   freeze(symbol: string, name: string, count: number): void {
     const { bids, asks, ...rest } = this.asked(symbol, name, Number.POSITIVE_INFINITY, true);

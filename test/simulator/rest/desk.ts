@@ -41,7 +41,9 @@ export class RestDesk {
     const spent = this.limits.spend(request);
     if ('refusal' in spent) return spent.refusal;
     const { headers, ...answer } = this.#cached(request);
-    return { ...answer, headers: { ...headers, ...spent.headers } };
+    // Some exchanges tell their time so alone.
+    const date = new Date(this.exchange.now()).toUTCString();
+    return { ...answer, headers: { date, ...headers, ...spent.headers } };
   }
 
   #cached(request: RestRequest): RestAnswer {
@@ -89,11 +91,12 @@ export class RestDesk {
     const late = settings.stale && ++this.#asked % settings.stale.every === 0 ? settings.stale.ms : 0;
     return {
       listings: exchange.listings,
+      now: exchange.now(),
       overlap: settings.overlap,
       find: (symbol) => (exchange.lists(symbol) ? exchange.walk(symbol).listing : undefined),
       past: (symbol) => this.#past(symbol, now, now - settings.delayMs - late),
       tick: (symbol) => exchange.walk(symbol).tick(exchange.now(), false),
-      book: (symbol, channel, depth) => exchange.books.asked(symbol, channel, depth, true),
+      book: (symbol, channel, depth) => exchange.books.told(symbol, channel, depth),
     };
   }
 

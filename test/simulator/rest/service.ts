@@ -45,6 +45,8 @@ export interface RestAnswer {
 /** What a service may ask of the market behind it. */
 export interface RestMarket {
   readonly listings: readonly Listing[];
+  /** The exchange's own time, epoch milliseconds. */
+  readonly now: number;
   /** A page behind a cursor begins so many rows too early; 0 but for a fault. */
   readonly overlap: number;
   find(symbol: string): Listing | undefined;
@@ -52,7 +54,7 @@ export interface RestMarket {
   past(symbol: string): readonly PastTrade[];
   /** The code's present state. */
   tick(symbol: string): Tick;
-  /** The book as a channel of the socket has told it so far. */
+  /** The book as a channel of the socket has told it so far, with the time of its last frame. */
   book(symbol: string, channel: string, depth: number): BookView;
 }
 

@@ -1,4 +1,5 @@
 import { eight } from '../../books/text.ts';
+import type { Tick } from '../../protocol.ts';
 import { digits, firstFrom, newest, whole } from '../../rest/pages.ts';
 import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 import { depthOf } from '../books/binance.ts';
@@ -32,7 +33,8 @@ export const restService: RestService = {
         body: text(newest(rows, limit(query)).reverse(), request),
       }));
     if (path === '/api/v3/aggTrades') return ofSymbol(query, market, (rows) => aggregates(request, rows));
-    return undefined;
+    if (path === '/api/v3/time') return { body: { serverTime: market.now } };
+    return path === '/api/v3/ticker/24hr' ? tickers(query, market) : undefined;
   },
 };
 
@@ -136,4 +138,27 @@ function aggregates(request: RestRequest, rows: readonly PastTrade[]): RestAnswe
     );
   };
   return { body: `[${shown.map(one).join(',')}]` };
+}
+
+/** Of one symbol an object, of all a list. */
+function tickers(query: URLSearchParams, market: RestMarket): RestAnswer {
+  if (!query.has('symbol')) {
+    return { body: `[${market.listings.map(({ symbol }) => ticker(market.tick(symbol))).join(',')}]` };
+  }
+  return ofSymbol(query, market, () => ({ body: ticker(market.tick(query.get('symbol') ?? '')) }));
+}
+
+function ticker(tick: Tick): string {
+  const { open, close, volume, quoteVolume, timeMs } = tick;
+  const [last] = tick.trades;
+  return (
+    `{"symbol":"${tick.listing.symbol}","priceChange":"${eight(close - open)}",` +
+    `"priceChangePercent":"${((100 * (close - open)) / open).toFixed(3)}","weightedAvgPrice":"${eight(quoteVolume / volume)}",` +
+    `"prevClosePrice":"${eight(tick.prevClose)}","lastPrice":"${eight(close)}","lastQty":"${eight(last.size)}",` +
+    `"bidPrice":"${eight(tick.bid)}","bidQty":"${eight(tick.bidSize)}","askPrice":"${eight(tick.ask)}",` +
+    `"askQty":"${eight(tick.askSize)}","openPrice":"${eight(open)}","highPrice":"${eight(tick.high)}",` +
+    `"lowPrice":"${eight(tick.low)}","volume":"${eight(volume)}","quoteVolume":"${eight(quoteVolume)}",` +
+    `"openTime":${timeMs - DAY_MS},"closeTime":${timeMs},"firstId":${BigInt(last.id) - 1_139_278n},"lastId":${last.id},` +
+    `"count":1139279}`
+  );
 }

@@ -1,8 +1,8 @@
+import type { Level } from '../../protocol.ts';
 import { whole } from '../../rest/pages.ts';
 import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
 const MOST = 10_000;
-const TRADES = /^\/v2\/trades\/([^/]+)\/hist$/;
 
 /** https://docs.bitfinex.com/reference/rest-public-trades */
 export const restService: RestService = {
@@ -18,14 +18,23 @@ export const restService: RestService = {
   // The edge keeps equal addresses.
   cacheMs: 5000,
   answer(request, market) {
-    const [, name] = TRADES.exec(request.path) ?? [];
-    if (name === undefined) return undefined;
+    const { path } = request;
+    if (path === '/v2/platform/status') return { body: [1] };
+    const asked = ASKED.find(({ at }) => at.test(path));
+    if (!asked) return undefined;
+    const [, name = ''] = asked.at.exec(path) ?? [];
     const symbol = decodeURIComponent(name);
     if (!market.find(symbol)) return failed('symbol: invalid');
-    return trades(request, market, symbol);
+    return asked.tell(request, market, symbol);
   },
   unknownPath: { status: 404, body: ['error', 10_000, 'not found'] },
 };
+
+const ASKED = [
+  { at: /^\/v2\/trades\/([^/]+)\/hist$/, tell: trades },
+  { at: /^\/v2\/ticker\/([^/]+)$/, tell: ticker },
+  { at: /^\/v2\/book\/([^/]+)\/P0$/, tell: book },
+];
 
 const tooFast: RestAnswer = { status: 429, body: { error: 'ERR_RATE_LIMIT' } };
 
@@ -59,4 +68,24 @@ function mixed(id: string): number {
 /** Above 0 the taker bought. */
 function entry({ id, price, size, takerBuys, timeMs }: PastTrade): string {
   return `[${id},${timeMs},${takerBuys ? size : -size},${price}]`;
+}
+
+/** Sizes are the sums of the 25 best levels. */
+function ticker(_request: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const tick = market.tick(symbol);
+  const { open, close } = tick;
+  const sum = (levels: readonly Level[]) => levels.reduce((total, { size }) => total + size, 0);
+  const change = Number((close - open).toFixed(8));
+  const [bids, asks] = [sum(tick.bids(25)), sum(tick.asks(25))];
+  const rate = Number((change / open).toFixed(8));
+  return { body: [tick.bid, bids, tick.ask, asks, change, rate, close, tick.volume, tick.high, tick.low] };
+}
+
+/** Price, orders, amount: above 0 a bid. */
+function book({ query }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const len = query.get('len') ?? '25';
+  if (!['1', '25', '100', '250'].includes(len)) return failed('len: invalid');
+  const view = market.book(symbol, `book P0 F0 ${len}`, Number(len));
+  const bids = view.bids.map(({ price, size, orders }) => [price, orders, size]);
+  return { body: [...bids, ...view.asks.map(({ price, size, orders }) => [price, orders, -size])] };
 }

@@ -1,4 +1,5 @@
-import { eight, isoMicros } from '../../books/text.ts';
+import { eight, isoMicros, plain } from '../../books/text.ts';
+import type { Level } from '../../protocol.ts';
 import { digits, newerThan, newest, olderThan, whole } from '../../rest/pages.ts';
 import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
@@ -17,11 +18,15 @@ export const restService: RestService = {
   answer(request, market) {
     if (!request.header('user-agent'))
       return { status: 400, body: { message: 'User-Agent header is required.' } };
-    const [, id = '', what] = /^\/products\/([^/]+)\/(trades)$/.exec(request.path) ?? [];
-    if (!what) return undefined;
+    if (request.path === '/time') {
+      return { body: { iso: new Date(market.now).toISOString(), epoch: market.now / 1000 } };
+    }
+    const [, id = '', what = ''] = /^\/products\/([^/]+)\/([a-z]+)$/.exec(request.path) ?? [];
+    const asked = { trades, ticker, book }[what];
+    if (!asked) return undefined;
     const symbol = decodeURIComponent(id);
     if (!market.find(symbol)) return { status: 404, body: { message: 'NotFound' } };
-    return trades(request, market, symbol);
+    return asked(request, market, symbol);
   },
   unknownPath: { status: 404, body: { message: 'Route not found' } },
 };
@@ -47,4 +52,35 @@ function row({ id, price, size, takerBuys, timeMs }: PastTrade): string {
     `{"trade_id":${id},"side":"${takerBuys ? 'sell' : 'buy'}","size":"${eight(size)}","price":"${eight(price)}",` +
     `"time":"${isoMicros(timeMs)}"}`
   );
+}
+
+/** Price, size and time are those of the latest trade. */
+function ticker(_request: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const { ask, bid, volume, trades: told } = market.tick(symbol);
+  const [{ id, price, size, timeMs }] = told;
+  return {
+    body:
+      `{"ask":"${plain(ask)}","bid":"${plain(bid)}","volume":"${eight(volume)}","trade_id":${id},` +
+      `"price":"${plain(price)}","size":"${eight(size)}","time":"${isoMicros(timeMs)}","rfq_volume":"0.000000"}`,
+  };
+}
+
+/** The best level, or all of them; the third of a level is its orders. */
+function book({ query }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const level = query.get('level') ?? '1';
+  if (level !== '1' && level !== '2') return { status: 400, body: { message: 'Invalid level' } };
+  const depth = level === '1' ? 1 : Number.POSITIVE_INFINITY;
+  const { bids, asks, timeMs } = market.book(symbol, 'level2_batch', depth);
+  const side = (levels: readonly (Level & { orders: number })[]) =>
+    levels.map(({ price, size, orders }) => [plain(price), eight(size), orders]);
+  return {
+    body: {
+      bids: side(bids),
+      asks: side(asks),
+      sequence: 87_057_558_152 + market.tick(symbol).sequence,
+      auction_mode: false,
+      auction: null,
+      time: isoMicros(timeMs),
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { plain } from '../../books/text.ts';
+import type { Level } from '../../protocol.ts';
 import { newest } from '../../rest/pages.ts';
 import type { RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
@@ -16,11 +17,13 @@ export const restService: RestService = {
   },
   reach: { rows: 200 },
   answer(request, market) {
-    const [, quote = '', base] = /^\/public\/v2\/trades\/([^/]+)\/([^/]+)$/.exec(request.path) ?? [];
-    if (base === undefined) return undefined;
+    const at = /^\/public\/v2\/(trades|ticker_new|orderbook)\/([^/]+)\/([^/]+)$/;
+    const [, what = '', quote, base] = at.exec(request.path) ?? [];
+    const asked = { trades, ticker_new: ticker, orderbook: book }[what];
+    if (!asked) return undefined;
     const symbol = `${quote}-${base}`.toUpperCase();
     if (!market.find(symbol)) return failed('108', 'Unknown CryptoCurrency');
-    return trades(request, market, symbol);
+    return asked(request, market, symbol);
   },
   unknownPath: {
     body: '<!DOCTYPE html><html lang="ko"><head><title>Coinone</title></head><body></body></html>',
@@ -34,7 +37,7 @@ function failed(error_code: string, error_msg: string): RestAnswer {
 }
 
 /** Newest first. */
-function trades({ query, now }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+function trades({ query }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
   const size = query.get('size') ?? '200';
   const listing = market.find(symbol);
   if (!SIZES.includes(size)) return failed('107', 'Parameter error');
@@ -45,14 +48,51 @@ function trades({ query, now }: RestRequest, market: RestMarket, symbol: string)
     qty: plain(row.size),
     is_seller_maker: row.takerBuys,
   }));
-  return {
-    body: {
-      result: 'success',
-      error_code: '0',
-      server_time: now,
-      quote_currency: listing?.quote,
-      target_currency: listing?.base,
-      transactions,
-    },
+  const pair = { quote_currency: listing?.quote, target_currency: listing?.base };
+  return done({ server_time: market.now, ...pair, transactions });
+}
+
+function done(more: object): RestAnswer {
+  return { body: { result: 'success', error_code: '0', ...more } };
+}
+
+function level({ price, size }: Level): object {
+  return { price: plain(price), qty: plain(size) };
+}
+
+/** Names are in lower case here; the id is that of the latest trade. */
+function ticker(_request: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const tick = market.tick(symbol);
+  const row = {
+    quote_currency: tick.listing.quote.toLowerCase(),
+    target_currency: tick.listing.base.toLowerCase(),
+    timestamp: tick.timeMs,
+    high: plain(tick.high),
+    low: plain(tick.low),
+    first: plain(tick.open),
+    last: plain(tick.close),
+    quote_volume: plain(tick.quoteVolume),
+    target_volume: plain(tick.volume),
+    best_asks: [level({ price: tick.ask, size: tick.askSize })],
+    best_bids: [level({ price: tick.bid, size: tick.bidSize })],
+    id: tick.trades[0].id,
   };
+  return done({ server_time: market.now, tickers: [row] });
+}
+
+/** The id is that of the socket's frame; asks are best first here. */
+function book({ query }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const size = query.get('size') ?? '15';
+  if (!['5', '10', '15', '16'].includes(size)) return failed('107', 'Parameter error');
+  const { bids, asks, timeMs, listing } = market.book(symbol, 'ORDERBOOK', Number(size));
+  return done({
+    server_time: market.now,
+    timestamp: timeMs,
+    id: `${timeMs * 1000 + 1}`,
+    quote_currency: listing.quote,
+    target_currency: listing.base,
+    order_book_unit: '0.0',
+    bids: bids.map(level),
+    asks: asks.map(level),
+  });
 }

@@ -1,4 +1,5 @@
 import { java } from '../../books/text.ts';
+import type { Level } from '../../protocol.ts';
 import { newest, whole } from '../../rest/pages.ts';
 import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
@@ -15,10 +16,17 @@ export const restService: RestService = {
   // A content network stands in front.
   cacheMs: 1000,
   answer(request, market) {
-    if (request.path !== '/market/history/trade') return undefined;
+    const { path } = request;
+    if (path === '/v1/common/timestamp') return { body: { status: 'ok', data: market.now } };
+    const asked = {
+      '/market/history/trade': trades,
+      '/market/detail/merged': merged,
+      '/market/depth': depth,
+    }[path];
+    if (!asked) return undefined;
     const symbol = request.query.get('symbol') ?? '';
     if (!market.find(symbol)) return failed(200, 'invalid-parameter', 'invalid symbol');
-    return trades(request, market, symbol);
+    return asked(request, market, symbol);
   },
 };
 
@@ -49,4 +57,30 @@ function group(rows: readonly [PastTrade, ...PastTrade[]]): string {
     `{"id":1.36108763320348${id.slice(-2)}e+26,"ts":${timeMs},"trade-id":${id},"amount":${java(size)},` +
     `"price":${java(price)},"direction":"${takerBuys ? 'buy' : 'sell'}"}`;
   return `{"id":${136_108_763_320n + BigInt(id) / 10n},"ts":${timeMs},"data":[${rows.map(row).join(',')}]}`;
+}
+
+function merged({ now }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const tick = market.tick(symbol);
+  return {
+    body:
+      `{"ch":"market.${symbol}.detail.merged","status":"ok","ts":${now},"tick":{"id":${332_000_000_000 + tick.sequence},` +
+      `"version":${332_000_000_000 + tick.sequence},"open":${java(tick.open)},"close":${java(tick.close)},` +
+      `"low":${java(tick.low)},"high":${java(tick.high)},"amount":${java(tick.volume)},"vol":${java(tick.quoteVolume)},` +
+      `"count":161094,"bid":[${java(tick.bid)},${java(tick.bidSize)}],"ask":[${java(tick.ask)},${java(tick.askSize)}]}}`,
+  };
+}
+
+/** 150 levels where no other number is asked for. */
+function depth({ query, now }: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  if (query.get('type') !== 'step0') return failed(200, 'invalid-parameter', 'invalid type');
+  const levels = whole(query, 'depth') ?? 150;
+  if (![5, 10, 20, 150].includes(levels)) return failed(200, 'invalid-parameter', 'invalid depth');
+  const view = market.book(symbol, 'depth.step0', levels);
+  const side = (rows: readonly Level[]) =>
+    `[${rows.map(({ price, size }) => `[${java(price)},${java(size)}]`).join(',')}]`;
+  return {
+    body:
+      `{"ch":"market.${symbol}.depth.step0","status":"ok","ts":${now},"tick":{"ts":${view.timeMs},` +
+      `"version":${100_434_000_000 + view.version},"bids":${side(view.bids)},"asks":${side(view.asks)}}}`,
+  };
 }

@@ -1,4 +1,5 @@
 import { plain } from '../../books/text.ts';
+import type { Level } from '../../protocol.ts';
 import { newest, whole } from '../../rest/pages.ts';
 import type { RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
@@ -15,10 +16,14 @@ export const restService: RestService = {
   },
   reach: { rows: MOST },
   answer(request, market) {
-    if (request.path !== '/v2/trades') return undefined;
-    const symbol = request.query.get('symbol') ?? '';
+    const { path, query } = request;
+    if (path === '/v2/time') return { body: { success: true, data: { time: market.now } } };
+    if (path === '/v2/tickers') return tickers(query, market);
+    const asked = { '/v2/trades': trades, '/v2/orderbook': book }[path];
+    if (!asked) return undefined;
+    const symbol = query.get('symbol') ?? '';
     if (!market.find(symbol)) return failed(400, 'INVALID_CURRENCY_PAIR');
-    return trades(request, market, symbol);
+    return asked(request, market, symbol);
   },
   unknownPath: failed(404, 'NOT_FOUND'),
 };
@@ -39,4 +44,38 @@ function trades({ query }: RestRequest, market: RestMarket, symbol: string): Res
     tradeId: Number(id),
   }));
   return { body: { success: true, data } };
+}
+
+/** Of some symbols after commas, or of all. */
+function tickers(query: URLSearchParams, market: RestMarket): RestAnswer {
+  const symbols = query.get('symbol')?.split(',') ?? market.listings.map(({ symbol }) => symbol);
+  if (symbols.some((symbol) => !market.find(symbol))) return failed(400, 'INVALID_CURRENCY_PAIR');
+  const data = symbols.map((symbol) => {
+    const tick = market.tick(symbol);
+    const { close, prevClose } = tick;
+    return {
+      symbol,
+      open: plain(tick.open),
+      high: plain(tick.high),
+      low: plain(tick.low),
+      close: plain(close),
+      prevClose: plain(prevClose),
+      priceChange: plain(close - prevClose),
+      priceChangePercent: ((100 * (close - prevClose)) / prevClose).toFixed(2),
+      volume: plain(tick.volume),
+      quoteVolume: plain(tick.quoteVolume),
+      bestAskPrice: plain(tick.ask),
+      bestBidPrice: plain(tick.bid),
+      lastTradedAt: tick.trades[0].timeMs,
+    };
+  });
+  return { body: { success: true, data } };
+}
+
+/** The time is the one in `data` of the socket's frame. */
+function book(_request: RestRequest, market: RestMarket, symbol: string): RestAnswer {
+  const { bids, asks, timeMs } = market.book(symbol, 'orderbook', 30);
+  const side = (levels: readonly Level[]) =>
+    levels.map(({ price, size }) => ({ price: plain(price), qty: plain(size) }));
+  return { body: { success: true, data: { timestamp: timeMs, bids: side(bids), asks: side(asks) } } };
 }

@@ -1,5 +1,5 @@
 import { eight } from '../../books/text.ts';
-import type { Listing } from '../../protocol.ts';
+import type { Level, Listing } from '../../protocol.ts';
 import { whole } from '../../rest/pages.ts';
 import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
@@ -19,9 +19,12 @@ export const restService: RestService = {
     refusal: () => failed('EGeneral:Too many requests'),
   },
   answer(request, market) {
-    if (request.path !== '/0/public/Trades') return undefined;
+    const { path } = request;
+    if (path === '/0/public/Time') return time(market.now);
+    const asked = { '/0/public/Trades': trades, '/0/public/Ticker': ticker, '/0/public/Depth': depth }[path];
+    if (!asked) return undefined;
     const listing = pairOf(request.query, market);
-    return listing ? trades(request, market, listing) : failed('EQuery:Unknown asset pair');
+    return listing ? asked(request, market, listing) : failed('EQuery:Unknown asset pair');
   },
   unknownPath: failed('EGeneral:Unknown method'),
 };
@@ -31,12 +34,12 @@ function failed(error: string): RestAnswer {
 }
 
 /** In the spelling of REST: a key of the result, or the name without its prefixes. */
-export function names({ base, quote }: Listing): { key: string; altname: string } {
+function names({ base, quote }: Listing): { key: string; altname: string } {
   const [b, q] = [V1[base] ?? base, V1[quote] ?? quote];
   return { key: `X${b}Z${q}`, altname: `${b}${q}` };
 }
 
-export function pairOf(query: URLSearchParams, market: RestMarket): Listing | undefined {
+function pairOf(query: URLSearchParams, market: RestMarket): Listing | undefined {
   const pair = query.get('pair') ?? '';
   return market.listings.find((listing) => {
     const { key, altname } = names(listing);
@@ -97,4 +100,48 @@ function element(row: PastTrade, { priceDigits }: Listing): string {
   const time = `${ns / 1_000_000_000n}${fraction && `.${fraction}`}`;
   const price = row.price.toFixed(Math.max(5, priceDigits));
   return `["${price}","${eight(row.size)}",${time},"${row.takerBuys ? 'b' : 's'}","m","",${row.id}]`;
+}
+
+/** `Sun, 21 Mar 21 14:23:14 +0000` */
+function time(now: number): RestAnswer {
+  const rfc1123 = new Date(now)
+    .toUTCString()
+    .replace(/ \d\d(\d\d) /, ' $1 ')
+    .replace('GMT', '+0000');
+  return { body: { error: [], result: { unixtime: Math.floor(now / 1000), rfc1123 } } };
+}
+
+/** Figures of today, then of 24 hours; prices with their lots. */
+function ticker(_request: RestRequest, market: RestMarket, listing: Listing): RestAnswer {
+  const tick = market.tick(listing.symbol);
+  const price = (value: number) => value.toFixed(Math.max(5, listing.priceDigits));
+  const best = (value: number, size: number) => [price(value), `${Math.ceil(size)}`, size.toFixed(3)];
+  const mean = price(tick.quoteVolume / tick.volume);
+  const row = {
+    a: best(tick.ask, tick.askSize),
+    b: best(tick.bid, tick.bidSize),
+    c: [price(tick.close), eight(tick.trades[0].size)],
+    v: [eight(tick.volume / 2), eight(tick.volume)],
+    p: [mean, mean],
+    t: [19_785, 39_571],
+    l: [price(tick.low), price(tick.low)],
+    h: [price(tick.high), price(tick.high)],
+    o: price(tick.open),
+  };
+  return { body: { error: [], result: { [names(listing).key]: row } } };
+}
+
+/** Price, volume, seconds. Nothing tells which book of the socket it is. */
+function depth({ query }: RestRequest, market: RestMarket, listing: Listing): RestAnswer {
+  const count = whole(query, 'count');
+  if (count === undefined || count === 0 || (count ?? 1) > 500) return failed('EGeneral:Invalid arguments');
+  const { bids, asks, timeMs } = market.book(listing.symbol, 'book 500', count ?? 100);
+  const side = (levels: readonly Level[]) =>
+    levels.map(({ price, size }) => [
+      price.toFixed(Math.max(5, listing.priceDigits)),
+      eight(size),
+      Math.floor(timeMs / 1000),
+    ]);
+  const rows = { asks: side(asks), bids: side(bids) };
+  return { body: { error: [], result: { [names(listing).key]: rows } } };
 }

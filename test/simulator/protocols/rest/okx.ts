@@ -1,4 +1,5 @@
 import { plain } from '../../books/text.ts';
+import type { Level, Tick } from '../../protocol.ts';
 import { digits, newerThan, newest, olderThan, whole } from '../../rest/pages.ts';
 import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
@@ -32,6 +33,11 @@ export const restService: RestService = {
         listed(newest(rows, Math.min(500, whole(query, 'limit') || 100)), instId),
       );
     }
+    if (path === '/api/v5/public/time') return done([{ ts: `${market.now}` }]);
+    if (path === '/api/v5/market/ticker')
+      return ofInstrument(request, market, (_request, _rows, instId) => done([ticker(market.tick(instId))]));
+    if (path === '/api/v5/market/books')
+      return ofInstrument(request, market, ({ query }, _rows, instId) => book(query, market, instId));
     return undefined;
   },
   unknownPath: {
@@ -39,6 +45,10 @@ export const restService: RestService = {
     body: { code: '404', data: {}, detailMsg: '', error_code: '404', msg: 'Not Found' },
   },
 };
+
+function done(data: readonly object[]): RestAnswer {
+  return { body: { code: '0', msg: '', data } };
+}
 
 function failed(code: string, msg: string): RestAnswer {
   return { body: { code, msg, data: [] } };
@@ -92,5 +102,37 @@ function listed(rows: readonly PastTrade[], instId: string): RestAnswer {
     tradeId: id,
     ts: `${timeMs}`,
   }));
-  return { body: { code: '0', msg: '', data } };
+  return done(data);
+}
+
+function ticker(tick: Tick): object {
+  return {
+    instType: 'SPOT',
+    instId: tick.listing.symbol,
+    last: plain(tick.close),
+    lastSz: plain(tick.trades[0].size),
+    askPx: plain(tick.ask),
+    askSz: plain(tick.askSize),
+    bidPx: plain(tick.bid),
+    bidSz: plain(tick.bidSize),
+    open24h: plain(tick.open),
+    high24h: plain(tick.high),
+    low24h: plain(tick.low),
+    volCcy24h: plain(tick.quoteVolume),
+    vol24h: plain(tick.volume),
+    ts: `${tick.timeMs}`,
+    sodUtc0: plain(tick.prevClose),
+    sodUtc8: plain(tick.prevClose),
+  };
+}
+
+/** Price, size, nothing, orders. */
+function book(query: URLSearchParams, market: RestMarket, instId: string): RestAnswer {
+  const depth = whole(query, 'sz');
+  if (depth === undefined || depth === 0) return failed('51000', 'Parameter sz error');
+  const view = market.book(instId, 'books', Math.min(400, depth ?? 1));
+  const side = (levels: readonly (Level & { orders: number })[]) =>
+    levels.map(({ price, size, orders }) => [plain(price), plain(size), '0', `${orders}`]);
+  const seqId = 344_430_000_000 + view.version;
+  return done([{ asks: side(view.asks), bids: side(view.bids), ts: `${view.timeMs}`, seqId }]);
 }
