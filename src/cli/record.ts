@@ -1,12 +1,8 @@
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { EXCHANGES } from '../../exchanges/index.ts';
-import { MarketLists } from '../application/markets/market-lists.ts';
 import { systemClock } from '../common/clock.ts';
 import { EXIT, type ExitCode, Fault, messageOf } from '../common/errors.ts';
 import { connectionSettings } from '../config/connection-settings.ts';
-import { enabledExchanges, exchangeParts, listFetcher } from '../config/exchange-parts.ts';
-import { openRest } from '../config/rest.ts';
 import type { Settings } from '../config/settings.ts';
 import { rewriteAddress } from '../core/address.ts';
 import { Connection } from '../core/connection/connection.ts';
@@ -25,6 +21,7 @@ import { StreamStats } from '../core/pipeline/stream-stats.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
 import { commaList, readArgs, usage } from './args.ts';
 import type { Command } from './command.ts';
+import { accessExchanges } from './exchange-access.ts';
 import { pickExchange, pickType } from './pick.ts';
 import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 
@@ -68,20 +65,8 @@ async function recordFrames(
   seconds: number,
   out: Writable,
 ): Promise<ExitCode> {
-  const exchanges = enabledExchanges(EXCHANGES, settings);
-  const rest = openRest(exchanges, settings, systemClock, (_, fault) => console.error(fault.message));
-  const lists = new MarketLists(exchanges, {
-    clock: systemClock,
-    refreshMs: settings.markets.refresh_ms,
-    fetchJson: listFetcher(settings, systemClock, undefined, rest),
-    loadCached: async () => null,
-    saveCached: async () => {},
-    onChange() {},
-    onRead() {},
-    onFailure: (_, fault) => console.error(fault.message),
-  });
-  const breaker = { allow: async () => ({ allowed: true as const }), report() {} };
-  const parts = await exchangeParts(exchanges, settings, lists, systemClock, breaker, null, rest)(id);
+  const access = accessExchanges(settings, systemClock, (_, fault) => console.error(fault.message));
+  const parts = await access.parts(id);
   let sockets = 0;
   let lastFailure = 'nothing came';
   const connection = new Connection(
@@ -132,8 +117,7 @@ async function recordFrames(
   } finally {
     cancel();
     await connection.stop();
-    lists.stop();
-    rest.stop();
+    access.stop();
   }
   await new Promise<void>((resolve) => out.write('', () => resolve()));
   return EXIT.ok;

@@ -1,5 +1,5 @@
 import { type BookFetchDeps, bookFetches, type RestAnswer } from '../application/rest/book-fetches.ts';
-import { RestTurns } from '../application/rest/rest-turns.ts';
+import { type RestClass, RestTurns } from '../application/rest/rest-turns.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Fault } from '../common/errors.ts';
 import { rewriteAddress } from '../core/address.ts';
@@ -19,6 +19,10 @@ const LIST_WEIGHT = 1;
 export interface Rest {
   /** Resolves when a market list of the exchange may be asked for. */
   listTurn(exchange: Exchange): Promise<void>;
+  /** Resolves when anything else may be asked for; it counts as asked. */
+  turn(exchange: Exchange, kind: RestClass, weight: number): Promise<void>;
+  /** The exchange wants to see no request for so long. */
+  block(exchange: Exchange, forMs: number): void;
   /** How books are fetched; undefined where they do not come over REST. */
   books(exchange: Exchange): FetchBook | undefined;
   stop(): void;
@@ -43,6 +47,8 @@ export function openRest(
       exchange.limits.rest
         ? turnsOf(exchange).turn('list', exchange.markets.weight ?? LIST_WEIGHT)
         : Promise.resolve(),
+    turn: (exchange, kind, weight) => turnsOf(exchange).turn(kind, weight),
+    block: (exchange, forMs) => turnsOf(exchange).block(forMs),
     books(exchange) {
       const { orderbook } = exchangeSettings(settings, exchange.id);
       return bookFetches(exchange, orderbook, { clock, turns: turnsOf(exchange), ask: answer, onFailure });

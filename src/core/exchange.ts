@@ -5,6 +5,7 @@ import type { ExchangeId, Market, Micros, Pair, Region, RequestType } from './ma
 import type { Markets } from './market/markets.ts';
 import type { Orderbook, Row } from './market/rows.ts';
 import type { PastTrades } from './past-trades.ts';
+import type { RestState } from './rest-state.ts';
 
 /** At most `count` of something within any `perMs` milliseconds. */
 export interface Rate {
@@ -210,6 +211,8 @@ export interface Exchange {
   readonly orderbooks?: Orderbooks;
   /** Left out where the exchange has none worth fetching. */
   readonly pastTrades?: PastTrades;
+  /** What `check --live` holds live data against; left out where nobody has looked it up. */
+  readonly restState?: RestState;
   /** A close code that means a ban. */
   ban?(closeCode: number, reason: string): Ban | null;
   /** Of order books the session reads, and the books over it check: see `openSession`. */

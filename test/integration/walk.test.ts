@@ -43,6 +43,7 @@ const HOW: Readonly<Record<string, How>> = {
   'kor-coin-stream tail ws.event': { keeps: 'printing' },
   'kcat -P -b kafka:9092 -t ws.command': { prints: /^$/ },
   'kor-coin-stream record --exchange upbit': { prints: /^$/ },
+  'kor-coin-stream check --live --exchange upbit': { prints: /^ok +upbit/m },
   'kor-coin-stream replay --exchange upbit': { prints: /^(\{"request_type":"trade",.*\}\n){3}$/ },
 };
 

@@ -1,10 +1,11 @@
 import { describe, EXIT, type ExitCode, exitCodeOf } from '../../common/errors.ts';
 import { escapeControls, maskText } from '../../common/log-text.ts';
 import { chooseDrivers, whereTo } from '../../config/drivers.ts';
-import { readArgs } from '../args.ts';
+import { readArgs, usage } from '../args.ts';
 import type { Command } from '../command.ts';
 import { doubtsOf, SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from '../settings-flags.ts';
 import { exchangeLooks } from './exchanges.ts';
+import { checkLive, LIVE_FLAGS } from './live/live.ts';
 import { machineLooks } from './machine.ts';
 import { serviceLooks } from './services.ts';
 
@@ -13,14 +14,32 @@ export const check: Command = {
   name: 'check',
   summary: 'settings, machine, schemas, broker, Redis, exchanges: is everything there?',
   usage: `kor-coin-stream check [--no-exchanges] [--config DIR] [--set PATH=VALUE]…
+       kor-coin-stream check --live [--exchange ID,…] [--type TYPE,…] [--seconds N] [--json] [--frames DIR] …
 
 Looks at everything a start needs and changes nothing. One line each, "warn" for what hinders no start; the exit code is
 that of the first failure. An exchange that cannot be reached is a failure where a stream of the settings needs it.
 
 --no-exchanges     asks no exchange
-${SETTINGS_USAGE}`,
+--live             whether the exchanges are still what this build takes them for: reads a few busy codes of each for a
+                   while and holds them against the REST interfaces: frames that cannot be read, keys that are new, ids,
+                   prices, sides, books, clocks. Its report holds no secret: send it when an exchange has changed. Nothing
+                   is written to Kafka
+--exchange ID,…    these alone
+--type TYPE,…      these alone
+--seconds N        how long frames are read; 60 unless given
+--json             the report as one JSON object
+--frames DIR       writes the frames of streams with a finding there, as replay reads them, and what REST answered
+${SETTINGS_USAGE}
+
+Exit codes of --live: 0 where everything is as it should be, 1 where something is not, 69 where nothing could be reached.`,
   async run(args) {
-    const read = readArgs('check', args, { ...SETTINGS_FLAGS, 'no-exchanges': 'boolean' });
+    const read = readArgs('check', args, { ...SETTINGS_FLAGS, ...LIVE_FLAGS, 'no-exchanges': 'boolean' });
+    if (read.has('live')) {
+      if (read.has('no-exchanges')) throw usage('check', '--live and --no-exchanges exclude each other.');
+      return checkLive(read);
+    }
+    const stray = Object.keys(LIVE_FLAGS).find((name) => read.has(name));
+    if (stray !== undefined) throw usage('check', `--${stray} goes with --live.`);
     const settings = settingsOf(read);
     const drivers = chooseDrivers(settings);
     say('ok', 'settings', whereTo(settings, drivers));

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EXCHANGES } from '../../exchanges/index.ts';
+import type { LiveFinding, LiveReport } from '../../src/core/live-check/findings.ts';
+import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { type Bends, type BentExchange, bentExchange } from './bent-exchange.ts';
+import { type Ended, ends, FAST, NOBODY } from './program.ts';
+
+// Each run reads for some seconds, on a busy machine for more.
+setDefaultTimeout(120_000);
+
+const SEED = { symbols: 6, rowsPerS: 150, bookChangesPerS: 150, seed: 5 };
+const SECONDS = '6';
+let simulator: Simulator;
+let bent: BentExchange;
+let folder: string;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ ...SEED, exchanges: EXCHANGES.map(({ id }) => id) });
+  bent = bentExchange('binance', simulator.url('binance'), simulator.restUrl('binance'));
+  folder = mkdtempSync(join(tmpdir(), 'kcs-live-'));
+});
+afterAll(async () => {
+  await bent?.stop();
+  await simulator?.stop();
+});
+
+const live = (...flags: string[]): string[] => ['check', '--live', '--json', '--seconds', SECONDS, ...flags];
+const reportOf = ({ out }: Ended): LiveReport => JSON.parse(out) as LiveReport;
+
+/** A run against a Binance that something is changed of. */
+async function run(
+  bends: Bends,
+  ...flags: string[]
+): Promise<Ended & { readonly findings: readonly LiveFinding[] }> {
+  bent.bend(bends);
+  const ended = await ends(live('--exchange', 'binance', ...flags), bent.env);
+  return { ...ended, findings: reportOf(ended).findings };
+}
+
+test('all exchanges as they are: nothing is found', async () => {
+  const ended = await ends(live(), simulator.env());
+  const { exchanges, findings } = reportOf(ended);
+  expect(findings).toEqual([]);
+  expect(ended.code).toBe(0);
+  expect(exchanges.map(({ exchange }) => exchange)).toEqual(EXCHANGES.map(({ id }) => id));
+  for (const { exchange, streams } of exchanges) {
+    for (const { request_type, frames, rows, rejected } of streams) {
+      expect({ exchange, request_type, rejected }).toEqual({ exchange, request_type, rejected: 0 });
+      expect(frames).toBeGreaterThan(0);
+      expect(rows).toBeGreaterThan(0);
+    }
+  }
+  simulator.ledger.assertNoViolations();
+});
+
+test('an unknown key is named, and the frames are written as replay reads them', async () => {
+  const frame = (text: string) => text.replace('"e":"trade"', '"e":"trade","zz":1');
+  const { code, findings, err } = await run({ frame }, '--frames', folder);
+  expect(code).toBe(1);
+  expect(findings.map(({ kind, request_type }) => [kind, request_type])).toEqual([['keys', 'trade']]);
+  expect(findings[0]?.told).toContain('data.zz');
+  expect(err).toContain('binance-trade.ndjson');
+  expect(readdirSync(folder)).toEqual(['binance-trade.ndjson']);
+  const file = join(folder, 'binance-trade.ndjson');
+  expect(readFileSync(file, 'utf8')).toContain('zz');
+  const replayed = await ends(['replay', '--exchange', 'binance', '--type', 'trade', file]);
+  expect(replayed.code).toBe(0);
+  expect(replayed.err).not.toContain('rejected');
+  expect(replayed.out.split('\n').length).toBeGreaterThan(10);
+});
+
+test('frames that cannot be read are counted by their reason', async () => {
+  const frame = (text: string) => text.replace(/"q":"[^"]*"/, '"q":"much"');
+  const { code, findings } = await run({ frame }, '--type', 'trade');
+  expect(code).toBe(1);
+  expect(findings.map(({ kind }) => kind)).toContain('rejected');
+  expect(findings.find(({ kind }) => kind === 'rejected')?.told).toMatch(/volume/);
+});
+
+test('nothing to be reached: 69 and who it was; one of two: 1', async () => {
+  const away = { EXCHANGE_UPBIT_URL: `ws://${NOBODY}`, EXCHANGE_UPBIT_REST_URL: `http://${NOBODY}` };
+  const none = await ends([...live('--exchange', 'upbit'), ...FAST], away);
+  expect(none.code).toBe(69);
+  expect(reportOf(none).findings).toMatchObject([{ kind: 'unreachable', exchange: 'upbit' }]);
+  const one = await ends(
+    ['check', '--live', '--seconds', '4', '--exchange', 'upbit,coinone', '--type', 'ticker', ...FAST],
+    { ...simulator.env(), ...away },
+  );
+  expect(one.code).toBe(1);
+  expect(one.out).toMatch(/FAIL {2}upbit: not reached/);
+  expect(one.out).toMatch(/ok {4}coinone/);
+});
+
+test('flags that make no sense: 64', async () => {
+  for (const flags of [
+    ['--live', '--seconds', '0'],
+    ['--live', '--exchange', 'nowhere'],
+    ['--live', '--type', 'candles'],
+    ['--live', '--no-exchanges'],
+    ['--json'],
+  ])
+    expect((await ends(['check', ...flags])).code).toBe(64);
+});
