@@ -8,6 +8,7 @@ import {
   changeOf,
   decimal,
   exactDigits,
+  inside,
   isObject,
   type JsonObject,
   number,
@@ -22,6 +23,7 @@ import { DECIMAL, NUMBER, rowsOf, scanner, WORD } from '../src/core/market/scan.
 import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { upByIds } from '../src/core/market/trade-walks.ts';
+import { pairBook } from '../src/core/rest-state.ts';
 
 /**
  * Binance, spot, Asia. https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
@@ -109,6 +111,21 @@ export const binance: Exchange = {
       id: 'id',
       trade: past,
     }),
+  },
+
+  restState: {
+    clock: { url: 'https://api.binance.com/api/v3/time', read: (body) => timeOf(inside(body, 'serverTime')) },
+    price: {
+      url: ({ symbol }) => `https://api.binance.com/api/v3/ticker/24hr?symbol=${encodeURIComponent(symbol)}`,
+      weight: 2,
+      read: (body) => decimal(inside(body, 'lastPrice')),
+    },
+    book: {
+      url: ({ symbol }) =>
+        `https://api.binance.com/api/v3/depth?symbol=${encodeURIComponent(symbol)}&limit=1000`,
+      weight: 50,
+      read: (body) => pairBook(body, { sequence: number(inside(body, 'lastUpdateId')) }),
+    },
   },
 
   ban,

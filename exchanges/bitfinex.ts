@@ -9,6 +9,7 @@ import type { Market, Micros, Pair, RequestType } from '../src/core/market/marke
 import type { Markets } from '../src/core/market/markets.ts';
 import {
   idOf,
+  inside,
   isObject,
   type JsonObject,
   number,
@@ -21,6 +22,7 @@ import type { StreamType, Trade } from '../src/core/market/rows.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { onward } from '../src/core/market/trade-walks.ts';
+import { restBook } from '../src/core/rest-state.ts';
 
 /**
  * Bitfinex, spot, Europe, public WebSocket API v2. https://docs.bitfinex.com/docs/ws-public
@@ -97,6 +99,20 @@ export const bitfinex: Exchange = {
       trade: (row, { market, receivedAt }) =>
         Array.isArray(row) ? trade(row, market, 'BACKFILL', receivedAt) : null,
     }),
+  },
+
+  restState: {
+    price: {
+      url: ({ symbol }) => `https://api-pub.bitfinex.com/v2/ticker/${symbol}`,
+      read: (body) => number(inside(body, 6)),
+    },
+    book: {
+      url: ({ symbol }) => `https://api-pub.bitfinex.com/v2/book/${symbol}/P0?len=100`,
+      read(body) {
+        const entries: unknown[] = Array.isArray(body) ? body : [];
+        return restBook(signedLevels(entries, 'bids'), signedLevels(entries, 'asks'));
+      },
+    },
   },
 
   session,

@@ -7,6 +7,7 @@ import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   exactDigits,
+  inside,
   isObject,
   type JsonObject,
   number,
@@ -20,6 +21,7 @@ import type { StreamType, Trade } from '../src/core/market/rows.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { daysBack, lowest, onward, reachesBack } from '../src/core/market/trade-walks.ts';
+import { restBook } from '../src/core/rest-state.ts';
 
 /**
  * Bithumb, spot, Korea; the socket of API 2, not the older pubwss.bithumb.com. https://apidocs.bithumb.com/
@@ -104,6 +106,23 @@ export const bithumb: Exchange = {
           ? deal(row, row.timestamp, id, market, receivedAt, 'BACKFILL')
           : null,
     }),
+  },
+
+  restState: {
+    price: {
+      url: ({ symbol }) => `https://api.bithumb.com/v1/ticker?markets=${symbol}`,
+      read: (body) => number(inside(body, 0, 'trade_price')),
+    },
+    // The time of its ticker is nine hours ahead; those of its books are milliseconds of the socket's microseconds.
+    book: {
+      url: ({ symbol }) => `https://api.bithumb.com/v1/orderbook?markets=${symbol}`,
+      read(body) {
+        const units = inside(body, 0, 'orderbook_units');
+        const bids = objectLevels(units, 'bids', 'bid_price', 'bid_size', number, offered);
+        const asks = objectLevels(units, 'asks', 'ask_price', 'ask_size', number, offered);
+        return restBook(bids, asks, { timestamp: timeOf(inside(body, 0, 'timestamp')) });
+      },
+    },
   },
 
   session: (type, markets) => session(type, markets),

@@ -8,6 +8,7 @@ import {
   changeOf,
   decimal,
   idOf,
+  inside,
   isObject,
   type JsonObject,
   number,
@@ -23,6 +24,7 @@ import type { Trade } from '../src/core/market/rows.ts';
 import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { newestOnly } from '../src/core/market/trade-walks.ts';
+import { pairBook } from '../src/core/rest-state.ts';
 
 /**
  * Bybit v5, spot, Asia. https://bybit-exchange.github.io/docs/v5/ws/connect
@@ -103,6 +105,23 @@ export const bybit: Exchange = {
       never: /^(10001|170121)\b/,
       trade: past,
     }),
+  },
+
+  restState: {
+    clock: { url: 'https://api.bybit.com/v5/market/time', read: (body) => timeOf(inside(body, 'time')) },
+    price: {
+      url: ({ symbol }) => `https://api.bybit.com/v5/market/tickers?category=spot&symbol=${symbol}`,
+      read: (body) => decimal(inside(body, 'result', 'list', 0, 'lastPrice')),
+    },
+    // `u` counts the changes of the 1000 levels alone; `cts` is the time that rows have.
+    book: {
+      url: ({ symbol }) =>
+        `https://api.bybit.com/v5/market/orderbook?category=spot&symbol=${symbol}&limit=200`,
+      read(body) {
+        const book = inside(body, 'result');
+        return pairBook(book, { timestamp: timeOf(inside(book, 'cts')) }, decimal, ['b', 'a']);
+      },
+    },
   },
 
   session: (type, markets, { book = 'orderbook.200' } = {}) =>

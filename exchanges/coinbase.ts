@@ -8,8 +8,10 @@ import {
   changeOf,
   decimal,
   exactDigits,
+  inside,
   isObject,
   type JsonObject,
+  number,
   optionalDecimal,
   rateOf,
   saying,
@@ -21,6 +23,7 @@ import type { StreamType, Trade } from '../src/core/market/rows.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { downByIds } from '../src/core/market/trade-walks.ts';
+import { pairBook } from '../src/core/rest-state.ts';
 
 /**
  * Coinbase Exchange, spot, North America. https://docs.cdp.coinbase.com/exchange/websocket-feed/overview
@@ -81,6 +84,22 @@ export const coinbase: Exchange = {
       trade: (row, { market, receivedAt, id }) =>
         isObject(row) ? deal(row, id, market, receivedAt, 'BACKFILL') : null,
     }),
+  },
+
+  restState: {
+    clock: {
+      url: 'https://api.exchange.coinbase.com/time',
+      read: (body) => Math.round(number(inside(body, 'epoch')) * 1e6),
+    },
+    price: {
+      url: ({ symbol }) => `https://api.exchange.coinbase.com/products/${symbol}/ticker`,
+      read: (body) => decimal(inside(body, 'price')),
+    },
+    // Its sequence counts events of all channels.
+    book: {
+      url: ({ symbol }) => `https://api.exchange.coinbase.com/products/${symbol}/book?level=2`,
+      read: (body) => pairBook(body, { timestamp: timeOfIso(inside(body, 'time')) }),
+    },
   },
 
   session: (type, markets) => session(type, markets),

@@ -8,6 +8,7 @@ import {
   changeOf,
   decimal,
   exactDigits,
+  inside,
   isObject,
   type JsonObject,
   optionalDecimal,
@@ -25,6 +26,8 @@ const PING = '{"request_type":"PING"}';
 /** An error comes 0 to 10 ms after the ack it takes back, at the exchange; microseconds. */
 const TAKEN_BACK_WITHIN = 25_000;
 const INVALID_TOPIC = 160012;
+
+import { restBook } from '../src/core/rest-state.ts';
 
 /**
  * Coinone, spot, Korea, KRW markets. https://docs.coinone.co.kr/
@@ -99,6 +102,25 @@ export const coinone: Exchange = {
       trade: (row, { market, receivedAt, id }) =>
         isObject(row) ? deal(row, id, market, receivedAt, 'BACKFILL') : null,
     }),
+  },
+
+  restState: {
+    clock: {
+      url: 'https://api.coinone.co.kr/public/v2/ticker_new/KRW/BTC',
+      read: (body) => timeOf(inside(body, 'server_time')),
+    },
+    price: {
+      url: ({ quote, base }) => `https://api.coinone.co.kr/public/v2/ticker_new/${quote}/${base}`,
+      read: (body) => decimal(inside(body, 'tickers', 0, 'last')),
+    },
+    book: {
+      url: ({ quote, base }) => `https://api.coinone.co.kr/public/v2/orderbook/${quote}/${base}?size=16`,
+      read(body) {
+        const bids = objectLevels(inside(body, 'bids'), 'bids', 'price', 'qty', decimal);
+        const asks = objectLevels(inside(body, 'asks'), 'asks', 'price', 'qty', decimal);
+        return restBook(bids, asks, { sequence: decimal(inside(body, 'id')) });
+      },
+    },
   },
 
   ban: (closeCode) =>

@@ -8,6 +8,7 @@ import {
   type Cursor,
   changeOf,
   exactDigits,
+  inside,
   isObject,
   type JsonObject,
   number,
@@ -32,6 +33,8 @@ const TOPICS: Readonly<Record<RequestType, RegExp>> = {
 };
 /** Channels of order books that send changes. */
 const CHANGES = /^mbp\.\d+$/;
+
+import { pairBook } from '../src/core/rest-state.ts';
 
 /**
  * Huobi (HTX), spot, Asia. https://www.htx.com/en-us/opend/newApiPages/
@@ -116,6 +119,26 @@ export const huobi: Exchange = {
       id: 'trade-id',
       trade: past,
     }),
+  },
+
+  restState: {
+    clock: { url: 'https://api.huobi.pro/v1/common/timestamp', read: (body) => timeOf(inside(body, 'data')) },
+    price: {
+      url: ({ symbol }) => `https://api.huobi.pro/market/detail/merged?symbol=${symbol}`,
+      read: (body) => number(inside(body, 'tick', 'close')),
+    },
+    // `version` is the number of the channel of that name alone.
+    book: {
+      url: ({ symbol }) => `https://api.huobi.pro/market/depth?symbol=${symbol}&type=step0`,
+      read(body, choice) {
+        const book = inside(body, 'tick');
+        return pairBook(
+          book,
+          choice === 'depth.step0' ? { sequence: number(inside(book, 'version')) } : {},
+          number,
+        );
+      },
+    },
   },
 
   session: (type, markets, { book = FULL_BOOK } = {}) =>

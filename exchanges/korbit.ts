@@ -8,6 +8,7 @@ import {
   changeOf,
   decimal,
   exactDigits,
+  inside,
   isObject,
   type JsonObject,
   optionalDecimal,
@@ -21,6 +22,7 @@ import type { Orderbook, StreamType, Trade } from '../src/core/market/rows.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { newestOnly } from '../src/core/market/trade-walks.ts';
+import { restBook } from '../src/core/rest-state.ts';
 
 /**
  * Korbit (Digital X since 2026), spot, Korea, KRW markets. https://docs.korbit.co.kr/
@@ -97,6 +99,23 @@ export const korbit: Exchange = {
       trade: (row, { market, receivedAt, id }) =>
         isObject(row) ? trade(row, id, market, receivedAt, 'BACKFILL') : null,
     }),
+  },
+
+  restState: {
+    clock: { url: 'https://api.korbit.co.kr/v2/time', read: (body) => timeOf(inside(body, 'data', 'time')) },
+    price: {
+      url: ({ symbol }) => `https://api.korbit.co.kr/v2/tickers?symbol=${symbol}`,
+      read: (body) => decimal(inside(body, 'data', 0, 'close')),
+    },
+    book: {
+      url: ({ symbol }) => `https://api.korbit.co.kr/v2/orderbook?symbol=${symbol}`,
+      read(body) {
+        const book = inside(body, 'data');
+        const bids = objectLevels(inside(book, 'bids'), 'bids', 'price', 'qty', decimal);
+        const asks = objectLevels(inside(book, 'asks'), 'asks', 'price', 'qty', decimal);
+        return restBook(bids, asks, { timestamp: timeOf(inside(book, 'timestamp')) });
+      },
+    },
   },
 
   session: (type, markets) => session(type, markets),

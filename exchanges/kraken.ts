@@ -9,6 +9,7 @@ import {
   decimal,
   exactDigits,
   idOf,
+  inside,
   isObject,
   type JsonObject,
   number,
@@ -23,6 +24,7 @@ import { type LevelCursors, levelCursors, spelledSides } from '../src/core/marke
 import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { upByNanos } from '../src/core/market/trade-walks.ts';
+import { pairBook } from '../src/core/rest-state.ts';
 
 /**
  * Kraken, spot, North America, WebSocket API v2. https://docs.kraken.com/api/docs/guides/spot-ws-intro
@@ -77,7 +79,7 @@ export const kraken: Exchange = {
     reach: null,
     weight: 1,
     ...upByNanos(
-      (market, since) => `https://api.kraken.com/0/public/Trades?${pairOf(market)}&since=${since}`,
+      (market, since) => `https://api.kraken.com/0/public/Trades?${pairOf(market)}&count=1000&since=${since}`,
     ),
     read: tradePage({
       // Seconds with seven decimals are more than a double holds.
@@ -87,6 +89,21 @@ export const kraken: Exchange = {
       trade: past,
       cursor: (body) => (isObject(body) && isObject(body.result) ? idOf(body.result.last) || null : null),
     }),
+  },
+
+  restState: {
+    clock: {
+      url: 'https://api.kraken.com/0/public/Time',
+      read: (body) => number(inside(body, 'result', 'unixtime')) * 1_000_000,
+    },
+    price: {
+      url: (market) => `https://api.kraken.com/0/public/Ticker?${pairOf(market)}`,
+      read: (body) => decimal(inside(only(body), 'c', 0)),
+    },
+    book: {
+      url: (market) => `https://api.kraken.com/0/public/Depth?${pairOf(market)}&count=100`,
+      read: (body) => pairBook(only(body)),
+    },
   },
 
   session,
@@ -345,7 +362,7 @@ function codesOf({ symbol }: Market): string[] {
 function pairOf(market: Market): string {
   const pair = codesOf(market).join('');
   const asset = pair === pair.toUpperCase() ? '' : '&asset_class=tokenized_asset';
-  return `pair=${encodeURIComponent(pair)}${asset}&count=1000`;
+  return `pair=${encodeURIComponent(pair)}${asset}`;
 }
 
 /** `XXBTZUSD`: the key of the list is not what was asked for, but the base is in it. */
@@ -404,4 +421,9 @@ function orderbook(
   const checksum = optionalNumber(row.checksum);
   const of = { market, timestamp, received_at, stream_type, type, depth, checksum } as const;
   return { kind: 'checked', texts, row: bookRow({ ...of, ...sides }) };
+}
+
+/** What stands under the one key of a result, which is not what was asked for. */
+function only(body: unknown): unknown {
+  return Object.values(isObject(body) && isObject(body.result) ? body.result : {})[0];
 }

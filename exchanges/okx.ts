@@ -7,8 +7,10 @@ import { cut, listing, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   decimal,
+  inside,
   isObject,
   type JsonObject,
+  number,
   optionalDecimal,
   optionalNumber,
   rateOf,
@@ -20,6 +22,7 @@ import type { StreamType, Trade } from '../src/core/market/rows.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { downByIds } from '../src/core/market/trade-walks.ts';
+import { pairBook } from '../src/core/rest-state.ts';
 
 /**
  * OKX v5, spot, Asia. https://www.okx.com/docs-v5/en/#overview-websocket
@@ -103,6 +106,25 @@ export const okx: Exchange = {
       trade: (row, { market, receivedAt }) =>
         isObject(row) && row.instId === market.symbol ? trade(row, market, receivedAt, 'BACKFILL') : null,
     }),
+  },
+
+  restState: {
+    clock: {
+      url: 'https://www.okx.com/api/v5/public/time',
+      read: (body) => timeOfDigits(inside(body, 'data', 0, 'ts')),
+    },
+    price: {
+      url: ({ symbol }) => `https://www.okx.com/api/v5/market/ticker?instId=${symbol}`,
+      read: (body) => decimal(inside(body, 'data', 0, 'last')),
+    },
+    book: {
+      url: ({ symbol }) => `https://www.okx.com/api/v5/market/books?instId=${symbol}&sz=400`,
+      read(body) {
+        const book = inside(body, 'data', 0);
+        const sequence = number(inside(book, 'seqId'));
+        return pairBook(book, { sequence, timestamp: timeOfDigits(inside(book, 'ts')) });
+      },
+    },
   },
 
   session: (type, markets, { book = 'books' } = {}) =>

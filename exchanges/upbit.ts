@@ -7,6 +7,7 @@ import { cut, type Markets } from '../src/core/market/markets.ts';
 import {
   changeOf,
   exactDigits,
+  inside,
   isObject,
   type JsonObject,
   number,
@@ -21,6 +22,7 @@ import { NUMBER, rowsOf, scanner, WORD } from '../src/core/market/scan.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { daysBack, isLess, lowest, onward, reachesBack } from '../src/core/market/trade-walks.ts';
+import { restBook } from '../src/core/rest-state.ts';
 
 /** How far back trades are had. */
 const DAYS = 7;
@@ -112,6 +114,22 @@ export const upbit: Exchange = {
           ? deal(row, row.timestamp, id, market, receivedAt, 'BACKFILL')
           : null,
     }),
+  },
+
+  restState: {
+    price: {
+      url: ({ symbol }) => `https://api.upbit.com/v1/ticker?markets=${symbol}`,
+      read: (body) => number(inside(body, 0, 'trade_price')),
+    },
+    book: {
+      url: ({ symbol }) => `https://api.upbit.com/v1/orderbook?markets=${symbol}`,
+      read(body) {
+        const units = inside(body, 0, 'orderbook_units');
+        const bids = objectLevels(units, 'bids', 'bid_price', 'bid_size', number, priced);
+        const asks = objectLevels(units, 'asks', 'ask_price', 'ask_size', number, priced);
+        return restBook(bids, asks, { timestamp: timeOf(inside(body, 0, 'timestamp')) });
+      },
+    },
   },
 
   session: (type, markets, { book } = {}) => session(type, markets, book),

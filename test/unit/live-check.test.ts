@@ -5,7 +5,7 @@ import { apart, isOff, surest } from '../../src/core/live-check/clock-apart.ts';
 import { knownKeys, unknownKeys } from '../../src/core/live-check/frame-keys.ts';
 import { KeptFrames } from '../../src/core/live-check/kept-frames.ts';
 import { PriceWatch } from '../../src/core/live-check/price-watch.ts';
-import { schedule } from '../../src/core/live-check/schedule.ts';
+import { affordable, plan } from '../../src/core/live-check/schedule.ts';
 import { market } from '../../src/core/market/market.ts';
 import { frameKeys } from '../frame-keys.ts';
 
@@ -122,12 +122,42 @@ describe('kept frames', () => {
   });
 });
 
-test('every question has its times, in order, and leaves the end for what is on its way', () => {
-  const planned = schedule(60);
-  const times = planned.map(({ atMs }) => atMs);
-  expect(times).toEqual(times.toSorted((a, b) => a - b));
-  expect(new Set(planned.map(({ question }) => question))).toEqual(
-    new Set(['clock', 'trades', 'book', 'price'] as const),
-  );
-  expect(Math.max(...times)).toBeLessThan(50_000);
+describe('questions', () => {
+  const kinds = (questions: readonly { readonly question: string }[]) =>
+    [...new Set(questions.map(({ question }) => question))].sort();
+
+  test('each has its times, in order, and leaves the end for what is on its way', () => {
+    const { codes, questions } = plan(60, 3, Number.POSITIVE_INFINITY);
+    const times = questions.map(({ atMs }) => atMs);
+    expect(codes).toBe(3);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(kinds(questions)).toEqual(['book', 'clock', 'price', 'trades']);
+    expect(Math.max(...times)).toBeLessThan(50_000);
+  });
+
+  test('no more are asked than the exchange allows, one of each kind first', () => {
+    for (let allowed = 0; allowed < 60; allowed++) {
+      const { codes, questions } = plan(60, 3, allowed);
+      const cost = questions.map(({ question }) => (question === 'clock' ? 1 : codes));
+      expect(cost.reduce((sum, one) => sum + one, codes)).toBeLessThanOrEqual(Math.max(allowed, 1));
+      if (allowed >= 5) expect(kinds(questions)).toEqual(['book', 'clock', 'price', 'trades']);
+      expect(codes).toBe(allowed >= 21 ? 3 : 1);
+    }
+  });
+
+  test('what an exchange allows is the least of its rates', () => {
+    expect(affordable([{ count: 7, perMs: 60_000 }], 20, 1)).toBe(7);
+    expect(affordable([{ count: 7, perMs: 60_000 }], 120, 1)).toBe(14);
+    expect(
+      affordable(
+        [
+          { count: 3000, perMs: 60_000 },
+          { count: 10, perMs: 1000 },
+        ],
+        60,
+        25,
+      ),
+    ).toBe(24);
+    expect(affordable([], 60, 1)).toBe(Number.POSITIVE_INFINITY);
+  });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { Subject } from '../fixtures.ts';
 
 /** Most lines of code in a plug-in, comments aside: what is longer holds logic that belongs into shared code. */
-const MAX_LINES = 310;
+const MAX_LINES = 335;
 
 /** Parts of a plug-in in the order in which every file has them; those in brackets may be absent. */
 const PARTS = [
@@ -16,6 +16,7 @@ const PARTS = [
     'markets',
     '[orderbooks]',
     '[pastTrades]',
+    '[restState]',
     '[ban]',
     'session',
   ],

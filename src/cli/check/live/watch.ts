@@ -4,11 +4,12 @@ import { type Clock, sleep } from '../../../common/clock.ts';
 import { messageOf } from '../../../common/errors.ts';
 import type { Settings } from '../../../config/settings.ts';
 import type { Connection } from '../../../core/connection/connection.ts';
+import type { Exchange } from '../../../core/exchange.ts';
 import { busyMarkets } from '../../../core/live-check/busy-markets.ts';
 import type { ExchangeWatch } from '../../../core/live-check/exchange-watch.ts';
 import { knownKeys } from '../../../core/live-check/frame-keys.ts';
 import { PriceWatch } from '../../../core/live-check/price-watch.ts';
-import { type Question, schedule } from '../../../core/live-check/schedule.ts';
+import { affordable, type Plan, plan, type Question } from '../../../core/live-check/schedule.ts';
 import { type CodeWatch, StreamWatch } from '../../../core/live-check/stream-watch.ts';
 import type { RequestType } from '../../../core/market/market.ts';
 import type { Trade } from '../../../core/market/rows.ts';
@@ -84,6 +85,7 @@ class Round {
   /** The latest trade that was asked about. */
   readonly #asked = new Map<CodeWatch, Trade>();
   readonly #later: Promise<void>[] = [];
+  readonly #plan: Plan;
   #stopped = false;
 
   constructor(watch: ExchangeWatch, asker: Asker, parts: ExchangeDeps, options: WatchOptions) {
@@ -91,6 +93,9 @@ class Round {
     this.#asker = asker;
     this.#parts = parts;
     this.#options = options;
+    const { limits, markets } = watch.exchange;
+    const allowed = affordable(limits.rest ?? [], options.seconds, heaviest(watch.exchange));
+    this.#plan = plan(options.seconds, CODES, allowed - markets.urls.length);
     void options.stopped.then(() => {
       this.#stopped = true;
     });
@@ -99,9 +104,10 @@ class Round {
   async go(): Promise<void> {
     const { clock, seconds, settings, stopped } = this.#options;
     const began = clock.now();
-    for (const { question, atMs } of schedule(seconds)) {
+    for (const { question, atMs } of this.#plan.questions) {
       await Promise.race([sleep(clock, began + atMs - clock.now()), stopped]);
       if (this.#stopped) return;
+      if (clock.now() - began > seconds * 1000) break;
       if (!this.#watch.reached && clock.now() - began > settings.startup.timeout_ms) return;
       await this.#ask(question);
     }
@@ -121,7 +127,8 @@ class Round {
 
   #codes(question: Question): CodeWatch[] {
     const type = question === 'trades' ? 'trade' : question === 'price' ? 'ticker' : 'orderbook';
-    return this.#watch.streams.filter((one) => one.type === type).flatMap(({ codes }) => [...codes.values()]);
+    const streams = this.#watch.streams.filter((one) => one.type === type);
+    return streams.flatMap(({ codes }) => [...codes.values()].slice(0, this.#plan.codes));
   }
 
   #choice(): string {
@@ -154,4 +161,9 @@ class Round {
       }
     }
   }
+}
+
+/** What the heaviest of the questions weighs. */
+function heaviest({ pastTrades, restState }: Exchange): number {
+  return Math.max(1, pastTrades?.weight ?? 1, restState?.price.weight ?? 1, restState?.book?.weight ?? 1);
 }
