@@ -87,7 +87,8 @@ export const kraken: Exchange = {
       list: pastIn,
       never: /^EQuery|Invalid arguments/,
       trade: past,
-      cursor: (body) => (isObject(body) && isObject(body.result) ? idOf(body.result.last) || null : null),
+      cursor: (body, list) =>
+        endOf(isObject(body) && isObject(body.result) ? body.result.last : null, list.at(-1)),
     }),
   },
 
@@ -375,6 +376,13 @@ function pastIn(body: unknown, market: Market): readonly unknown[] | string {
     key.includes(base),
   );
   return lists.length === 1 && Array.isArray(lists[0]?.[1]) ? lists[0][1] : '';
+}
+
+/** The time of the last row in nanoseconds; where the answer does not tell it, as far as the row does. */
+function endOf(last: unknown, row: unknown): string | null {
+  const seconds = Array.isArray(row) ? words(row[2]) : '';
+  const nanos = words(last) || seconds.replace('.', '').padEnd(19, '0');
+  return /^\d{19}$/.test(nanos) ? nanos : null;
 }
 
 /**

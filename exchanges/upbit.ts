@@ -83,7 +83,7 @@ export const upbit: Exchange = {
   // Every frame is a whole book: nothing to check, and a lost one heals with the next.
   orderbooks: { choices: ['30', '15', '5', '1'], start: () => 'whole', crossedMs: null },
 
-  // Pages go back within one day of UTC; behind its first trade comes an empty one.
+  // Pages go back within one day of UTC; behind its first trade comes one with nothing older.
   pastTrades: {
     proof: 'time',
     reach: { ms: DAYS * 86_400_000 },
@@ -93,11 +93,13 @@ export const upbit: Exchange = {
     next(hole, { trades }, asked, now) {
       const { market, before, from } = hole;
       const oldest = lowest(trades);
-      if (!oldest) {
-        const { searchParams } = new URL(asked);
+      const { searchParams } = new URL(asked);
+      const cursor = searchParams.get('cursor');
+      if (!oldest || (cursor !== null && !isLess(oldest.trade_id, cursor))) {
         const days = Number(searchParams.get('days_ago')) + 1;
-        if (days > Math.min(DAYS, daysBack(before?.timestamp ?? from, now))) return null;
-        return ticks(market, searchParams.get('cursor'), days);
+        return days > Math.min(DAYS, daysBack(before?.timestamp ?? from, now))
+          ? null
+          : ticks(market, cursor, days);
       }
       if (reachesBack(hole, trades) || (before && !isLess(before.trade_id, oldest.trade_id))) return null;
       return onward(asked, ticks(market, oldest.trade_id, daysBack(oldest.timestamp, now)));

@@ -58,24 +58,20 @@ export function downByIds(most: number, url: Pages): Walk {
 }
 
 /**
- * Times in nanoseconds, oldest first, from one that is named. Pages begin a microsecond before the one before them ended:
- * whether the named time is included does not matter then, nor how many trades share it.
+ * Times in nanoseconds, oldest first, from one that is named; the cursor of a page is that of its last row. The page behind
+ * it begins a nanosecond before: whether the named time is included does not matter then, nor how many trades share it.
  */
 export function upByNanos(url: (market: Market, since: string) => string): Walk {
-  const from = (market: Market, micros: Micros) => url(market, `${Math.max(0, Math.floor(micros))}000`);
   return {
-    first: ({ market, before, from: at }) => from(market, (before?.timestamp ?? at) - 1_000_000),
+    first({ market, before, from }) {
+      const micros = Math.max(0, Math.floor((before?.timestamp ?? from) - 1_000_000));
+      return url(market, `${micros}000`);
+    },
     next(hole, { trades, cursor }, asked) {
-      const newest = Math.max(...trades.map(({ timestamp }) => timestamp));
-      if (trades.length === 0 || reachesForth(hole, trades)) return null;
-      return onward(asked, from(hole.market, timeOfNanos(cursor, newest) - 1));
+      if (cursor === null || trades.length === 0 || reachesForth(hole, trades)) return null;
+      return onward(asked, url(hole.market, String(BigInt(cursor) - 1n)));
     },
   };
-}
-
-/** Nanoseconds as digits, cut to microseconds. */
-function timeOfNanos(digits: string | null, otherwise: Micros): Micros {
-  return digits !== null && /^\d{19}$/.test(digits) ? Number(digits.slice(0, -3)) : otherwise;
 }
 
 /** One page with the newest trades is all that there is. */
@@ -136,7 +132,10 @@ function firstIdOf(after: Neighbour | null): number | null {
   return id === null || after === null ? null : id - after.fills + 1;
 }
 
-/** Rows to ask for: those between the two ids, neither of them included. */
+/** Rows that are asked for beyond those that are missing: pages may begin too early. */
+const SPARE = 50;
+
+/** Rows to ask for where those between the two ids are missing, neither of them included. */
 function within(most: number, end: number | null, last: number | null): number {
-  return end === null || last === null ? most : Math.min(most, Math.max(1, end - last - 1));
+  return end === null || last === null ? most : Math.min(most, Math.max(0, end - last - 1) + SPARE);
 }
