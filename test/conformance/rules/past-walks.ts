@@ -116,7 +116,7 @@ function marketWith({ listings }: Simulation, rows: readonly PastTrade[], overla
   const book = () => {
     throw new Error('no book is asked for');
   };
-  return { listings, overlap, find, past: () => rows, tick, book };
+  return { listings, overlap, now: MIDNIGHT_MS, find, past: () => rows, tick, book };
 }
 
 /** @throws Error where an answer refuses, or the way has no end */
