@@ -28,6 +28,8 @@ export interface Trade {
   readonly takerBuys: boolean;
   /** Epoch milliseconds of the match. */
   readonly timeMs: number;
+  /** How many trades of the code came before it in that millisecond; 0. */
+  readonly nth?: number;
 }
 
 export interface Level {

@@ -131,7 +131,14 @@ export class Walk {
     const size = fill ? fill.size / this.#sizeUnit : this.#size();
     this.#volume += Math.round(size * this.#sizeUnit);
     this.#quoteVolume += price * size;
-    return { id, price, size, takerBuys: fill ? fill.takerBuys : this.#random() < 0.5, timeMs };
+    const takerBuys = fill ? fill.takerBuys : this.#random() < 0.5;
+    const nth = this.#nthAt(timeMs);
+    return { id, price, size, takerBuys, timeMs, nth };
+  }
+
+  #nthAt(timeMs: number): number {
+    const last = this.#last as Trade | undefined;
+    return last?.timeMs === timeMs ? (last.nth ?? 0) + 1 : 0;
   }
 
   #wander(): void {

@@ -2,7 +2,7 @@ import { consecutiveIds } from '../ids.ts';
 import type { Conversation, DataType, Listing, Protocol, Reply, Tick, Venue } from '../protocol.ts';
 import { asArray, asObject, parse } from '../read.ts';
 import { books, channelOf } from './books/kraken.ts';
-import { restService } from './rest/kraken.ts';
+import { microsOf, restService } from './rest/kraken.ts';
 
 /** https://docs.kraken.com/api/docs/guides/spot-ws-intro, API v2. */
 export const kraken: Protocol = {
@@ -161,13 +161,14 @@ function ticker(tick: Tick): string {
 function trade(tick: Tick): string {
   const { symbol } = tick.listing;
   const rows = tick.trades.map(
-    ({ id, price, size, takerBuys, timeMs }) =>
+    ({ id, price, size, takerBuys, timeMs, nth = 0 }) =>
       `{"symbol":"${symbol}","side":"${takerBuys ? 'buy' : 'sell'}","price":${price.toFixed(8)},"qty":${size.toFixed(8)},` +
-      `"ord_type":"market","trade_id":${id},"timestamp":"${isoMicros(timeMs)}"}`,
+      `"ord_type":"market","trade_id":${id},"timestamp":"${isoMicros(timeMs, microsOf(nth))}"}`,
   );
   return frame('trade', tick, rows);
 }
 
-function isoMicros(timeMs: number): string {
-  return new Date(timeMs).toISOString().replace('Z', '000Z');
+/** @param micros of the millisecond */
+function isoMicros(timeMs: number, micros = 0): string {
+  return new Date(timeMs).toISOString().replace('Z', `${`${micros}`.padStart(3, '0')}Z`);
 }

@@ -4,8 +4,8 @@ import { whole } from '../../rest/pages.ts';
 import type { PastTrade, RestAnswer, RestMarket, RestRequest, RestService } from '../../rest/service.ts';
 
 const MOST = 1000;
-/** So many trades have the same nanosecond; in the text of their time ever more look alike. */
-const SAME_NS = 12;
+/** So many trades share a microsecond, and with it their time on the socket. */
+const PER_MICRO = 12;
 const V1: Readonly<Record<string, string>> = { BTC: 'XBT', DOGE: 'XDG' };
 
 /** https://docs.kraken.com/api/docs/rest-api/get-recent-trades */
@@ -47,9 +47,15 @@ function pairOf(query: URLSearchParams, market: RestMarket): Listing | undefined
   });
 }
 
-/** Nanoseconds since the epoch. What the socket tells in microseconds is the same to that digit. */
+/** Microseconds of its millisecond at which a trade happened. @param nth of that millisecond */
+export function microsOf(nth: number): number {
+  return Math.min(999, Math.floor(nth / PER_MICRO));
+}
+
+/** Nanoseconds since the epoch, some of them the same. What the socket tells in microseconds is the same to that digit. */
 function nanos({ timeMs, nth }: PastTrade): bigint {
-  return BigInt(timeMs) * 1_000_000n + BigInt(Math.min(999, Math.floor(nth / SAME_NS)));
+  const within = nth < PER_MICRO * 1000 ? (nth % PER_MICRO) >> 1 : PER_MICRO;
+  return BigInt(timeMs) * 1_000_000n + BigInt(microsOf(nth)) * 1000n + BigInt(within * 60);
 }
 
 /** Oldest first from a time on, that time included; without one the newest. */
