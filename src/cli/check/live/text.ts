@@ -59,12 +59,13 @@ function codeText({
   prices_same,
 }: LiveCode): string {
   const parts = [`${rows} rows`];
-  if (trades_same !== null) parts.push(`${trades_same} trades are the same on REST`);
+  if (trades_same) parts.push(`${trades_same} trades are the same on REST`);
   if (visible_s?.seen != null) parts.push(`there after ${visible_s.seen} s`);
   if (visible_s?.unseen) parts.push(`not yet after ${visible_s.unseen} s`);
-  if (books !== null)
+  if (books)
     parts.push(`${books} books of REST, ${books_exact} of the very state, ${levels} levels compared`);
-  if (prices_same !== null) parts.push(`${prices_same} prices of REST came`);
+  if (prices_same) parts.push(`${prices_same} prices of REST came`);
+  if (!(trades_same || books || prices_same)) parts.push('not compared with REST');
   return parts.join(', ');
 }
 

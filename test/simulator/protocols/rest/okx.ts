@@ -19,7 +19,8 @@ export const restService: RestService = {
   /** What the socket tells as one row are single fills here, of one price and time. */
   forms({ id, size }, { sizeDigits }) {
     if (BigInt(id) % 3n !== 0n) return [{ id, size }];
-    const digitsOf = Math.min(8, sizeDigits + 1);
+    // One digit more than the whole has: no part of the smallest is nothing.
+    const digitsOf = sizeDigits + 1;
     const units = Math.round(size * 10 ** digitsOf);
     const first = Math.floor(units / 3);
     const sizes = [first, units - first].map((part) => part / 10 ** digitsOf);
@@ -96,13 +97,18 @@ function listed(rows: readonly PastTrade[], instId: string): RestAnswer {
   const data = rows.map(({ id, price, size, takerBuys, timeMs }) => ({
     instId,
     side: takerBuys ? 'buy' : 'sell',
-    sz: plain(size),
+    sz: sizeText(size),
     px: plain(price),
     source: '0',
     tradeId: id,
     ts: `${timeMs}`,
   }));
   return done(data);
+}
+
+/** A part of the smallest size has a digit more than sizes have. */
+function sizeText(size: number): string {
+  return size.toFixed(10).replace(/\.?0+$/, '');
 }
 
 function ticker(tick: Tick): object {
