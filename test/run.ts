@@ -2,6 +2,9 @@ import { cpus } from 'node:os';
 import { Glob } from 'bun';
 import { type Job, type Outcome, runJob } from './runner/job.ts';
 import { closing, line } from './runner/report.ts';
+import { startRegistry } from './services/registry.ts';
+import { endAllServers } from './services/scratch.ts';
+import { REGISTRY_OF_THE_RUN } from './services/services.ts';
 
 /**
  * Runs the tests, what waits beside what works: every file of `integration/` is a process of its own with servers and
@@ -33,7 +36,10 @@ export const LONGEST_FIRST = [
   'integration/kafka-refusals',
   'integration/resume',
   'integration/kafka-replicas',
+  'integration/provisional',
   'integration/failures',
+  'integration/intake-kill',
+  'integration/leases',
   'integration/preflight',
   'integration/breakers',
   'integration/kafka-security',
@@ -97,8 +103,19 @@ async function againAlone(
   return { last, contended };
 }
 
+/** One registry for all jobs, unless there is one; each starts its own where this one does not start. */
+async function shareRegistry(): Promise<void> {
+  if (process.env.SCHEMA_REGISTRY_URL) return;
+  try {
+    process.env[REGISTRY_OF_THE_RUN] = (await startRegistry()).url;
+  } catch (error) {
+    console.log(`no registry for all jobs: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 async function main(): Promise<void> {
   const jobs = jobsOf(process.argv.slice(2));
+  if (jobs.filter(({ name }) => name.includes('/integration/')).length > 1) await shareRegistry();
   // Long runs measure: each has the machine to itself.
   const alone = jobs.some(({ limitMs }) => limitMs === LONG_LIMIT_MS);
   const lanes = alone ? 1 : Number(process.env.TEST_LANES ?? Math.ceil(LANES_PER_CORE * cpus().length));
@@ -122,4 +139,10 @@ async function main(): Promise<void> {
   if (last.some(({ failed }) => failed > 0)) process.exitCode = 1;
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  try {
+    await main();
+  } finally {
+    await endAllServers();
+  }
+}

@@ -38,3 +38,11 @@ export function simulated({ id, limits, types }: Exchange): Simulation | undefin
     book: BOOKS[id],
   };
 }
+
+/** The same, and once more with the books of the default where `book` names others. */
+export function simulations(exchange: Exchange): Simulation[] {
+  const one = simulated(exchange);
+  if (!one) return [];
+  const { book, ...byDefault } = one;
+  return book === undefined ? [one] : [one, { ...byDefault, types: ['orderbook'] }];
+}

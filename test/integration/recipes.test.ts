@@ -5,8 +5,9 @@ import { type Schema, Type } from 'avsc';
 import { createTopic } from '../services/kafka-wire.ts';
 import { kafkaHome, recipesHome, registryHome } from '../services/paths.ts';
 import { produce } from '../services/produce.ts';
+import { startRegistry } from '../services/registry.ts';
 import { scratchDir } from '../services/scratch.ts';
-import { kafka, registry } from '../services/services.ts';
+import { kafka } from '../services/services.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(60_000);
@@ -94,7 +95,8 @@ function wire(id: number, body: Buffer): Buffer {
 }
 
 beforeAll(async () => {
-  const [bootstrap, url] = await Promise.all([kafka(), registry()]);
+  // Of its own: what is registered here without a level would spare others of setting it.
+  const [bootstrap, { url }] = await Promise.all([kafka(), startRegistry()]);
   env = { KAFKA_BOOTSTRAP_SERVERS: bootstrap, SCHEMA_REGISTRY_URL: url };
   const id = await register(url);
   const type = Type.forSchema(JSON.parse(schema) as Schema);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
+import { readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { createTopic } from '../services/kafka-wire.ts';
 import { produce } from '../services/produce.ts';
@@ -15,9 +16,7 @@ let simulator: SimulatorProcess;
 let collector: CollectorProcess;
 let env: Record<string, string>;
 
-async function program(
-  ...argv: string[]
-): Promise<{ code: number; lines: Record<string, unknown>[]; said: string }> {
+async function text(...argv: string[]): Promise<{ code: number; out: string; said: string }> {
   const child = Bun.spawn([process.execPath, 'index.ts', ...argv], {
     cwd: join(import.meta.dir, '..', '..'),
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
@@ -26,6 +25,13 @@ async function program(
     stderr: 'pipe',
   });
   const [out, said, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, out, said };
+}
+
+async function program(
+  ...argv: string[]
+): Promise<{ code: number; lines: Record<string, unknown>[]; said: string }> {
+  const { code, out, said } = await text(...argv);
   const lines = out.split('\n').filter((line) => line !== '');
   return { code, said, lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
@@ -34,7 +40,7 @@ beforeAll(async () => {
   const [broker, url, exchange] = await Promise.all([
     startKafka(),
     registry(),
-    spawnSimulator(['--exchanges', 'upbit', '--symbols', '5', '--rate', '50']),
+    spawnSimulator(['--exchanges', 'upbit,okx', '--symbols', '5', '--rate', '50', '--book-rate', '40']),
   ]);
   kafka = broker;
   simulator = exchange;
@@ -109,6 +115,42 @@ test('tail prints what is neither as base64, and tombstones as null', async () =
   const { lines } = await program('tail', 'other', '--from', 'beginning', '--count', '2');
   expect(lines).toEqual([{ base64: '/wE=' }, null] as unknown as Record<string, unknown>[]);
 }, 60_000);
+
+test('tail --book rebuilds a book of changes out of the topic alone: it is the exchange’s', async () => {
+  const [symbol = ''] = simulator.exchanges.okx?.symbols ?? [];
+  const target = ['--exchange', 'okx', '--type', 'orderbook', '--symbols', symbol];
+  expect((await program('send', 'connect_and_subscribe', ...target)).code).toBe(0);
+  type Batch = { data: { type: string; sequence: number }[]; code: string };
+  const read = (until: (all: readonly { value: Batch | null }[]) => boolean) =>
+    readTopic<Batch>({
+      ...{
+        bootstrap: kafka.bootstrap,
+        topic: 'orderbook-data.asia',
+        registry: env.SCHEMA_REGISTRY_URL ?? '',
+      },
+      ...{ until, timeoutMs: 40_000 },
+    });
+  const rowsOf = (all: readonly { value: Batch | null }[]) => all.flatMap(({ value }) => value?.data ?? []);
+  await read((all) => rowsOf(all).filter(({ type }) => type === 'DELTA').length > 20);
+  await simulator.do({ do: 'book-rate', changesPerS: 0 });
+  const book = await simulator.book('okx', symbol);
+  const messages = await read((all) => rowsOf(all).some(({ sequence }) => sequence === book.sequence));
+  const code = messages[0]?.value?.code ?? '';
+  const count = String(messages.length);
+  const argv = ['--book', code, '--exchange', 'okx', '--depth', '3', '--from', 'beginning', '--count', count];
+  const { out, said, code: exit } = await text('tail', ...argv);
+  expect(`${exit} ${said}`).toBe('0 ');
+  const views = out.trim().split('\n\n');
+  expect(views).toHaveLength(messages.length);
+  const [title, ...levels] = views.at(-1)?.split('\n') ?? [];
+  expect(title).toMatch(
+    new RegExp(`^okx ${code}  spread [0-9.]+ \\([0-9.e-]+ %\\)  sequence ${book.sequence}  age [0-9.]+ s$`),
+  );
+  const best = [0, 1, 2].map((nth) => [...(book.bids[nth] ?? []), ...(book.asks[nth] ?? [])]);
+  expect(levels.map((line) => line.match(/[\d.e-]+/g)?.map(Number))).toEqual(
+    best.map(([bid, bidSize, ask, askSize]) => [bidSize, bid, ask, askSize].map(Number)),
+  );
+}, 120_000);
 
 test('no collector: 69 and the command stays; no broker: 69; no such topic: 78; a wrong line: 64', async () => {
   await collector.stop();

@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { readTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
-import { type RegistryServer, startRegistry } from '../services/registry.ts';
+import { registry } from '../services/services.ts';
 import { compareTrades } from '../simulator/compare.ts';
 import type { Ledger } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
@@ -19,13 +19,13 @@ const CUTS = 20;
 const OUTAGE_MS = 10_000;
 const REGIONS = { upbit: 'korea', binance: 'asia' } as const;
 
-let registry: RegistryServer;
+let schemas: string;
 let kafka: KafkaServer;
 let simulator: SimulatorProcess;
 let collector: Collector;
 
 beforeAll(async () => {
-  [registry] = await Promise.all([startRegistry(), freshBinary()]);
+  [schemas] = await Promise.all([registry(), freshBinary()]);
 }, 180_000);
 
 afterEach(async () => {
@@ -33,8 +33,6 @@ afterEach(async () => {
   await simulator?.stop();
   await kafka?.discard();
 });
-
-afterAll(() => registry?.discard());
 
 /** A broker, an exchange and a collector of both exchanges, all codes subscribed. */
 async function everything(form: Form): Promise<void> {
@@ -48,7 +46,7 @@ async function everything(form: Form): Promise<void> {
   collector = Collector.start(form, streams, {
     ...simulator.env,
     KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
-    SCHEMA_REGISTRY_URL: registry.url,
+    SCHEMA_REGISTRY_URL: schemas,
     HTTP_PORT: '0',
   });
   await subscribed(simulator, CODES * 2);
@@ -79,7 +77,7 @@ async function expectAllTrades(
   signalMs: number,
 ): Promise<void> {
   const topic = `trade-data.${REGIONS[exchange]}`;
-  const messages = await readTopic<TradeBatch>({ bootstrap: kafka.bootstrap, topic, registry: registry.url });
+  const messages = await readTopic<TradeBatch>({ bootstrap: kafka.bootstrap, topic, registry: schemas });
   expect(messages.every(({ schemaId }) => schemaId !== null)).toBe(true);
   const batches = messages.flatMap(({ value }) => (value === null ? [] : [value]));
   const codes = new Map(batches.map(({ symbol, code }) => [symbol, code]));
@@ -102,12 +100,12 @@ async function expectAllTrades(
 
 async function expectAllTickerCodes(exchange: keyof typeof REGIONS): Promise<void> {
   const topic = `ticker-data.${REGIONS[exchange]}`;
-  const messages = await readTopic<TradeBatch>({ bootstrap: kafka.bootstrap, topic, registry: registry.url });
+  const messages = await readTopic<TradeBatch>({ bootstrap: kafka.bootstrap, topic, registry: schemas });
   expect(new Set(messages.map(({ key }) => key)).size).toBe(CODES);
 }
 
 test.each([
-  ['source', 60_000],
+  ['source', 30_000],
   ['binary', 30_000],
 ] as const)(
   '%s: every trade of 300 codes of two exchanges reaches Kafka, over cuts, a broker outage and SIGTERM under load',

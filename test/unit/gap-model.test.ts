@@ -3,7 +3,7 @@ import { ALL_STEPS, FIRST_STEPS, live } from './gap-life.ts';
 
 /** GAP_MODEL_SEED and GAP_MODEL_RUNS look further. */
 const FIRST = Number(process.env.GAP_MODEL_SEED ?? 1);
-const RUNS = Number(process.env.GAP_MODEL_RUNS ?? 300);
+const RUNS = Number(process.env.GAP_MODEL_RUNS ?? 120);
 /** Each showed a fault of the program, with the steps that there were. */
 const FOUND = [
   ...[

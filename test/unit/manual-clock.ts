@@ -70,12 +70,16 @@ export class ManualClock implements Clock {
   }
 
   #next(end: number): { id: number; at: number; fn: () => void } | undefined {
-    let best: { id: number; at: number; fn: () => void } | undefined;
+    let best: { readonly at: number; readonly fn: () => void } | undefined;
+    let bestId = 0;
     for (const [id, timer] of this.#timers) {
       if (timer.at > end) continue;
-      if (!best || timer.at < best.at || (timer.at === best.at && id < best.id)) best = { id, ...timer };
+      if (!best || timer.at < best.at || (timer.at === best.at && id < bestId)) {
+        best = timer;
+        bestId = id;
+      }
     }
-    return best;
+    return best && { id: bestId, ...best };
   }
 }
 

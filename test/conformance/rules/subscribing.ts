@@ -6,12 +6,11 @@ import { between, seededRandom } from '../../simulator/random.ts';
 import { chase } from '../chase.ts';
 import { type Talk, talk } from '../conversation.ts';
 import type { Subject } from '../fixtures.ts';
-import { type Simulation, simulated } from '../simulated.ts';
+import { type Simulation, simulations } from '../simulated.ts';
 
 /** Frames that add and drop codes, as the exchange understands them. */
 export function subscribingRules({ exchange, fixtures }: Subject): void {
   const { limits, subscribing, confirms } = exchange;
-  const simulation = simulated(exchange);
 
   describe(`${exchange.id}: subscribing`, () => {
     test.each([...exchange.types])('%s: frames are JSON within the limit, and new for every set', (type) => {
@@ -36,9 +35,11 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
         }
       }
     });
+  });
 
-    if (!simulation) return;
-
+  describe.each(
+    simulations(exchange).map((simulation) => [simulation.book ?? 'default', simulation] as const),
+  )(`${exchange.id}: subscribing, books by %s`, (_, simulation) => {
     test.each([...simulation.types])('%s: codes come and go, and exactly those wanted are served', (type) => {
       const exchanged = talk(exchange, type, simulation);
       const random = seededRandom(77);
