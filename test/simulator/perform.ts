@@ -1,4 +1,3 @@
-import type { BookPulse } from './books/book-pulse.ts';
 import { performBookFault } from './books/perform.ts';
 import type { Command, Which } from './commands.ts';
 import type { Door } from './door.ts';
@@ -12,8 +11,8 @@ import { type SimSocket, subscriptionKey } from './sim-socket.ts';
 export interface World {
   readonly exchanges: ReadonlyMap<string, SimExchange>;
   readonly ledger: Ledger;
-  readonly pulse: Pulse;
-  readonly bookPulse: BookPulse;
+  readonly pulse: Pick<Pulse<never>, 'perS'>;
+  readonly bookPulse: Pick<Pulse<never>, 'perS'>;
   door(exchange: string): Door;
 }
 
@@ -40,10 +39,10 @@ export async function perform(command: Command, world: World): Promise<number> {
     case 'nan':
       return nan(exchangeOf(command.exchange, world), command, world);
     case 'rate':
-      world.pulse.rowsPerS = command.rowsPerS;
+      world.pulse.perS = command.rowsPerS;
       return 1;
     case 'book-rate':
-      world.bookPulse.changesPerS = command.changesPerS;
+      world.bookPulse.perS = command.changesPerS;
       return 1;
     case 'dump':
       await dump(command.file, world.ledger);

@@ -1,4 +1,4 @@
-import { BookPulse } from './books/book-pulse.ts';
+import { bookPulse } from './books/book-pulse.ts';
 import type { BookState } from './books/exchange-books.ts';
 import type { Command } from './commands.ts';
 import { serveControl } from './control.ts';
@@ -8,10 +8,10 @@ import { Ledger } from './ledger.ts';
 import { perform } from './perform.ts';
 import type { Protocol, Rules } from './protocol.ts';
 import { protocols } from './protocols/index.ts';
-import { Pulse } from './pulse.ts';
 import { seededRandom } from './random.ts';
 import { LagWatch } from './rate-window.ts';
 import type { RestLimits } from './rest/service.ts';
+import { rowPulse } from './row-pulse.ts';
 import { SimExchange } from './sim-exchange.ts';
 
 export interface SimulatorOptions {
@@ -88,11 +88,13 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     }),
   );
   const doors = openDoors(exchanges, options);
-  const pulse = new Pulse([...exchanges.values()], random, options.rowsPerS ?? 0, options.zipf ?? 0);
+  const pulse = rowPulse([...exchanges.values()], random, options.rowsPerS ?? 0, options.zipf ?? 0);
   const books = [...exchanges.values()].map((exchange) => exchange.books);
   const changesPerS = options.bookChangesPerS ?? 0;
+  // A flood has books of its own, into which these would say that they are idle.
+  const told = options.floodRows === undefined ? books : [];
   // Chance of its own: with or without books a seed means the same trades.
-  const bookPulse = new BookPulse(books, seededRandom(seed + 1), changesPerS, options.zipf ?? 0);
+  const changes = bookPulse(told, seededRandom(seed + 1), changesPerS, options.zipf ?? 0);
   const door = (exchange: string): Door => {
     const found = doors.get(exchange);
     if (!found) throw new Error(`the simulator does not run ${exchange}`);
@@ -101,7 +103,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const flood = options.floodRows === undefined ? null : new FloodDoor(exchanges, options.floodRows);
   const url = (exchange: string) => `ws://127.0.0.1:${(flood ?? door(exchange)).port}/${exchange}`;
   const restUrl = (exchange: string) => `http://127.0.0.1:${door(exchange).port}/${exchange}`;
-  const run = (command: Command) => perform(command, { exchanges, ledger, pulse, bookPulse, door });
+  const run = (command: Command) => perform(command, { exchanges, ledger, pulse, bookPulse: changes, door });
   const control = serveControl(options.controlPort ?? 0, ledger, run);
 
   return {
@@ -126,7 +128,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     do: run,
     async stop() {
       pulse.stop();
-      bookPulse.stop();
+      changes.stop();
       lag.stop();
       flood?.stop();
       await control.stop();

@@ -102,21 +102,9 @@ describe('order books in Avro', () => {
     const { data } = JSON.parse(jsonCodec.encode(plainBatchValue(BATCH, ROWS, NOW)).toString());
     expect(data).toEqual(ROWS.map((row) => plainRow(row)) as unknown[]);
     expect(Object.keys(data[0])).toEqual(
-      (plain as avro.types.RecordType).field('data').type instanceof avro.types.ArrayType
-        ? [
-            'timestamp',
-            'received_at',
-            'stream_type',
-            'type',
-            'bids',
-            'asks',
-            'sequence',
-            'prev_sequence',
-            'depth',
-            'checksum',
-            'checksum_ok',
-          ] // prettier-ignore
-        : [],
+      'timestamp received_at stream_type type bids asks sequence prev_sequence depth checksum checksum_ok'.split(
+        ' ',
+      ),
     );
   });
 });

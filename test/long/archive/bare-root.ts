@@ -1,5 +1,4 @@
-import { freePort } from '../../services/ports.ts';
-import { Agent, type Machine } from './machine.ts';
+import { type Machine, machineOf } from './machine.ts';
 import { debianRoot } from './root.ts';
 import { ensureTools } from './tools.ts';
 
@@ -27,15 +26,5 @@ export async function enterRoot(root: string): Promise<Machine> {
       stderr: 'ignore',
     },
   );
-  const agent = new Agent(child);
-  await agent.ready(UP_MS);
-  return {
-    host: '127.0.0.1',
-    port: await freePort(),
-    run: (script, limitMs) => agent.run(script, limitMs),
-    async end() {
-      child.kill('SIGKILL');
-      await child.exited;
-    },
-  };
+  return await machineOf(child, UP_MS, () => child.exited);
 }

@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../services/ports.ts';
 import { PACKAGES } from './bare-root.ts';
-import { Agent, type Machine } from './machine.ts';
+import { type Machine, machineOf } from './machine.ts';
 import { debianRoot } from './root.ts';
 import { ensureTools, NotHere } from './tools.ts';
 
@@ -24,21 +23,13 @@ export async function booted(archive: string): Promise<Machine> {
   const enter = ['nsenter', '--target', `${inside}`, ...SPACES, 'bash', '/opt/agent.sh'];
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' };
   const child = Bun.spawn(enter, { env, stdin: 'pipe', stdout: 'pipe', stderr: 'ignore' });
-  const agent = new Agent(child);
-  await agent.ready(UP_MS);
-  return {
-    host: '127.0.0.1',
-    port: await freePort(),
-    run: (script, limitMs) => agent.run(script, limitMs),
-    async end() {
-      child.kill('SIGKILL');
-      // As systemd-nspawn understands it: power off.
-      container.kill('SIGTERM');
-      const late = setTimeout(() => container.kill('SIGKILL'), UP_MS);
-      await container.exited;
-      clearTimeout(late);
-    },
-  };
+  return await machineOf(child, UP_MS, async () => {
+    // As systemd-nspawn understands it: power off.
+    container.kill('SIGTERM');
+    const late = setTimeout(() => container.kill('SIGKILL'), UP_MS);
+    await container.exited;
+    clearTimeout(late);
+  });
 }
 
 const SPACES = ['--mount', '--uts', '--ipc', '--pid', '--root', '--wd'];

@@ -1,4 +1,5 @@
 import type { Subprocess } from 'bun';
+import { freePort } from '../../services/ports.ts';
 
 /** What a script on another machine came to. */
 export interface Ended {
@@ -16,6 +17,28 @@ export interface Machine {
   /** Runs a bash script there, to its end. @throws Error where it takes longer */
   run(script: string, limitMs: number): Promise<Ended>;
   end(): Promise<void>;
+}
+
+/**
+ * A machine on this one's network, when its agent listens.
+ * @param off called at its end, when the agent is killed
+ */
+export async function machineOf(
+  child: Subprocess<'pipe', 'pipe', 'ignore'>,
+  upMs: number,
+  off: () => Promise<unknown>,
+): Promise<Machine> {
+  const agent = new Agent(child);
+  await agent.ready(upMs);
+  return {
+    host: '127.0.0.1',
+    port: await freePort(),
+    run: (script, limitMs) => agent.run(script, limitMs),
+    async end() {
+      child.kill('SIGKILL');
+      await off();
+    },
+  };
 }
 
 /** Where every machine has the archive's files. */
