@@ -22,6 +22,8 @@ const { values } = parseArgs({
     'flood-rows': { type: 'string', default: 'Infinity' },
     'with-parent': { type: 'boolean', default: false },
     'no-rows': { type: 'boolean', default: false },
+    'past-rows': { type: 'string' },
+    'shift-ms': { type: 'string', default: '0' },
   },
 });
 
@@ -36,6 +38,8 @@ const simulator = await startSimulator({
   port: Number(values.port),
   controlPort: Number(values['control-port']),
   keepRows: !values['no-rows'],
+  shiftMs: Number(values['shift-ms']),
+  ...(values['past-rows'] !== undefined && { pastRows: Number(values['past-rows']) }),
   ...(values.flood && { floodRows: Number(values['flood-rows']), rowsPerS: 0 }),
 });
 

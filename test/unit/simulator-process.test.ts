@@ -79,11 +79,13 @@ test('from another process it tells a book, and lets faults of books happen', as
 });
 
 test('from another process it tells what happened on a code, between times and ids', async () => {
-  const simulator = await spawnSimulator(['--exchanges', 'kraken', '--symbols', '3', '--rate', '0']);
+  const flags = ['--exchanges', 'kraken', '--symbols', '3', '--rate', '0', '--shift-ms=-86400000'];
+  const simulator = await spawnSimulator(flags);
   const symbol = 'BTC/USD';
   await simulator.do({ do: 'event', exchange: 'kraken', type: 'trade', symbol, count: 20 });
   const all = await simulator.past('kraken', symbol);
   expect(all.length).toBeGreaterThan(20);
+  expect(Math.abs((all[0]?.timeMs ?? 0) + 86_400_000 - Date.now())).toBeLessThan(120_000);
   const [from, to] = [all[5], all[9]];
   const ids = { fromId: from?.id ?? '', toId: to?.id ?? '' };
   expect(await simulator.past('kraken', symbol, ids)).toEqual(all.slice(5, 10));
