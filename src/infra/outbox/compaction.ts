@@ -8,6 +8,8 @@ import { encodeHeader, HEADER_BYTES, type SegmentHeader, saltOf, segmentName } f
 const WORTH = 0.25;
 /** Most segments go by themselves soon after they are full. */
 const WAIT_MS = 30_000;
+/** Smaller ones take no room to speak of. */
+const SMALLEST_BYTES = 2 * HEADER_BYTES;
 const READ_BYTES = 262_144;
 
 /** A segment that a few unreleased records hold on the disk; null: there is none. */
@@ -15,7 +17,7 @@ export function worthCompacting(segments: readonly Segment[], nowMs: number): Se
   for (const segment of segments) {
     const { open, sealed, sealedAt, records } = segment;
     if (!sealed || open === 0 || nowMs - sealedAt < WAIT_MS) continue;
-    if (open < records * WORTH && segment.bytes > READ_BYTES) return segment;
+    if (open < records * WORTH && segment.bytes > SMALLEST_BYTES) return segment;
   }
   return null;
 }

@@ -1,22 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Disk, DiskFile } from './disk.ts';
+import type { Disk } from './disk.ts';
 import { LEDGER } from './ledger.ts';
-import { type LedgerSegment, type LedgerState, ledgerState } from './ledger-lines.ts';
-import { MAGIC, RECORD_HEAD } from './record.ts';
-import { stretches } from './scan.ts';
+import { type LedgerState, ledgerState } from './ledger-lines.ts';
+import { fileOf, nothingKnown, type SegmentFile, segmentFrom } from './recovered-segment.ts';
 import { Segment } from './segment.ts';
-import {
-  decodeHeader,
-  HEADER_BYTES,
-  type SegmentHeader,
-  saltOf,
-  segmentName,
-  segmentOf,
-} from './segment-header.ts';
+import { HEADER_BYTES, saltOf, segmentName, segmentOf } from './segment-header.ts';
 import type { Damage, Place } from './store.ts';
-
-const SCAN_BYTES = 1_048_576;
 
 /** What a folder holds. */
 export interface Found {
@@ -30,18 +20,6 @@ export interface Found {
   readonly lastSegment: number;
   readonly offsets: ReadonlyMap<string, ReadonlyMap<number, number>>;
   readonly damages: readonly Damage[];
-}
-
-/** A file with the name of a segment. */
-interface SegmentFile {
-  readonly id: number;
-  readonly name: string;
-  readonly size: number;
-  readonly header: SegmentHeader | null;
-  /** Why there is no header that we can use; '' where there is. */
-  readonly fault: string;
-  /** It belongs to a newer program. */
-  readonly newer: boolean;
 }
 
 /**
@@ -70,7 +48,8 @@ export async function recover(disk: Disk, folder: string): Promise<Found> {
     else if (isGone(ledger, file.id)) leftovers.push(file.name);
     else {
       const known = ledger.segments.get(file.id);
-      const read = await segmentFrom(disk, folder, file, saltOf(store), known, segments.at(-1)?.last ?? 0);
+      const before = segments.at(-1)?.last ?? 0;
+      const read = await segmentFrom(disk, folder, file, saltOf(store), known, before, ledger.last);
       last = Math.max(last, read.segment.last);
       damages.push(...read.damages);
       if (read.segment.open > 0) segments.push(read.segment);
@@ -109,11 +88,6 @@ function strange({ id, header, fault, newer }: SegmentFile, store: string): stri
   return header.segment === id ? null : `it is a copy of ${segmentName(header.segment)}`;
 }
 
-function nothingKnown(segment: string, reason: string, messages: number | null): Damage {
-  const unknown = { from: null, to: null, firstPlace: null, lastPlace: null };
-  return { segment, reason, messages, rows: messages, ...unknown };
-}
-
 /** A file is read whole; the ledger keeps itself small. */
 async function textOf(disk: Disk, path: string): Promise<string> {
   const file = await disk.open(path);
@@ -131,20 +105,6 @@ async function textOf(disk: Disk, path: string): Promise<string> {
   }
 }
 
-async function fileOf(disk: Disk, folder: string, name: string, id: number): Promise<SegmentFile> {
-  const file = await disk.open(join(folder, name));
-  try {
-    const bytes = Buffer.alloc(HEADER_BYTES);
-    const have = await file.read(bytes, 0);
-    const header = decodeHeader(bytes.subarray(0, have));
-    const size = await file.size();
-    if ('fault' in header) return { id, name, size, header: null, ...header };
-    return { id, name, size, header, fault: '', newer: false };
-  } finally {
-    file.close().catch(() => {});
-  }
-}
-
 /** Whose folder it is where the ledger does not say. */
 function mostCommon(files: readonly SegmentFile[]): string | null {
   const counts = new Map<string, number>();
@@ -152,89 +112,6 @@ function mostCommon(files: readonly SegmentFile[]): string | null {
   let best: string | null = null;
   for (const [store, count] of counts) if (best === null || count > (counts.get(best) ?? 0)) best = store;
   return best;
-}
-
-async function segmentFrom(
-  disk: Disk,
-  folder: string,
-  file: SegmentFile,
-  salt: number,
-  known: LedgerSegment | undefined,
-  before: Place,
-): Promise<{ segment: Segment; damages: Damage[] }> {
-  const damages: Damage[] = [];
-  const seal = known?.seal ?? null;
-  const first = known?.first ?? before + 1;
-  let segment: Segment;
-  if (seal) {
-    segment = Segment.sealed(file.id, first, seal);
-    if (file.header?.compacted) segment.bytes = file.size;
-  } else {
-    const opened = await disk.open(join(folder, file.name));
-    try {
-      segment = await scanned(opened, file, first, before, salt, damages);
-    } finally {
-      opened.close().catch(() => {});
-    }
-  }
-  segment.compacted = file.header?.compacted ?? false;
-  for (let i = 0; known && i + 1 < known.ranges.length; i += 2) {
-    const from = Math.max(segment.first, known.ranges[i] as Place);
-    segment.releases.addAll(from, Math.min(segment.last, known.ranges[i + 1] as Place));
-  }
-  if (segment.compacted) segment.records = segment.open;
-  if (file.fault !== '' && segment.open > 0) damages.push(nothingKnown(file.name, file.fault, 0));
-  return { segment, damages };
-}
-
-/** Reads a segment that was not sealed, to where its sound records end. */
-async function scanned(
-  file: DiskFile,
-  { id, name, size, header }: SegmentFile,
-  first: Place,
-  before: Place,
-  salt: number,
-  damages: Damage[],
-): Promise<Segment> {
-  const segment = new Segment(id, first, HEADER_BYTES);
-  let end = HEADER_BYTES;
-  let tail: Buffer = Buffer.alloc(0);
-  for await (const { bytes, records, offset, next } of stretches(
-    file,
-    HEADER_BYTES,
-    size,
-    salt,
-    SCAN_BYTES,
-  )) {
-    for (const head of records) {
-      if (head.place <= Math.max(before, segment.last) || head.place < first) continue;
-      if (header?.compacted) segment.releases.addAll(segment.last + 1, head.place - 1);
-      segment.add(head.place, head.rows, head.at);
-      end = offset + head.start + head.length;
-    }
-    tail = next > end ? bytes.subarray(Math.max(0, end - offset), next - offset) : tail.subarray(0, 0);
-  }
-  segment.written = segment.last;
-  segment.bytes = Math.max(end, HEADER_BYTES);
-  segment.sealed = true;
-  if (tail.length > 0) damages.push(cut(name, tail, segment));
-  return segment;
-}
-
-/** What stands behind the last sound record: one that was cut is known, more cannot be told apart. */
-function cut(name: string, tail: Buffer, segment: Segment): Damage {
-  const whole = tail.length >= RECORD_HEAD;
-  const one = tail.subarray(0, MAGIC.length).equals(MAGIC) && tail.indexOf(MAGIC, 1) < 0;
-  return {
-    segment: name,
-    reason: `the last write is cut: ${tail.length} bytes are no record`,
-    messages: one ? 1 : null,
-    rows: one && whole ? tail.readUInt32LE(12) : null,
-    from: segment.to || null,
-    to: null,
-    firstPlace: segment.last + 1,
-    lastPlace: null,
-  };
 }
 
 /** Segments that the ledger knows, and whose files are not there. */

@@ -67,6 +67,7 @@ export async function* stretches(
   while (at < end) {
     const want = Math.min(wanted, end - at);
     const bytes = await readAll(file, at, want);
+    if (bytes.length === 0) return;
     const complete = at + want >= end || bytes.length < want;
     const found = scan(bytes, salt, complete);
     if (found.used === 0) {

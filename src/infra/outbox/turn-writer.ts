@@ -3,7 +3,7 @@ import { type DiskFile, writeAll, writeAllInThread } from './disk.ts';
 import { roomFor, writeRecord } from './record.ts';
 import type { Place, Stored } from './store.ts';
 
-const FIRST_BYTES = 262_144;
+const FIRST_BYTES = 65_536;
 /** What may wait in memory while the disk is slow. */
 const MOST_BYTES = 8_388_608;
 /** A write that held the event loop for so long is followed by writes in a thread. */
