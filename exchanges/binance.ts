@@ -19,7 +19,7 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 import type { Trade } from '../src/core/market/rows.ts';
-import { DECIMAL, NUMBER, rowsOf, scanner, WORD } from '../src/core/market/scan.ts';
+import { DECIMAL, NUMBER, rowsOf, type Scanner, scanner, WORD } from '../src/core/market/scan.ts';
 import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { upByIds } from '../src/core/market/trade-walks.ts';
@@ -151,8 +151,18 @@ function ban(closeCode: number, reason: string): Ban | null {
   return closeCode === 1008 && /too many/i.test(reason) ? { forMs: 120_000, reason } : null;
 }
 
+const PAIRS = rowsOf([DECIMAL, DECIMAL]);
+/** Frames as nearly all of them are spelled. */
+const SCANNERS: Partial<Record<RequestType, Scanner>> = {
+  orderbook: scanner({
+    stream: WORD,
+    data: { e: 'depthUpdate', E: NUMBER, s: WORD, U: NUMBER, u: NUMBER, b: PAIRS, a: PAIRS },
+  }),
+};
+
 /** @param stream what a symbol's stream is called behind its @ */
 function session(type: RequestType, stream: string, markets: Markets): Session {
+  const scan = SCANNERS[type];
   /** Symbols of SUBSCRIBE requests that were not answered yet, by request id. */
   const asked = new Map<unknown, string[]>();
   let id = 0;
@@ -174,6 +184,10 @@ function session(type: RequestType, stream: string, markets: Markets): Session {
       return frames;
     },
     read: (text, receivedAt, emit) => read(text, receivedAt, type, stream, markets, only, asked, emit),
+    scanned: scan && {
+      scan,
+      read: ({ data }, receivedAt, emit) => event(data as JsonObject, '', receivedAt, type, markets, emit),
+    },
   };
 }
 
@@ -195,7 +209,7 @@ function read(
   asked: Map<unknown, string[]>,
   emit: Emit,
 ): void {
-  const frame = (type === 'orderbook' ? CHANGES(text) : null) ?? parseObject(text);
+  const frame = parseObject(text);
   if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
   const { stream } = frame;
   const data = stream === undefined && frame.rest === undefined ? frame : frame.data;
@@ -205,11 +219,22 @@ function read(
       ? emit({ kind: 'alive' })
       : emit({ kind: 'reject', reason: 'data is not a JSON object', row: null });
   }
-  const { e, s } = data;
   if (type === 'orderbook' && 'lastUpdateId' in data) {
     return emit(whole(frame, data, markets, only, receivedAt));
   }
-  if (!EVENTS[type].includes(e)) return control(frame, data, type, own, asked, emit);
+  if (!EVENTS[type].includes(data.e)) return control(frame, data, type, own, asked, emit);
+  event(data, text, receivedAt, type, markets, emit);
+}
+
+function event(
+  data: JsonObject,
+  text: string,
+  receivedAt: Micros,
+  type: RequestType,
+  markets: Markets,
+  emit: Emit,
+): void {
+  const { s } = data;
   const market = typeof s === 'string' ? markets.get(s) : undefined;
   if (!market) return emit({ kind: 'reject', reason: 's is not a market', row: null });
   if (type === 'orderbook') return emit(orderbook(data, market, receivedAt));
@@ -217,13 +242,6 @@ function read(
     ? ticker(data, market, receivedAt, emit)
     : trade(data, text, market, receivedAt, emit);
 }
-
-/** Changes of a book as nearly all of them are spelled. */
-const PAIRS = rowsOf([DECIMAL, DECIMAL]);
-const CHANGES = scanner({
-  stream: WORD,
-  data: { e: 'depthUpdate', E: NUMBER, s: WORD, U: NUMBER, u: NUMBER, b: PAIRS, a: PAIRS },
-});
 
 /** What an event of each type is called. */
 const EVENTS: Readonly<Record<RequestType, readonly unknown[]>> = {

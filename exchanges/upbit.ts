@@ -18,7 +18,7 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 import type { StreamType, Trade } from '../src/core/market/rows.ts';
-import { NUMBER, rowsOf, scanner, WORD } from '../src/core/market/scan.ts';
+import { NUMBER, rowsOf, type Scanner, scanner, WORD } from '../src/core/market/scan.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { daysBack, isLess, lowest, onward, reachesBack } from '../src/core/market/trade-walks.ts';
@@ -143,13 +143,32 @@ function split(symbol: string): Pair | null {
   return parts && { quote: parts[0], base: parts[1] };
 }
 
+/** Frames as nearly all of them are spelled. */
+const SCANNERS: Partial<Record<RequestType, Scanner>> = {
+  orderbook: scanner({
+    type: 'orderbook',
+    code: WORD,
+    timestamp: NUMBER,
+    total_ask_size: NUMBER,
+    total_bid_size: NUMBER,
+    orderbook_units: rowsOf({ ask_price: NUMBER, bid_price: NUMBER, ask_size: NUMBER, bid_size: NUMBER }),
+    stream_type: WORD,
+    level: NUMBER,
+  }),
+};
+
 /** @param depth levels a side of order books; 30 unless a code asks for fewer */
 function session(type: RequestType, markets: Markets, depth = '30'): Session {
+  const scan = SCANNERS[type];
   const suffix = type === 'orderbook' && depth !== '30' ? `.${depth}` : '';
   return {
     open: () => [],
     change: (want) => (want.length === 0 ? [] : [subscribe(type, want, suffix)]),
     read: (text, receivedAt, emit) => read(text, receivedAt, type, markets, emit),
+    scanned: scan && {
+      scan,
+      read: (frame, receivedAt, emit) => data(frame, '', receivedAt, type, markets, emit),
+    },
   };
 }
 
@@ -159,17 +178,9 @@ function subscribe(type: RequestType, want: readonly Market[], suffix: string): 
 }
 
 function read(text: string, receivedAt: Micros, type: RequestType, markets: Markets, emit: Emit): void {
-  const frame = (type === 'orderbook' ? BOOK(text) : null) ?? parseObject(text);
+  const frame = parseObject(text);
   if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
-  if (frame.type === type) {
-    const { code } = frame;
-    const market = typeof code === 'string' ? markets.get(code) : undefined;
-    if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
-    if (type === 'orderbook') return orderbook(frame, market, receivedAt, emit);
-    return type === 'ticker'
-      ? ticker(frame, market, receivedAt, emit)
-      : trade(frame, text, market, receivedAt, emit);
-  }
+  if (frame.type === type) return data(frame, text, receivedAt, type, markets, emit);
   const { error } = frame;
   if (isObject(error)) {
     return emit({ kind: 'refused', symbols: [], reason: saying(error.name, error.message) });
@@ -181,17 +192,22 @@ function read(text: string, receivedAt: Micros, type: RequestType, markets: Mark
   emit({ kind: 'alive' });
 }
 
-/** A book as nearly all of them are spelled. */
-const BOOK = scanner({
-  type: 'orderbook',
-  code: WORD,
-  timestamp: NUMBER,
-  total_ask_size: NUMBER,
-  total_bid_size: NUMBER,
-  orderbook_units: rowsOf({ ask_price: NUMBER, bid_price: NUMBER, ask_size: NUMBER, bid_size: NUMBER }),
-  stream_type: WORD,
-  level: NUMBER,
-});
+function data(
+  frame: JsonObject,
+  text: string,
+  receivedAt: Micros,
+  type: RequestType,
+  markets: Markets,
+  emit: Emit,
+): void {
+  const { code } = frame;
+  const market = typeof code === 'string' ? markets.get(code) : undefined;
+  if (!market) return emit({ kind: 'reject', reason: 'code is not a market', row: null });
+  if (type === 'orderbook') return orderbook(frame, market, receivedAt, emit);
+  return type === 'ticker'
+    ? ticker(frame, market, receivedAt, emit)
+    : trade(frame, text, market, receivedAt, emit);
+}
 
 function streamType(value: unknown): StreamType {
   return value === 'SNAPSHOT' ? 'SNAPSHOT' : 'REALTIME';

@@ -3,7 +3,9 @@ import type { BookCause } from './events.ts';
 import type { Book, LevelTexts } from './market/book.ts';
 import type { ExchangeId, Market, Micros, Pair, Region, RequestType } from './market/market.ts';
 import type { Markets } from './market/markets.ts';
+import type { JsonObject } from './market/read-values.ts';
 import type { Orderbook, Row } from './market/rows.ts';
+import type { Scanner } from './market/scan.ts';
 import type { PastTrades } from './past-trades.ts';
 import type { RestState } from './rest-state.ts';
 
@@ -98,6 +100,12 @@ export type BookReading =
 /** @param row index of the element, where the frame holds an array of rows */
 export type Emit = (event: Event, row?: number) => void;
 
+/** Reads frames that are spelled as nearly all of their kind are; the same comes of it as of `read`. */
+export interface Scanned {
+  readonly scan: Scanner;
+  read(frame: JsonObject, receivedAt: Micros, emit: Emit): void;
+}
+
 /** The state of one socket: channel ids, request ids. A new socket gets a new session. */
 export interface Session {
   /** Frames to send right after the socket opened, before any subscription. */
@@ -110,6 +118,8 @@ export interface Session {
   change(want: readonly Market[], add: readonly Market[], drop: readonly Market[]): string[];
   /** Reads one frame. `receivedAt` becomes `received_at` of its rows. */
   read(text: string, receivedAt: Micros, emit: Emit): void;
+  /** Frames of one kind that need no parsing. What `scan` gives null for is for `read`. */
+  readonly scanned?: Scanned | undefined;
   /** Frames that ask for the whole book of a market, where that takes a request of its own. */
   askBook?(market: Market): string[];
   /** The three that follow are not of a plug-in: `openSession` adds them where order books are kept. */

@@ -83,7 +83,13 @@ function readAll(session: Session, texts: readonly string[], receivedAt: number)
   const emit = () => {
     sink++;
   };
-  for (let i = 0; i < FRAMES_PER_ROUND; i++) session.read(texts[i % VARIANTS] ?? '', receivedAt, emit);
+  const { scanned } = session;
+  for (let i = 0; i < FRAMES_PER_ROUND; i++) {
+    const text = texts[i % VARIANTS] ?? '';
+    const frame = scanned?.scan(text);
+    if (scanned && frame) scanned.read(frame, receivedAt, emit);
+    else session.read(text, receivedAt, emit);
+  }
 }
 
 /** CPU microseconds of this process per frame. */

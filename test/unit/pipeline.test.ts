@@ -61,6 +61,28 @@ describe('the way of the data', () => {
     expect([stats.frames, stats.parsed, stats.failed, stats.rejected]).toEqual([5, 2, 3, 3]);
   });
 
+  test('what a session scans is no text before it is rejected; bytes that are none are told apart from it', async () => {
+    const scanning: Exchange['session'] = (type, markets) => ({
+      ...upbit.session(type, markets),
+      scanned: {
+        scan: (wire) => (wire.length === 7 ? { a: 1 } : null),
+        read: (_frame, _at, emit) => emit({ kind: 'reject', reason: 'scanned', row: null }),
+      },
+    });
+    const { pipeline, socket, clock, batches, rejected, stats } = rig('trade', { session: scanning });
+    const sink = pipeline.attach(socket());
+    sink.push(Buffer.from('{"a":1}'), 1);
+    sink.push(new Uint8Array([0x7b, 0xff, 0xfe]), 2);
+    sink.push(Buffer.from(tradeFrame('KRW-BTC', 2)), 3);
+    await clock.advance(150);
+    expect(rejected.map(({ reason, frame }) => [reason.slice(0, 17), frame])).toEqual([
+      ['scanned', '{"a":1}'],
+      ['cannot be decoded', new Uint8Array([0x7b, 0xff, 0xfe])],
+    ]);
+    expect(ids(batches)).toEqual(['2']);
+    expect([stats.frames, stats.parsed, stats.failed, stats.rejected]).toEqual([3, 1, 2, 2]);
+  });
+
   test('a throwing plug-in loses one frame, not the socket', async () => {
     const broken: Exchange['session'] = (type, markets) => {
       const session = upbit.session(type, markets);

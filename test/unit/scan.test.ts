@@ -62,6 +62,16 @@ describe('a frame', () => {
     expect(WORDED('{"a":{"w":"","last":true},"z":1}')).toEqual({ a: { w: '', last: true }, z: 1 });
   });
 
+  test('may be bytes', () => {
+    expect(WORDED(Buffer.from('{"a":{"w":"KRW-BTC","last":true},"z":1}'))).toEqual({
+      a: { w: 'KRW-BTC', last: true },
+      z: 1,
+    });
+    expect(WORDED(Buffer.from('{"a":{"w":"KRW\u00e9BTC","last":true},"z":1}'))).toBeNull();
+    expect(WORDED(Uint8Array.of(0x7b, 0xff))).toBeNull();
+    expect(WORDED(new Uint8Array(100_000))).toBeNull();
+  });
+
   test.each([
     '{"a":{"w":"KRW-BTC","last":true},"z":1} ',
     '{"a":{"w":"KRW-BTC","last":true},"z":1}}',

@@ -40,9 +40,18 @@ export function openSession(
         out(event, row);
     }
   };
+  const { scanned } = inner;
   return {
     ...inner,
     books,
+    scanned: scanned && {
+      scan: scanned.scan,
+      read(frame, receivedAt, emit) {
+        out = emit;
+        books.reading(receivedAt);
+        scanned.read(frame, receivedAt, take);
+      },
+    },
     change(want, add, drop) {
       for (const market of drop) books.forget(market);
       return inner.change(want, add, drop);

@@ -1,5 +1,3 @@
-import { ownCopy } from './read-values.ts';
-
 /**
  * Reading plain JSON text piece by piece, without making objects. What is not spelled the plain way is not read at all:
  * whoever scans goes back to `JSON.parse`. Plain is ASCII without escapes, and without blanks between the parts.
@@ -7,12 +5,12 @@ import { ownCopy } from './read-values.ts';
 
 /** Frames that are hot are far shorter; the others are parsed. */
 const MOST_CHARS = 64 * 1024;
-/** The text as bytes, zero behind it: no digit, no quote, so that every loop ends there. */
-const bytes = new Uint8Array(3 * MOST_CHARS + 8);
-const view = new DataView(bytes.buffer);
+/** The text, zero behind it: no digit, no quote, so that every loop ends there. */
+const bytes = Buffer.alloc(3 * MOST_CHARS + 8);
+const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const encoder = new TextEncoder();
 
-let text = '';
+let length = 0;
 /** The next byte to be read. */
 let at = 0;
 
@@ -24,6 +22,7 @@ const POINT = 46;
 const ZERO = 48;
 const NINE = 57;
 const BACKSLASH = 92;
+const LAST = 126;
 const UPPER_E = 69;
 const LOWER_E = 101;
 
@@ -35,19 +34,25 @@ const EXACT = 15;
 /** Of each of four bytes the upper half. */
 const UPPER = 0xf0f0f0f0 | 0;
 
-/** Begins at the first character. @returns false where the text cannot be scanned */
-export function scanText(from: string): boolean {
-  text = from;
+/** Begins at the first character of a text, or of the bytes of one. @returns false where it cannot be scanned */
+export function begin(wire: string | Uint8Array): boolean {
   at = 0;
-  const { length } = from;
-  if (length > MOST_CHARS || encoder.encodeInto(from, bytes).written !== length) return false;
+  length = wire.length;
+  if (length > MOST_CHARS) return false;
+  if (typeof wire !== 'string') bytes.set(wire);
+  else if (encoder.encodeInto(wire, bytes).written !== length) return false;
   bytes[length] = 0;
   return true;
 }
 
 /** Whether everything was read. */
 export function atEnd(): boolean {
-  return at === text.length;
+  return at === length;
+}
+
+/** In memory of its own: cut out of the frame's text it would keep all of that for as long as it lives. */
+function copy(from: number, to: number): string {
+  return bytes.toString('latin1', from, to);
 }
 
 /** Text that stands there as it is, prepared for comparison four bytes at a time. */
@@ -93,17 +98,16 @@ export function word(): string | null {
   let here = first;
   let hash = 0;
   for (let char = bytes[here] as number; char !== QUOTE; char = bytes[++here] as number) {
-    if (char < SPACE || char === BACKSLASH) return null;
+    if (char < SPACE || char > LAST || char === BACKSLASH) return null;
     hash = (Math.imul(hash, 31) + char) | 0;
   }
   at = here;
-  const length = here - first;
-  if (length > LONGEST_WORD) return null;
+  const chars = here - first;
+  if (chars > LONGEST_WORD) return null;
   const place = (hash ^ (hash >>> 11)) & (KNOWN - 1);
   const same = known[place] as string;
-  if (same.length === length && startsHere(same, first)) return same;
-  // Cut out of the text it would keep the whole frame for as long as it lives.
-  const made = ownCopy(text.slice(first, here));
+  if (same.length === chars && startsHere(same, first)) return same;
+  const made = copy(first, here);
   known[place] = made;
   return made;
 }
@@ -156,7 +160,7 @@ export function unsigned(): number {
   const power = char === UPPER_E || char === LOWER_E ? exponent() : 0;
   if (wholes > SMALL || parts > SMALL) return Number.isNaN(power) ? power : long(first, wholes);
   const digits = whole * (POWERS[parts] as number) + part;
-  if (digits > Number.MAX_SAFE_INTEGER) return Number.isNaN(power) ? power : Number(text.slice(first, at));
+  if (digits > Number.MAX_SAFE_INTEGER) return Number.isNaN(power) ? power : Number(copy(first, at));
   return power === 0 ? digits / (POWERS[parts] as number) : scaled(digits, power - parts, first);
 }
 
@@ -176,12 +180,12 @@ function exponent(): number {
 function scaled(digits: number, power: number, first: number): number {
   if (power >= 0 && power < POWERS.length) return digits * (POWERS[power] as number);
   if (power < 0 && -power < POWERS.length) return digits / (POWERS[-power] as number);
-  return Number.isNaN(power) ? power : Number(text.slice(first, at));
+  return Number.isNaN(power) ? power : Number(copy(first, at));
 }
 
 /** A number of many digits. Those of times and most ids are whole and fit a double. */
 function long(first: number, wholes: number): number {
-  if (wholes > EXACT || at > first + wholes) return Number(text.slice(first, at));
+  if (wholes > EXACT || at > first + wholes) return Number(copy(first, at));
   let value = 0;
   for (let here = first; here < at; here++) value = value * 10 + (bytes[here] as number) - ZERO;
   return value;

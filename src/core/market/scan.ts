@@ -1,5 +1,5 @@
 import type { JsonObject } from './read-values.ts';
-import { atEnd, type Literal, literal, pass, scanText, signed, word } from './scan-text.ts';
+import { atEnd, begin, type Literal, literal, pass, signed, word } from './scan-text.ts';
 import { ScannedList } from './scanned-list.ts';
 
 /** A member of a frame that differs from one frame to the next. */
@@ -36,17 +36,20 @@ interface Step {
   readonly key: string;
 }
 
+/** @param frame text, or the bytes of it */
+export type Scanner = (frame: string | Uint8Array) => JsonObject | null;
+
 /**
  * Reads frames of one kind where they are spelled as nearly all of them are, many times faster than `JSON.parse`.
  * @returns what a frame says, as `JSON.parse` would, but that a list of rows is a `ScannedList`: the same object each
  * time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
  */
-export function scanner(members: Members): (text: string) => JsonObject | null {
+export function scanner(members: Members): Scanner {
   const frame: Record<string, unknown> = {};
   const { steps, rest } = compile(members, frame);
   const end = literal(rest);
-  return (text) => {
-    if (!scanText(text)) return null;
+  return (wire) => {
+    if (!begin(wire)) return null;
     for (const { before, list, isWord, into, key } of steps) {
       if (!pass(before)) return null;
       if (list) {

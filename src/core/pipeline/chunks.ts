@@ -21,10 +21,11 @@ export interface FrameChunk {
   readonly first: number;
 }
 
-/** The same frames as text; frames that are none are gone (and were reported). */
+/** The same frames as text; frames that are known to be none are gone (and were reported). */
 export interface TextChunk {
   readonly socket: SocketHandle;
-  readonly texts: string[];
+  /** Bytes only where the session may read them as they are. */
+  readonly texts: (string | Uint8Array)[];
   /** Of the first frame of the chunk, whether it is text or not. */
   readonly arrival: Arrival;
   readonly receivedAt: Micros[];

@@ -6,7 +6,15 @@ import { inflate } from './inflate.ts';
 /** Strict: a frame with broken UTF-8 is no frame, and a replacement character must not end up in a symbol. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Bytes → text, inflating where the exchange sends gzip. Text frames pass as they are. */
+/** The text of a frame that may be bytes. @throws {TypeError} where they are no UTF-8 */
+export function textOf(frame: string | Uint8Array): string {
+  return typeof frame === 'string' ? frame : utf8.decode(frame);
+}
+
+/**
+ * Bytes → text, inflating where the exchange sends gzip. Text frames pass as they are, and so do bytes that the session
+ * may read without making text of them.
+ */
 export function decode(
   encoding: Exchange['encoding'],
   rejected: OnRejected,
@@ -19,22 +27,22 @@ export function decode(
 }
 
 function decodeChunk(chunk: FrameChunk, encoding: Exchange['encoding'], rejected: OnRejected): TextChunk {
-  const texts: string[] = [];
+  const texts: (string | Uint8Array)[] = [];
   const receivedAt: number[] = [];
   const numbers: number[] = [];
-  const { frames, first } = chunk;
+  const { frames, first, socket } = chunk;
+  const scans = socket.session.scanned !== undefined;
   for (let i = 0; i < frames.length; i++) {
     const frame = frames[i] as string | Uint8Array;
     const number = first + i;
     try {
-      texts.push(
-        typeof frame === 'string' ? frame : utf8.decode(encoding === 'gzip' ? inflate(frame) : frame),
-      );
+      const whole = typeof frame !== 'string' && encoding === 'gzip' ? inflate(frame) : frame;
+      texts.push(scans ? whole : textOf(whole));
       receivedAt.push(chunk.receivedAt[i] as number);
       numbers.push(number);
     } catch (error) {
       rejected({
-        socket: chunk.socket,
+        socket,
         reason: `cannot be decoded: ${messageOf(error)}`,
         row: null,
         frame,
@@ -44,7 +52,7 @@ function decodeChunk(chunk: FrameChunk, encoding: Exchange['encoding'], rejected
     }
   }
   return {
-    socket: chunk.socket,
+    socket,
     texts,
     arrival: chunk.arrival,
     receivedAt,

@@ -3,6 +3,7 @@ import type { Event } from '../exchange.ts';
 import type { Row } from '../market/rows.ts';
 import { flaw } from '../market/validate.ts';
 import type { OnRejected, RowChunk, TextChunk } from './chunks.ts';
+import { textOf } from './decode.ts';
 
 /** Frames read without fault, frames with something unreadable in them, and the rows that both gave. */
 export type ChunkDone = (chunk: TextChunk, parsed: number, failed: number, rows: readonly Row[]) => void;
@@ -26,14 +27,14 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   const { session } = socket;
   const rows: Row[] = [];
   let failed = chunk.failed;
-  let text = '';
+  let text: string | Uint8Array = '';
   let number = 0;
   let arrivedAt = chunk.arrival.at;
   let sound = true;
 
   function reject(reason: string, row: number | null): void {
     sound = false;
-    rejected({ socket, reason, row, frame: text, receivedAt: arrivedAt, number });
+    rejected({ socket, reason, row, frame: shown(text), receivedAt: arrivedAt, number });
   }
 
   function emit(event: Event, row?: number): void {
@@ -58,13 +59,25 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
     }
   }
 
+  function read(): void {
+    const { scanned } = session;
+    const frame = scanned?.scan(text);
+    if (scanned && frame) return scanned.read(frame, arrivedAt, emit);
+    try {
+      text = textOf(text);
+    } catch (error) {
+      return reject(`cannot be decoded: ${messageOf(error)}`, null);
+    }
+    session.read(text, arrivedAt, emit);
+  }
+
   for (let i = 0; i < texts.length; i++) {
-    text = texts[i] as string;
+    text = texts[i] as string | Uint8Array;
     number = numbers[i] as number;
     arrivedAt = receivedAt[i] as number;
     sound = true;
     try {
-      session.read(text, arrivedAt, emit);
+      read();
     } catch (error) {
       // A plug-in must not throw; if one does, one frame is lost to ws.dlq and the socket lives on.
       reject(`plug-in failed: ${messageOf(error)}`, null);
@@ -74,4 +87,13 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   session.look?.(chunk.lookedAt, emit);
   done(chunk, texts.length + chunk.failed - failed, failed, rows);
   return rows;
+}
+
+/** Text where it is text, for those who look at what was rejected. */
+function shown(frame: string | Uint8Array): string | Uint8Array {
+  try {
+    return textOf(frame);
+  } catch {
+    return frame;
+  }
 }
