@@ -11,6 +11,15 @@ export function textOf(frame: string | Uint8Array): string {
   return typeof frame === 'string' ? frame : utf8.decode(frame);
 }
 
+/** The same for who shows it: bytes that are no UTF-8 stay what they are. */
+export function textOrBytes(frame: string | Uint8Array): string | Uint8Array {
+  try {
+    return textOf(frame);
+  } catch {
+    return frame;
+  }
+}
+
 /**
  * Bytes → text, inflating where the exchange sends gzip. Text frames pass as they are, and so do bytes that the session
  * may read without making text of them.

@@ -3,7 +3,7 @@ import type { Event } from '../exchange.ts';
 import type { Row } from '../market/rows.ts';
 import { flaw } from '../market/validate.ts';
 import type { OnRejected, RowChunk, TextChunk } from './chunks.ts';
-import { textOf } from './decode.ts';
+import { textOf, textOrBytes } from './decode.ts';
 
 /** Frames read without fault, frames with something unreadable in them, and the rows that both gave. */
 export type ChunkDone = (chunk: TextChunk, parsed: number, failed: number, rows: readonly Row[]) => void;
@@ -34,7 +34,7 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
 
   function reject(reason: string, row: number | null): void {
     sound = false;
-    rejected({ socket, reason, row, frame: shown(text), receivedAt: arrivedAt, number });
+    rejected({ socket, reason, row, frame: textOrBytes(text), receivedAt: arrivedAt, number });
   }
 
   function emit(event: Event, row?: number): void {
@@ -87,13 +87,4 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   session.look?.(chunk.lookedAt, emit);
   done(chunk, texts.length + chunk.failed - failed, failed, rows);
   return rows;
-}
-
-/** Text where it is text, for those who look at what was rejected. */
-function shown(frame: string | Uint8Array): string | Uint8Array {
-  try {
-    return textOf(frame);
-  } catch {
-    return frame;
-  }
 }

@@ -9,7 +9,7 @@ import { BOOK_CAUSES, type Gap } from '../../../core/events.ts';
 import { count, type StreamWatch } from '../../../core/live-check/stream-watch.ts';
 import { ByteBudget } from '../../../core/pipeline/budget.ts';
 import type { RowChunk, TextChunk } from '../../../core/pipeline/chunks.ts';
-import { decode } from '../../../core/pipeline/decode.ts';
+import { decode, textOrBytes } from '../../../core/pipeline/decode.ts';
 import { frameSource } from '../../../core/pipeline/frames.ts';
 import { normalise } from '../../../core/pipeline/normalise.ts';
 import { StreamStats } from '../../../core/pipeline/stream-stats.ts';
@@ -84,8 +84,9 @@ function watched(socket: SocketHandle, watch: StreamWatch, clock: Clock): FrameS
   }));
   const look = new TransformStream<TextChunk, TextChunk>({
     transform(chunk, controller) {
-      chunk.texts.forEach((text, nth) => {
-        watch.text(text, chunk.receivedAt[nth] as number);
+      chunk.texts.forEach((frame, nth) => {
+        const text = textOrBytes(frame);
+        if (typeof text === 'string') watch.text(text, chunk.receivedAt[nth] as number);
       });
       controller.enqueue(chunk);
     },
