@@ -62,7 +62,13 @@ export const bitfinex: Exchange = {
   // Nothing is said about their order, and a snapshot is newest first.
   tradeIds: 'unordered',
 
-  markets: { urls: ['https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange'], parse, split },
+  markets: {
+    urls: ['https://api-pub.bitfinex.com/v2/conf/pub:list:pair:exchange'],
+    // It has a limit of its own, of 90 a minute.
+    weight: 0,
+    parse,
+    split,
+  },
 
   // Levels that leave the depth are removed one by one. The checksum covers 25 of a side, in frames of its own.
   orderbooks: {

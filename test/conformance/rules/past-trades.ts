@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { WeightBudget } from '../../../src/core/connection/weight-budget.ts';
 import type { Market, Micros } from '../../../src/core/market/market.ts';
 import { market } from '../../../src/core/market/market.ts';
 import type { Neighbour, PastTrades, TradeHole, TradePage } from '../../../src/core/past-trades.ts';
@@ -96,6 +97,8 @@ export function pastTradeRules(subject: Subject): void {
       const weights = [past.weight, exchange.markets.weight ?? 1, exchange.orderbooks?.rest?.weight ?? 1];
       for (const { count } of rest ?? [])
         for (const weight of weights) expect(weight).toBeLessThanOrEqual(count);
+      // A start waits for the market list.
+      expect(new WeightBudget(rest ?? []).delay(0, exchange.markets.weight ?? 1)).toBe(0);
       for (const far of Object.values(past.reach ?? {}))
         expect(Number.isSafeInteger(far) && far > 0).toBe(true);
       // Ids of another space prove nothing.
