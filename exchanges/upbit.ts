@@ -88,8 +88,11 @@ export const upbit: Exchange = {
     proof: 'time',
     reach: { ms: DAYS * 86_400_000 },
     weight: 1,
-    first: ({ market, after }, now) =>
-      ticks(market, after?.trade_id ?? null, after ? daysBack(after.timestamp, now) : 0),
+    // The first page is to hold the trade behind the hole: an answer without it is too old.
+    first({ market, after }, now) {
+      const id = after && /^\d{1,30}$/.test(after.trade_id) ? String(BigInt(after.trade_id) + 1n) : null;
+      return ticks(market, id, after ? daysBack(after.timestamp, now) : 0);
+    },
     next(hole, { trades }, asked, now) {
       const { market, before, from } = hole;
       const oldest = lowest(trades);

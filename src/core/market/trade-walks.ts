@@ -36,7 +36,8 @@ export function upByIds(most: number, url: Pages): Walk {
 }
 
 /**
- * Consecutive ids, newest first, below one that is named (exclusive).
+ * Consecutive ids, newest first, below one that is named (exclusive). The first page is to hold the trade behind the hole:
+ * an answer without it is too old.
  * @param most rows of a page
  * @param url without an id it is the newest page
  */
@@ -44,7 +45,7 @@ export function downByIds(most: number, url: Pages): Walk {
   return {
     first({ market, before, after }) {
       const end = firstIdOf(after);
-      return url(market, end, end === null ? most : within(most, end, idOf(before)));
+      return end === null ? url(market, null, most) : url(market, end + 1, within(most, end, idOf(before)));
     },
     next(hole, { trades }, asked) {
       const last = idOf(hole.before);

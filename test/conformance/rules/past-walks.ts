@@ -50,6 +50,10 @@ export function pastWalkRules({ exchange }: Subject): void {
         const got = new Map(walk(exchange, service, marketWith(simulation, rows, overlap), hole).map(keyed));
         const missing = rows.slice(first, last + 1).filter((row) => !tells(got.get(row.id), row));
         expect(missing.length === 0 ? [] : [missing.length, missing[0], missing.at(-1)]).toEqual([]);
+        // Known trades at both ends show that the answers are not too old, and that there is no seam.
+        if (next) expect(got.has(rows[last + 1]?.id ?? '')).toBe(true);
+        if (known && exchange.pastTrades?.proof === 'time')
+          expect(got.has(rows[first - 1]?.id ?? '')).toBe(true);
         // Nothing that did not happen.
         const real = new Map(rows.map((row) => [row.id, row]));
         const invented = [...got.values()].filter((trade) => !tells(trade, real.get(trade.trade_id)));
