@@ -8,7 +8,8 @@ export type Walk = Pick<PastTrades, 'first' | 'next'>;
 type Pages = (market: Market, id: number | null, limit: number) => string;
 
 /**
- * Consecutive ids, upwards from one that is named (inclusive); where no trade before the hole is known, downwards.
+ * Consecutive ids, upwards from one that is named (inclusive); where no trade before the hole is known, downwards from
+ * the one behind it.
  * @param most rows of a page
  * @param url without an id it is the newest page
  */
@@ -21,7 +22,7 @@ export function upByIds(most: number, url: Pages): Walk {
     first({ market, before, after }) {
       const [last, end] = [idOf(before), firstIdOf(after)];
       if (last !== null) return url(market, last + 1, within(most, end, last));
-      return (end === null ? null : below(market, end)) ?? url(market, null, most);
+      return (end === null ? null : below(market, end + 1)) ?? url(market, null, most);
     },
     next(hole, { trades }, asked) {
       const [last, end] = [idOf(hole.before), firstIdOf(hole.after)];
