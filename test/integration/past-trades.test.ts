@@ -3,7 +3,6 @@ import { EXCHANGES } from '../../exchanges/index.ts';
 import { type Market, market } from '../../src/core/market/market.ts';
 import type { Trade } from '../../src/core/market/rows.ts';
 import type { Neighbour, PastTrades, TradeHole, TradePage } from '../../src/core/past-trades.ts';
-import { microsOf as krakenMicros } from '../simulator/protocols/rest/kraken.ts';
 import type { PastTrade } from '../simulator/rest/service.ts';
 import { asRead, inside, type Past, pastOf, type Read, stopAll } from '../unit/simulator-rest-parts.ts';
 
@@ -39,25 +38,20 @@ function missing(past: Past, first: number, back: number): Missing {
   const at = market(past.symbol, listing?.base ?? '', listing?.quote ?? '');
   const hole = {
     market: at,
-    before: neighbour(past.exchange, low),
-    after: neighbour(past.exchange, high),
-    from: microsOf(past.exchange, before),
-    to: microsOf(past.exchange, after),
+    before: neighbour(low),
+    after: neighbour(high),
+    from: before.timeUs,
+    to: after.timeUs,
   };
   const missed = rows.slice(rows.indexOf(before) + 1, rows.indexOf(after));
   return { hole, market: at, before, after, inside: missed };
 }
 
-/** The time that the socket told. */
-function microsOf(id: string, { timeMs, nth }: PastTrade): number {
-  return timeMs * 1000 + (id === 'kraken' ? krakenMicros(nth) : 0);
-}
-
-function neighbour(id: string, group: readonly PastTrade[]): Neighbour {
+function neighbour(group: readonly PastTrade[]): Neighbour {
   const last = group.at(-1) as PastTrade;
   return {
     trade_id: last.socketId,
-    timestamp: microsOf(id, last),
+    timestamp: last.timeUs,
     fills: group.length,
     price: last.price,
     volume: last.socketSize,

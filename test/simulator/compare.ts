@@ -84,12 +84,12 @@ export function comparePast(truth: readonly PastTrade[], read: Iterable<ReadTrad
   return { missing: truth.filter((row) => !held.has(row)), foreign, repeated, altered };
 }
 
-function happened({ price, takerBuys, timeMs }: PastTrade, size: number, trade: ReadTrade): boolean {
+function happened({ price, takerBuys, timeUs }: PastTrade, size: number, trade: ReadTrade): boolean {
   return (
     price === trade.price &&
     size === trade.volume &&
     (takerBuys ? 'BUY' : 'SELL') === trade.side &&
-    timeMs === Math.floor(trade.timestamp / 1000)
+    timeUs === trade.timestamp
   );
 }
 

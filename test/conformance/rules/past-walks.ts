@@ -109,9 +109,9 @@ function beside(rows: readonly PastTrade[], at: number): Neighbour {
   const row = rows[at];
   if (!row) throw new Error(`there is no row ${at}`);
   const fills = rows.filter(({ socketId }) => socketId === row.socketId).length;
-  const { socketId, socketSize, price, takerBuys, timeMs } = row;
+  const { socketId, socketSize, price, takerBuys, timeUs } = row;
   const side = takerBuys ? 'BUY' : 'SELL';
-  return { trade_id: socketId, timestamp: timeMs * 1000, fills, price, volume: socketSize, side };
+  return { trade_id: socketId, timestamp: timeUs, fills, price, volume: socketSize, side };
 }
 
 function marketWith({ listings }: Simulation, rows: readonly PastTrade[], overlap: number): RestMarket {
@@ -158,5 +158,5 @@ function tells(trade: Trade | undefined, row: PastTrade | undefined): boolean {
   if (!trade || !row) return false;
   const { price, volume, side, timestamp } = trade;
   const sides = row.takerBuys ? 'BUY' : 'SELL';
-  return price === row.price && volume === row.size && side === sides && timestamp === row.timeMs * 1000;
+  return price === row.price && volume === row.size && side === sides && timestamp === row.timeUs;
 }

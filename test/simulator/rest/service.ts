@@ -11,6 +11,8 @@ export interface PastTrade extends Trade {
   readonly socketSize: number;
   /** How many of REST's rows of the code came before it in the same millisecond. */
   readonly nth: number;
+  /** Exchange time as the socket tells it, epoch microseconds. */
+  readonly timeUs: number;
   /** When it happened by the simulator's clock, epoch milliseconds; `timeMs` is the exchange's. */
   readonly at: number;
   /** REST shows it so much later than its other trades; Infinity: never. */
@@ -94,6 +96,8 @@ export interface RestService {
   readonly reach?: { readonly rows?: number; readonly ms?: number };
   /** Equal addresses get an equal answer for so long; absent: nothing is kept. */
   readonly cacheMs?: number;
+  /** Microseconds of its millisecond at which the nth trade of it happened; absent: 0. */
+  microsOf?(nth: number): number;
   /** The rows that REST has of one trade, oldest first; absent: the trade as it is. */
   forms?(trade: Trade, listing: Listing, before: PastTrade | undefined): readonly RestForm[];
   /** Undefined where the path is none of its own. */

@@ -36,7 +36,9 @@ export class Tape {
     for (const { id, size } of forms) {
       const before = this.rows.at(-1);
       const nth = before?.timeMs === trade.timeMs ? before.nth + 1 : 0;
-      this.rows.push({ ...trade, id, size, socketId: trade.id, socketSize: trade.size, nth, at, lateMs });
+      const timeUs = trade.timeMs * 1000 + (this.service?.microsOf?.(nth) ?? 0);
+      const socket = { socketId: trade.id, socketSize: trade.size, timeUs };
+      this.rows.push({ ...trade, ...socket, id, size, nth, at, lateMs });
     }
   }
 

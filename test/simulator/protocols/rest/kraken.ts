@@ -26,6 +26,7 @@ export const restService: RestService = {
     const listing = pairOf(request.query, market);
     return listing ? asked(request, market, listing) : failed('EQuery:Unknown asset pair');
   },
+  microsOf,
   unknownPath: failed('EGeneral:Unknown method'),
 };
 
@@ -53,9 +54,9 @@ export function microsOf(nth: number): number {
 }
 
 /** Nanoseconds since the epoch, some of them the same. What the socket tells in microseconds is the same to that digit. */
-function nanos({ timeMs, nth }: PastTrade): bigint {
+function nanos({ timeUs, nth }: PastTrade): bigint {
   const within = nth < PER_MICRO * 1000 ? (nth % PER_MICRO) >> 1 : PER_MICRO;
-  return BigInt(timeMs) * 1_000_000n + BigInt(microsOf(nth)) * 1000n + BigInt(within * 60);
+  return BigInt(timeUs) * 1000n + BigInt(within * 60);
 }
 
 /** Oldest first from a time on, that time included; without one the newest. */
