@@ -1,5 +1,6 @@
 import { seeded } from './connection-parts.ts';
-import { GapModel, type ModelSocket, SHARDS, SYMBOLS } from './gap-model.ts';
+import { GapModel, SHARDS, SYMBOLS } from './gap-model.ts';
+import type { ModelSocket } from './gap-socket.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const STEPS = 8;
