@@ -47,6 +47,8 @@ export const okx: Exchange = {
     frameChars: 64_000,
     // Nothing is published for channels this light.
     codesPerSocket: 300,
+    // Of channels with many levels the documents advise fewer than 30.
+    booksPerSocket: 29,
     sends: [
       { count: 3, perMs: 1000 },
       { count: 480, perMs: 3_600_000 },

@@ -1,6 +1,7 @@
 import { EXCHANGES } from '../../exchanges/index.ts';
 import { EXIT } from '../common/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import { socketCodes } from '../core/socket-codes.ts';
 import { readArgs } from './args.ts';
 import type { Command } from './command.ts';
 
@@ -30,6 +31,7 @@ function row(exchange: Exchange) {
     types: exchange.types.join(','),
     confirms: exchange.confirms,
     codes_per_socket: exchange.limits.codesPerSocket,
+    books_per_socket: socketCodes(exchange, 'orderbook'),
     trade_ids: exchange.tradeIds,
     orderbooks: exchange.orderbooks?.choices.join(' ') ?? '',
     endpoint: exchange.types

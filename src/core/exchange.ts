@@ -23,6 +23,8 @@ export interface Limits {
   readonly frameChars: number | null;
   /** Codes that one socket may carry. */
   readonly codesPerSocket: number;
+  /** Order books that it may carry, where they are fewer. */
+  readonly booksPerSocket?: number;
   /** Messages out per socket, protocol pings included where the exchange counts them. */
   readonly sends: readonly Rate[];
   /** Sockets opened per source address. */

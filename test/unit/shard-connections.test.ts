@@ -110,7 +110,17 @@ test('codes keep their places when others come and go, and a socket without code
   await clock.advance(5000);
   expect(carried().map((symbols) => symbols.length)).toEqual([17]);
   expect(sockets[1]?.gone).toBe(true);
-  expect(() => shard.update([...COINS, coin('NEW')])).toThrow(RangeError);
+});
+
+test('a shard that was made when a socket carried more is spread over several, none above the limit', async () => {
+  const { clock, shard, carried, confirmed, refused } = shardOf(() => 25);
+  const many = Array.from({ length: 60 }, (_, nth) => coin(`OLD${nth}`));
+  shard.update(many);
+  await clock.advance(10_000);
+  expect(carried().map((symbols) => symbols.length)).toEqual([25, 25, 10]);
+  expect(new Set(carried().flat())).toEqual(new Set(many.map(({ symbol }) => symbol)));
+  expect(confirmed).toHaveLength(60);
+  expect(refused).toEqual([]);
 });
 
 test('where no other socket has room either, none is opened after another', async () => {

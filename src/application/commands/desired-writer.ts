@@ -14,6 +14,7 @@ import {
 import type { Exchange } from '../../core/exchange.ts';
 import type { Region, RequestType } from '../../core/market/market.ts';
 import type { Markets } from '../../core/market/markets.ts';
+import { socketCodes } from '../../core/socket-codes.ts';
 import type { DesiredStore, Epoch, StoredOutcome, WriteGuard } from '../state-store.ts';
 import type { DesiredMemory } from './desired-memory.ts';
 
@@ -36,7 +37,7 @@ export function streamRules(offer: ExchangeOffer, type: RequestType, sockets: nu
     enabled,
     region: exchange.region,
     types: exchange.types,
-    codesPerSocket: exchange.limits.codesPerSocket,
+    codesPerSocket: socketCodes(exchange, type),
     sockets,
     addresses: {
       endpoint: exchange.endpoint(type),

@@ -4,6 +4,7 @@ import type { FrameSink, SocketHandle } from '../../core/connection/pipe.ts';
 import { type MakeConnection, ShardConnections } from '../../core/connection/shard-connections.ts';
 import type { Gap, Target } from '../../core/events.ts';
 import type { StreamStats } from '../../core/pipeline/stream-stats.ts';
+import { socketCodes } from '../../core/socket-codes.ts';
 import type { RefusalNotices } from '../reporting/refusal-notices.ts';
 import { connectionEvents } from './stream-events.ts';
 import type { ExchangeDeps, StreamDeps } from './stream-parts.ts';
@@ -68,5 +69,5 @@ export function openShard(opening: ShardOpening): ShardConnections {
         onFull,
       }),
     );
-  return new ShardConnections(exchange.limits.codesPerSocket, () => clock.micros(), make);
+  return new ShardConnections(socketCodes(exchange, target.request_type), () => clock.micros(), make);
 }

@@ -2,6 +2,7 @@ import type { Cancel } from '../../common/clock.ts';
 import { openSession } from '../books/open-session.ts';
 import type { BookCause, GapCause, StreamState } from '../events.ts';
 import type { Market, Micros } from '../market/market.ts';
+import { socketCodes } from '../socket-codes.ts';
 import { Attempts } from './attempts.ts';
 import { ClockOffset } from './clock-offset.ts';
 import type { ConnectionEvents, ConnectionParts, StateDetail } from './connection-parts.ts';
@@ -60,10 +61,10 @@ export class Connection implements LinkOwner {
 
   /**
    * Sets what is to be carried. Codes come and go on the open socket; without any the socket is closed.
-   * @throws RangeError above `codesPerSocket`: whoever spreads codes over connections must not get there
+   * @throws RangeError above what a socket may carry: whoever spreads codes over connections must not get there
    */
   update(markets: readonly Market[]): void {
-    const most = this.#parts.exchange.limits.codesPerSocket;
+    const most = socketCodes(this.#parts.exchange, this.#parts.type);
     if (markets.length > most) throw new RangeError(`${markets.length} codes on a socket of ${most}`);
     this.#reception.want(markets);
     for (const link of this.#sockets.all()) {

@@ -18,7 +18,7 @@ export type MakeConnection = (
 
 /**
  * The connections of one shard: one, as shards are no larger than a socket; more where the exchange takes fewer codes
- * on a socket than its documents say. A code that has no room stays with its shard and moves to another socket. Codes
+ * on a socket than its documents say, or where the shard was made when a socket carried more. A code that has no room stays with its shard and moves to another socket. Codes
  * that a socket refuses which carries none move nowhere: more sockets would not help them.
  */
 export class ShardConnections {
@@ -37,13 +37,8 @@ export class ShardConnections {
     this.#begin();
   }
 
-  /**
-   * Sets what is to be carried. A code that is carried stays where it is.
-   * @throws RangeError above `most`: whoever spreads codes over shards must not get there
-   */
+  /** Sets what is to be carried. A code that is carried stays where it is. */
   update(markets: readonly Market[]): void {
-    if (markets.length > this.#most)
-      throw new RangeError(`${markets.length} codes on a socket of ${this.#most}`);
     const left = new Map(markets.map((market) => [market.symbol, market]));
     for (const part of this.#parts.values()) {
       const kept = [...part.markets.keys()].flatMap((symbol) => left.get(symbol) ?? []);

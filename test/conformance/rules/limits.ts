@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { REGIONS, REQUEST_TYPES } from '../../../src/core/market/market.ts';
+import { socketCodes } from '../../../src/core/socket-codes.ts';
 import type { Subject } from '../fixtures.ts';
 
 /** The figures of a plug-in are possible, and shared code can keep to them. */
@@ -29,7 +30,7 @@ export function limitRules({ exchange }: Subject): void {
     });
 
     test('counts are whole and above 0', () => {
-      const counts = [limits.codesPerFrame, limits.codesPerSocket];
+      const counts = [limits.codesPerFrame, ...exchange.types.map((type) => socketCodes(exchange, type))];
       for (const count of [limits.frameChars, limits.sockets]) if (count !== null) counts.push(count);
       for (const rate of [...limits.sends, ...limits.opens]) counts.push(rate.count, rate.perMs);
       for (const count of counts) expect(Number.isSafeInteger(count) && count > 0).toBe(true);

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { openSession } from '../../../src/core/books/open-session.ts';
 import type { Market, RequestType } from '../../../src/core/market/market.ts';
 import { Markets } from '../../../src/core/market/markets.ts';
+import { socketCodes } from '../../../src/core/socket-codes.ts';
 import { between, seededRandom } from '../../simulator/random.ts';
 import { chase } from '../chase.ts';
 import { type Talk, talk } from '../conversation.ts';
@@ -23,7 +24,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
       session.open();
       const seen = new Set<string>();
       let have: Market[] = [];
-      for (const market of all.slice(0, limits.codesPerSocket)) {
+      for (const market of all.slice(0, socketCodes(exchange, type))) {
         have = [...have, market];
         const frames = session.change(have, [market], []);
         expect(frames.length).toBeGreaterThan(0);
@@ -59,7 +60,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
 
     test.each([...simulation.types])('%s: a full socket', (type) => {
       const exchanged = talk(exchange, type, simulation);
-      const want = exchanged.markets.slice(0, limits.codesPerSocket);
+      const want = exchanged.markets.slice(0, socketCodes(exchange, type));
       exchanged.change(want);
       expectServed(exchanged, type, want);
       for (const frame of exchanged.sent) {
@@ -73,7 +74,7 @@ export function subscribingRules({ exchange, fixtures }: Subject): void {
 
     test.each([...simulation.types])('%s: what the exchange confirms is what was asked', (type) => {
       const exchanged = talk(exchange, type, simulation);
-      const want = exchanged.markets.slice(0, Math.min(20, limits.codesPerSocket));
+      const want = exchanged.markets.slice(0, Math.min(20, socketCodes(exchange, type)));
       exchanged.change(want);
       const acked = exchanged.events.flatMap((event) => (event.kind === 'ack' ? event.symbols : []));
       expect([...new Set(acked)].sort()).toEqual(
