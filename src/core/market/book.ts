@@ -4,13 +4,15 @@ import type { BookSide, Levels } from './levels.ts';
 const MOST_LEVELS = 100_000;
 const FIRST_ROOM = 64;
 
+/** Of fewer levels a loop moves them faster than a call that copies. */
+const FEW = 24;
+
 /**
  * One side of a book that is kept, worst level first: most changes are near the best one, and so move little memory.
  */
 export class SideBook {
-  /** Prices so signed that the best is the highest. */
-  #keys = new Float64Array(FIRST_ROOM);
-  #sizes = new Float64Array(FIRST_ROOM);
+  /** Of each level its price, so signed that the best is the highest, and its size. */
+  #levels = new Float64Array(2 * FIRST_ROOM);
   /** What a checksum reads of each level; null where none does. */
   #texts: string[] | null;
   #count = 0;
@@ -32,11 +34,13 @@ export class SideBook {
 
   /** Of the nth best level, from 0 on; NaN where there are not as many. */
   price(nth: number): number {
-    return nth < this.#count ? this.#sign * (this.#keys[this.#count - 1 - nth] as number) : Number.NaN;
+    return nth < this.#count
+      ? this.#sign * (this.#levels[2 * (this.#count - 1 - nth)] as number)
+      : Number.NaN;
   }
 
   size(nth: number): number {
-    return nth < this.#count ? (this.#sizes[this.#count - 1 - nth] as number) : Number.NaN;
+    return nth < this.#count ? (this.#levels[2 * (this.#count - 1 - nth) + 1] as number) : Number.NaN;
   }
 
   text(nth: number): string {
@@ -58,21 +62,27 @@ export class SideBook {
       }
       return;
     }
-    for (let at = 0; at < levels.length; at += 2)
-      this.set(levels[at] as number, levels[at + 1] as number, texts?.[at / 2] ?? '');
+    // Best first: each is found not far behind the one before.
+    for (let at = 0, place = this.#count; at < levels.length; at += 2)
+      place = this.set(levels[at] as number, levels[at + 1] as number, texts?.[at / 2] ?? '', place);
   }
 
-  /** Sets one level; size 0 removes it, which changes nothing where it is not known. */
-  set(price: number, size: number, text: string): void {
+  /**
+   * Sets one level; size 0 removes it, which changes nothing where it is not known.
+   * @param near where it may be looked for first, from there on towards worse ones
+   * @returns where it stands now, or stood
+   */
+  set(price: number, size: number, text: string, near = this.#count): number {
     const key = this.#sign * price;
-    const at = this.#find(key);
-    const known = at < this.#count && this.#keys[at] === key;
+    const at = this.#find(key, near);
+    const known = at < this.#count && this.#levels[2 * at] === key;
     if (size === 0) {
       if (known) this.#remove(at, 1);
     } else if (known) {
-      this.#sizes[at] = size;
+      this.#levels[2 * at + 1] = size;
       if (this.#texts) this.#texts[at] = text;
     } else this.#insert(at, key, size, text);
+    return at;
   }
 
   /** Forgets what is worse than the best `depth` levels. */
@@ -83,20 +93,28 @@ export class SideBook {
   /** All levels, best first. */
   levels(): Levels {
     const out = new Float64Array(2 * this.#count);
-    for (let to = 0, from = this.#count - 1; from >= 0; from--, to += 2) {
-      out[to] = this.#sign * (this.#keys[from] as number);
-      out[to + 1] = this.#sizes[from] as number;
+    for (let to = 0, from = 2 * this.#count - 2; from >= 0; to += 2, from -= 2) {
+      out[to] = this.#sign * (this.#levels[from] as number);
+      out[to + 1] = this.#levels[from + 1] as number;
     }
     return out;
   }
 
-  /** Where the key is, or belongs. */
-  #find(key: number): number {
-    let low = 0;
-    let high = this.#count;
+  /** Where the key is, or belongs: in steps that double away from `near`, then by halves. */
+  #find(key: number, near: number): number {
+    const levels = this.#levels;
+    let high = Math.min(near + 1, this.#count);
+    if (high < this.#count && (levels[2 * high] as number) <= key) high = this.#count;
+    let step = 1;
+    let low = high - 1;
+    for (; low >= 0 && (levels[2 * low] as number) >= key; low -= step) {
+      high = low;
+      step *= 2;
+    }
+    low = Math.max(low + 1, 0);
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#keys[middle] as number) < key) low = middle + 1;
+      if ((levels[2 * middle] as number) < key) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -104,30 +122,32 @@ export class SideBook {
 
   #insert(at: number, key: number, size: number, text: string): void {
     if (this.#count === MOST_LEVELS) return;
-    if (this.#count === this.#keys.length) this.#grow();
-    this.#keys.copyWithin(at + 1, at, this.#count);
-    this.#sizes.copyWithin(at + 1, at, this.#count);
-    this.#keys[at] = key;
-    this.#sizes[at] = size;
+    if (2 * this.#count === this.#levels.length) this.#grow();
+    const levels = this.#levels;
+    const end = 2 * this.#count;
+    const from = 2 * at;
+    if (this.#count - at > FEW) levels.copyWithin(from + 2, from, end);
+    else for (let to = end + 1; to > from + 1; to--) levels[to] = levels[to - 2] as number;
+    levels[from] = key;
+    levels[from + 1] = size;
     this.#texts?.splice(at, 0, text);
     this.#count++;
   }
 
   #remove(at: number, many: number): void {
-    this.#keys.copyWithin(at, at + many, this.#count);
-    this.#sizes.copyWithin(at, at + many, this.#count);
+    const levels = this.#levels;
+    const end = 2 * this.#count;
+    const from = 2 * (at + many);
+    if (end - from > 2 * FEW) levels.copyWithin(2 * at, from, end);
+    else for (let to = 2 * at, next = from; next < end; ) levels[to++] = levels[next++] as number;
     this.#texts?.splice(at, many);
     this.#count -= many;
   }
 
   #grow(): void {
-    const room = 2 * this.#keys.length;
-    const keys = new Float64Array(room);
-    const sizes = new Float64Array(room);
-    keys.set(this.#keys);
-    sizes.set(this.#sizes);
-    this.#keys = keys;
-    this.#sizes = sizes;
+    const levels = new Float64Array(2 * this.#levels.length);
+    levels.set(this.#levels);
+    this.#levels = levels;
   }
 }
 
