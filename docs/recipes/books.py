@@ -16,7 +16,9 @@ class Book:
         self.bids, self.asks, self.sequence, self.whole = {}, {}, None, False
 
     def read(self, row):
-        """Applies a row where the rule says so. Returns 'applied', 'past', 'hole', or 'waits' for a first SNAPSHOT."""
+        """Applies a row where the rule says so. Returns 'applied', 'past', 'hole', 'waits' for a first SNAPSHOT, or 'late'."""
+        if "late" in row:
+            return "late"
         verdict = self.verdict(row["type"], row["prev_sequence"], row["sequence"])
         self.whole = self.whole and verdict != "hole"
         if verdict != "applied":

@@ -54,6 +54,14 @@ class Rules:
             seen.popitem(last=False)
         return True
 
+    def rows(self, message, batch):
+        """The rows to keep of a message that is kept, with the identity; `late` (outbox, backfill) says that a row belongs
+        where its timestamp is: a ticker or a book that is late is not that of now."""
+        identity = {name: batch[name] for name in ("exchange", "symbol", "code")}
+        if "late" in (headers := dict(message.headers() or [])):
+            identity["late"] = headers["late"].decode()
+        return [{**identity, **row} for row in batch["data"] if self.new(batch, row)]
+
 
 def decoder():
     """Avro by the schema whose id a message carries, in the Confluent wire format (first byte 0); else JSON."""
@@ -96,11 +104,8 @@ def main(topics):
                 continue
             if message.value() is None or not rules.fresh(message):
                 continue
-            batch = decode(message)
-            identity = {name: batch[name] for name in ("exchange", "symbol", "code")}
-            for row in batch["data"]:
-                if rules.new(batch, row):
-                    print(json.dumps({**identity, **row}, default=micros), flush=True)
+            for row in rules.rows(message, decode(message)):
+                print(json.dumps(row, default=micros), flush=True)
     except (KeyboardInterrupt, BrokenPipeError):
         pass
     finally:

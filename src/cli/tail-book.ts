@@ -5,6 +5,8 @@ import { bookRow } from '../core/market/book-row.ts';
 import type { Level } from '../core/market/levels.ts';
 import { market } from '../core/market/market.ts';
 import type { Orderbook, StreamType } from '../core/market/rows.ts';
+import { BookRule, isApplied } from '../core/reading/book-rule.ts';
+import { ReaderRules } from '../core/reading/reader-rules.ts';
 import type { ReadValue } from '../infra/avro/read-value.ts';
 import type { TopicReader } from '../infra/kafka/consume/topic-reader.ts';
 import { writeOut } from './stdout.ts';
@@ -31,45 +33,53 @@ export interface TopicBatch {
 
 /** The books of one code as the topic alone tells them, by the rules for readers. */
 export class TopicBooks {
-  readonly #books = new Map<string, KeptBook>();
-  readonly #fences = new Map<string, bigint>();
+  readonly #books = new Map<string, RuledBook>();
+  readonly #rules = new ReaderRules();
 
-  /** @param fence the header of the message; null where it has none */
-  read({ exchange, symbol, base, quote, data }: TopicBatch, fence: string | null): void {
-    if (fence !== null && /^\d+$/.test(fence)) {
-      const highest = this.#fences.get(exchange) ?? 0n;
-      if (BigInt(fence) < highest) return;
-      this.#fences.set(exchange, BigInt(fence));
+  /**
+   * @param at topic and key
+   * @returns the rows that were applied
+   */
+  read(at: string, headers: Readonly<Record<string, string>>, batch: TopicBatch): TopicRow[] {
+    const kept = this.#rules.read(at, headers, batch) as
+      | (TopicBatch & { readonly late?: string })
+      | undefined;
+    // A book that was to come before is not the book of now.
+    if (kept === undefined || kept.late !== undefined) return [];
+    const { exchange, symbol, base, quote, data } = kept;
+    let of = this.#books.get(exchange);
+    if (!of) {
+      of = { rule: new BookRule(), book: new KeptBook(market(symbol, base, quote), 'plain') };
+      this.#books.set(exchange, of);
     }
-    const known = this.#books.get(exchange);
-    const book = known ?? new KeptBook(market(symbol, base, quote), 'plain');
-    this.#books.set(exchange, book);
-    for (const { bids, asks, ...row } of data) {
-      const sides = { bids: flat(bids), asks: flat(asks) };
-      const stream_type = row.stream_type as StreamType;
-      apply(book, bookRow({ ...row, ...sides, stream_type, market: book.market }));
-    }
+    const { rule, book } = of;
+    return data.filter((row) => apply(rule, book, row));
   }
 
   /** What people see of them: the best levels, the spread, how far and how old each is. */
   text(depth: number, nowMicros: number): string {
     return [...this.#books]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([exchange, book]) => lines(exchange, book, depth, nowMicros))
+      .flatMap(([exchange, { book }]) => lines(exchange, book, depth, nowMicros))
       .join('\n');
   }
 }
 
-function apply(book: KeptBook, row: Orderbook): void {
-  if (row.type === 'SNAPSHOT') book.whole = true;
-  else if (!book.whole) return;
-  else {
-    const step = book.step(row);
-    // It is whole again with the next snapshot.
-    if (step === 'hole') book.whole = false;
-    if (step !== 'next') return;
-  }
-  book.take(row, null);
+/** One code of one exchange, and what of it can be applied. */
+interface RuledBook {
+  readonly rule: BookRule;
+  readonly book: KeptBook;
+}
+
+function apply(rule: BookRule, book: KeptBook, { bids, asks, ...row }: TopicRow): boolean {
+  const link = rule.take(row);
+  const applied = isApplied(link);
+  book.whole = applied || (book.whole && link !== 'hole');
+  if (!applied) return false;
+  const sides = { bids: flat(bids), asks: flat(asks) };
+  const stream_type = row.stream_type as StreamType;
+  book.take(bookRow({ ...row, ...sides, stream_type, market: book.market }), null);
+  return true;
 }
 
 function flat(levels: readonly Level[]): Float64Array {
@@ -136,7 +146,8 @@ export async function printBook(
         const [of, own] = (record.key === null ? '' : Buffer.from(record.key).toString()).split('|');
         if (own !== code || (exchange !== null && of !== exchange)) continue;
         left--;
-        books.read((await readValue(record.value)) as unknown as TopicBatch, record.headers.fence ?? null);
+        const at = `${record.topic} ${of}|${own}`;
+        books.read(at, record.headers, (await readValue(record.value)) as unknown as TopicBatch);
         if (!terminal) await draw();
       }
       if (terminal && clock.now() - drawnMs >= DRAW_MS) await draw();

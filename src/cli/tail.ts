@@ -36,7 +36,7 @@ export const tail: Command = {
 Prints the values of the topics (ws.event where none is named), one JSON object a line, until a signal. A family
 without its region, as in ticker-data, stands for the topics of all regions. Avro is decoded by the schema whose id
 it carries; without a schema registry it is printed as {"base64":…}. Rows come as a reader by the rules has them:
-messages of a lower fence and trades that came before are left out.
+messages of a lower fence and trades that came before are left out, and what is late bears the field late.
 
 --from WHERE       end (default): what comes from now on; beginning: everything that is kept
 --count N          ends after N messages

@@ -1,9 +1,9 @@
 import type { Exchange } from '../exchange.ts';
 import type { Micros } from '../market/market.ts';
+import { BookRule, type LinkedRow } from '../reading/book-rule.ts';
 import type { Standing } from '../reading/fence-rule.ts';
 import { REMEMBERED } from '../reading/repeats.ts';
 import { Seen } from '../reading/seen.ts';
-import { BookLinks, type LinkedRow } from './book-links.ts';
 import { IdCoverage, type IdHole, type IdRow } from './id-coverage.ts';
 import { OrderWatch } from './order.ts';
 
@@ -68,7 +68,7 @@ export class CodeAudit {
   readonly #seen = new Seen(REMEMBERED);
   readonly #tickets = new Seen(TICKETS);
   readonly #order = new OrderWatch();
-  readonly #book = new BookLinks();
+  readonly #book = new BookRule();
   #fence = 0;
   /** When the code changed hands last. */
   #handedAt: Micros | null = null;
@@ -160,7 +160,8 @@ export class CodeAudit {
     if (type === undefined) return;
     const since = this.#bookAt;
     this.#bookAt = received;
-    if (this.#book.take({ type, sequence, prev_sequence, stream_type }) !== 'hole') return;
+    const link = this.#book.take({ type, sequence, prev_sequence, stream_type });
+    if (link !== 'hole' && link !== 'ahead') return;
     this.links++;
     const id = sequence === null ? null : String(sequence);
     this.#events.odd(this, { kind: 'book', from: since, to: received, id, handed: false });

@@ -1,9 +1,7 @@
 import { Book, type LevelTexts } from '../market/book.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { Orderbook } from '../market/rows.ts';
-
-/** What a change of a book is to the book: its next state, one that it has had, or one behind a hole. */
-export type Step = 'next' | 'past' | 'hole';
+import { type Step, stepOf } from '../reading/book-rule.ts';
 
 /** A row that waits for the book that it belongs to, with what its checksum reads. */
 export interface Held {
@@ -48,13 +46,8 @@ export class KeptBook {
   }
 
   /** What a change is, by the numbers that link it to the book. */
-  step({ sequence, prev_sequence: follows }: Orderbook): Step {
-    const { sequence: at } = this;
-    if (at === null || sequence === null) return 'next';
-    if (follows === null) return sequence > at ? 'next' : 'past';
-    if (follows === at) return 'next';
-    if (sequence <= at) return 'past';
-    return follows < at ? 'next' : 'hole';
+  step(row: Orderbook): Step {
+    return stepOf(this.sequence, row);
   }
 
   take(row: Orderbook, texts: LevelTexts | null): void {

@@ -8,7 +8,10 @@ interface DataBatch {
   readonly data: readonly { readonly trade_id?: unknown }[];
 }
 
-/** Reads messages by the reader's rules: what a reader is to drop, and the rows that it has had, are left out. */
+/**
+ * Reads messages by the reader's rules: what a reader is to drop, and the rows that it has had, are left out; what is late
+ * bears the header `late` as a field of the value. Which rows of a book can be applied is the business of `BookRule`.
+ */
 export class ReaderRules {
   readonly #fences = new FenceRule();
   readonly #repeats = new Repeats();
@@ -20,13 +23,15 @@ export class ReaderRules {
    */
   read(at: string, headers: Readonly<Record<string, string>>, value: unknown): unknown {
     if (!isBatch(value)) return value;
-    if (!this.#fences.keeps(at, standingOf(headers))) return undefined;
+    const standing = standingOf(headers);
+    if (!this.#fences.keeps(at, standing)) return undefined;
     const market = `${value.exchange} ${value.symbol}`;
     const data = value.data.filter(
       ({ trade_id }) => typeof trade_id !== 'string' || this.#repeats.isNew(market, trade_id),
     );
-    if (data.length === value.data.length) return value;
-    return data.length === 0 ? undefined : { ...value, batch_size: data.length, data };
+    if (data.length === 0 && value.data.length > 0) return undefined;
+    const kept = data.length === value.data.length ? value : { ...value, batch_size: data.length, data };
+    return standing.late === null ? kept : { ...kept, late: standing.late };
   }
 }
 
