@@ -4,6 +4,8 @@ import { type DesiredStream, type StreamKey, streamKey } from '../core/desired/s
 import type { Outcome, Resolved, Target, TargetName } from '../core/events.ts';
 import type { Listing, Rate } from '../core/exchange.ts';
 import type { Micros } from '../core/market/market.ts';
+import type { Neighbour } from '../core/past-trades.ts';
+import type { FillRecord } from './backfill/fill-task.ts';
 
 /**
  * What the collector remembers outside itself, in parts that can be used alone. Every call either answers within the
@@ -37,6 +39,7 @@ export interface StateStore {
   readonly collectors: Collectors;
   readonly breakers: BreakerStore;
   readonly opens: OpenTimes;
+  readonly fills: FillStore;
 }
 
 /**
@@ -320,4 +323,16 @@ export interface OpenTimes {
   shutOut(key: string, shutOut: ShutOut, forMs: number): Promise<void>;
   /** The last one, also when it is over; null where none is known. */
   lastShutOut(key: string): Promise<ShutOut | null>;
+}
+
+/** What is to be fetched afterwards, and how far trades got, so that whoever has a code next goes on with it. */
+export interface FillStore {
+  /** Tasks of an exchange; a bounded number of them. */
+  tasks(exchange: string): Promise<FillRecord[]>;
+  /** Writes tasks, each over what was there of it. */
+  put(exchange: string, tasks: readonly FillRecord[]): Promise<void>;
+  remove(exchange: string, names: readonly string[]): Promise<void>;
+  /** The latest trade of each symbol that Kafka is known to have acknowledged; null where none is. */
+  lastTrades(exchange: string, symbols: readonly string[]): Promise<(Neighbour | null)[]>;
+  keepLastTrades(exchange: string, trades: ReadonlyMap<string, Neighbour>): Promise<void>;
 }

@@ -23,6 +23,7 @@ import type { UsedSchemas } from '../infra/kafka/produce/prepared-encodings.ts';
 import type { Leftover, Messaging } from '../infra/messaging.ts';
 import { socketsLeft } from '../infra/process/open-files.ts';
 import { bunSockets } from '../infra/websocket/open-socket.ts';
+import { openBackfill } from './backfill.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { openControl } from './control.ts';
 import { chooseDrivers, type Drivers, whereTo } from './drivers.ts';
@@ -153,10 +154,19 @@ export async function startCollector(
   };
   const grid = new Grid(clock, gridMs(batch), (error) => reporter.error(tickFault(error), { target: null }));
   let sockets = 0;
+  const { writer } = messaging;
+  const backfill = openBackfill(settings, exchanges, rest, {
+    clock,
+    writer,
+    budget,
+    reporter,
+    store: store.fills,
+  });
   const orchestrator = new Orchestrator({
     clock,
     log,
-    writer: messaging.writer,
+    writer,
+    backfill,
     budget,
     batch,
     grid,
@@ -206,6 +216,7 @@ export async function startCollector(
     orchestrator,
     figures,
     observation,
+    backfill,
     messaging,
     publisher,
     store,
@@ -220,6 +231,7 @@ export async function startCollector(
   log.info({ phase: 'http', address: http.address }, `page, health and metrics: ${http.address}`);
   observation.start();
   breakers.start();
+  backfill.start();
   schemas?.start();
   let stopped: Promise<LeftBehind> | null = null;
   onStreams(stop);
@@ -249,6 +261,7 @@ export async function startCollector(
     breakers.stop();
     await ending.part('command intake', () => control.stopIntake(), timeout_ms * (1 - INTAKE_SHARE));
     const marked = control.stop();
+    await ending.part('back-fill', () => backfill.stop(), timeout_ms * (1 - INTAKE_SHARE));
     await ending.part('streams', () => orchestrator.stop(), kept);
     reporter.flush();
     observation.stop();
@@ -257,7 +270,7 @@ export async function startCollector(
     const left = await ending.part('deliveries', () => messaging.flush(flushMs), kept * 0.5);
     const released = leases?.stop();
     await ending.part('Kafka client', () => messaging.close(), kept * 0.3);
-    await ending.part('state store', () => Promise.all([marked, released]), kept * 0.15);
+    await ending.part('state store', () => Promise.all([marked, released, backfill.keep()]), kept * 0.15);
     await ending.part('state store', () => store.stop(), kept * 0.1);
     await ending.rest();
     for (const words of ending.failed) log.warn({ phase: 'stop' }, `a part of the stop failed: ${words}`);

@@ -25,6 +25,9 @@ export interface Rest {
   block(exchange: Exchange, forMs: number): void;
   /** How books are fetched; undefined where they do not come over REST. */
   books(exchange: Exchange): FetchBook | undefined;
+  turns(exchange: Exchange): RestTurns;
+  /** One request, bounded in time and size. @throws Error */
+  ask: BookFetchDeps['ask'];
   stop(): void;
 }
 
@@ -53,6 +56,8 @@ export function openRest(
       const { orderbook } = exchangeSettings(settings, exchange.id);
       return bookFetches(exchange, orderbook, { clock, turns: turnsOf(exchange), ask: answer, onFailure });
     },
+    turns: turnsOf,
+    ask: answer,
     stop() {
       for (const one of turns.values()) one.stop();
     },

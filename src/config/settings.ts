@@ -225,6 +225,22 @@ const budget = z.strictObject({
   ),
 });
 
+const backfill = z.strictObject({
+  enabled: setting(
+    z.boolean().default(true),
+    'Trades of a gap are fetched over REST afterwards, where the exchange still has them.',
+    { env: ['BACKFILL_ENABLED'] },
+  ),
+  max_age_ms: setting(
+    positiveMs.default(24 * 3_600_000),
+    'A gap that is not filled after so long is told as it is, in ms. Most exchanges go back further, and a code that has not traded since is no reason to end earlier.',
+  ),
+  max_rows: setting(
+    count.default(200_000),
+    'Trades that are fetched for one code of one gap, about; the rest is told as a gap. Bounds what one code takes from the others.',
+  ),
+});
+
 const exchange = z.strictObject({
   enabled: setting(z.boolean().default(true), 'False refuses every stream of this exchange.'),
   url: setting(
@@ -299,6 +315,7 @@ export const settingsSchema = z.strictObject({
   breaker: hostBreaker.prefault({}),
   batch: batch.prefault({}),
   budget: budget.prefault({}),
+  backfill: backfill.prefault({}),
   markets: z
     .strictObject({
       refresh_ms: setting(positiveMs.default(600_000), 'How often market lists are read again, in ms.'),

@@ -46,7 +46,8 @@ export interface FilledCode {
 }
 
 /** `complete`: nothing is missing any more; `partial`: what is left is told as smaller gaps; `impossible`: nothing came. */
-export type FillState = 'complete' | 'partial' | 'impossible';
+export const FILL_STATES = ['complete', 'partial', 'impossible'] as const;
+export type FillState = (typeof FILL_STATES)[number];
 
 /** How far a gap was filled. */
 export interface Fill {

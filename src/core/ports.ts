@@ -16,6 +16,8 @@ export interface Batch {
   readonly correlationId: string | null;
   /** Lease token of the shard; null where leases are off. */
   readonly fence: number | null;
+  /** Rows that were missing and are brought afterwards; left out where they come in their turn. */
+  readonly late?: 'backfill';
 }
 
 export interface Ack {

@@ -76,7 +76,7 @@ export function doubled(ledger: Ledger, exchange: string): { symbol: string; fro
   return found;
 }
 
-/** The messages of a topic as a reader keeps them who drops a lower fence than the highest seen for the key. */
+/** The messages of a topic as a reader keeps them who drops a lower fence than the highest seen for the key, but for late ones. */
 export function byFence(messages: readonly Message<TradeBatch>[]): {
   kept: { key: string; fence: number; batch: TradeBatch }[];
   dropped: { key: string; fence: number; batch: TradeBatch }[];
@@ -88,6 +88,10 @@ export function byFence(messages: readonly Message<TradeBatch>[]): {
     if (key === null || value === null) throw new Error('a data message has a key and a value');
     const fence = Number(headers.fence);
     const before = highest.get(key) ?? 0;
+    if (headers.late !== undefined) {
+      kept.push({ key, fence, batch: value });
+      continue;
+    }
     (fence < before ? dropped : kept).push({ key, fence, batch: value });
     highest.set(key, Math.max(fence, before));
   }

@@ -9,6 +9,7 @@ export interface ReadTrade {
   readonly price: number;
   readonly volume: number;
   readonly side: string;
+  readonly stream_type?: string;
 }
 
 export interface Differences {
@@ -24,7 +25,10 @@ export interface Differences {
   readonly altered: ReadTrade[];
 }
 
-/** What was read, in its order, against what the exchange sent on open subscriptions, as a set and per code in order. */
+/**
+ * What was read, in its order, against what the exchange sent on open subscriptions, as a set and per code in order.
+ * Trades that were fetched afterwards are not of them.
+ */
 export function compareTrades(ledger: Ledger, exchange: string, read: Iterable<ReadTrade>): Differences {
   const sent = new Map(ledger.trades(exchange).map((row) => [`${row.symbol} ${row.id}`, row]));
   const seen = new Set<string>();
@@ -34,7 +38,8 @@ export function compareTrades(ledger: Ledger, exchange: string, read: Iterable<R
   const disordered: ReadTrade[] = [];
   const altered: ReadTrade[] = [];
   for (const trade of read) {
-    const { symbol, trade_id } = trade;
+    const { symbol, trade_id, stream_type } = trade;
+    if (stream_type === 'BACKFILL') continue;
     const key = `${symbol} ${trade_id}`;
     const row = sent.get(key);
     if (!row) foreign.push(trade);

@@ -1,9 +1,13 @@
+import { Backfill } from '../../src/application/backfill/backfill.ts';
+import type { FillDeps } from '../../src/application/backfill/fill-parts.ts';
 import { Fences } from '../../src/application/leases/fences.ts';
 import type { LeaseDeps } from '../../src/application/leases/lease-parts.ts';
 import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
 import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { Reporter } from '../../src/application/reporting/reporter.ts';
-import type { DesiredStore } from '../../src/application/state-store.ts';
+import type { RestAnswer } from '../../src/application/rest/book-fetches.ts';
+import { RestTurns } from '../../src/application/rest/rest-turns.ts';
+import type { DesiredStore, FillStore } from '../../src/application/state-store.ts';
 import { Orchestrator } from '../../src/application/streams/orchestrator.ts';
 import type { Clock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
@@ -36,6 +40,14 @@ export interface CollectorOptions
   readonly windowMs?: number;
   readonly over?: Partial<Exchange>;
   readonly connection?: Partial<ConnectionSettings>;
+  /** Where missed trades are fetched; left out: nowhere. */
+  readonly rest?: RestSide | undefined;
+}
+
+export interface RestSide {
+  readonly fills: FillStore;
+  readonly maxAgeMs?: number;
+  ask(url: string): Promise<RestAnswer>;
 }
 
 export interface Collector {
@@ -43,6 +55,7 @@ export interface Collector {
   readonly leases: ShardLeases;
   readonly fences: Fences;
   readonly gate: LimitedGate;
+  readonly backfill: Backfill | null;
 }
 
 /** Orchestrator and leases of a collector whose exchange is the fake one, wired as the program does it. */
@@ -64,11 +77,16 @@ export function collectorOf(options: CollectorOptions): Collector {
     fences,
     log,
   });
+  const budget = options.budget ?? new ByteBudget(1e9);
+  const backfill = options.rest
+    ? backfillOf(options.rest, { exchange, clock, writer, budget, reporter })
+    : null;
   const orchestrator = new Orchestrator({
     clock,
     log,
     writer,
-    budget: options.budget ?? new ByteBudget(1e9),
+    ...(backfill ? { backfill } : {}),
+    budget,
     batch: { windowMs: options.windowMs ?? 100, maxRows: 500, maxBytes: 1e6 },
     grid: new Grid(clock, GRID_MS, (error) => {
       throw error;
@@ -91,7 +109,23 @@ export function collectorOf(options: CollectorOptions): Collector {
       book: null,
     }),
   });
-  return { orchestrator, leases, fences, gate };
+  return { orchestrator, leases, fences, gate, backfill };
+}
+
+function backfillOf(
+  { fills, maxAgeMs = 86_400_000, ask }: RestSide,
+  { exchange, ...deps }: Pick<FillDeps, 'clock' | 'writer' | 'budget' | 'reporter'> & { exchange: Exchange },
+): Backfill {
+  const turns = new RestTurns(deps.clock, exchange);
+  const backfill = new Backfill([exchange], {
+    ...deps,
+    store: fills,
+    settings: { maxAgeMs, maxRows: 100_000 },
+    turns: () => turns,
+    ask: (_, url) => ask(url),
+  });
+  backfill.start();
+  return backfill;
 }
 
 /** The fake exchange with trades for rows: {"row":symbol,"id":…,"at":µs}. */

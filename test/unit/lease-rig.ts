@@ -1,5 +1,7 @@
+import type { Backfill } from '../../src/application/backfill/backfill.ts';
 import type { Fences } from '../../src/application/leases/fences.ts';
 import type { ShardLeases } from '../../src/application/leases/shard-leases.ts';
+import type { RestAnswer } from '../../src/application/rest/book-fetches.ts';
 import type { ProcessIdentity, StateStore } from '../../src/application/state-store.ts';
 import type { Orchestrator } from '../../src/application/streams/orchestrator.ts';
 import { type Cancel, type Clock, sleep } from '../../src/common/clock.ts';
@@ -7,6 +9,7 @@ import { Fault } from '../../src/common/errors.ts';
 import type { LimitedGate } from '../../src/core/connection/open-gate.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import type { Gap, StreamEvent } from '../../src/core/events.ts';
+import type { Exchange } from '../../src/core/exchange.ts';
 import type { Micros } from '../../src/core/market/market.ts';
 import type { Batch } from '../../src/core/ports.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
@@ -47,8 +50,16 @@ export class World {
   most = 0;
   #trades = 0;
 
-  /** @param ttlMs life of the leases */
-  constructor(readonly ttlMs = TTL_MS) {
+  /**
+   * @param ttlMs life of the leases
+   * @param over what the exchange is beyond the plain one
+   * @param ask its REST interface; null: none is asked
+   */
+  constructor(
+    readonly ttlMs = TTL_MS,
+    readonly over: Partial<Exchange> = {},
+    readonly ask: ((world: World, url: string) => Promise<RestAnswer>) | null = null,
+  ) {
     this.#trade();
   }
 
@@ -166,6 +177,7 @@ export class Member {
   readonly leases: ShardLeases;
   readonly fences: Fences;
   readonly gate: LimitedGate;
+  readonly backfill: Backfill | null;
   readonly events: StreamEvent[] = [];
   readonly faults: Fault[] = [];
   /** Every code it ever subscribed. */
@@ -199,13 +211,16 @@ export class Member {
   constructor(world: World, id: string, process: ProcessIdentity | null) {
     this.#world = world;
     this.id = id;
-    const { orchestrator, leases, fences, gate } = collectorOf({
+    const { ask } = world;
+    const { orchestrator, leases, fences, gate, backfill } = collectorOf({
       id,
       clock: this.#clock(),
       ttlMs: world.ttlMs,
       process,
       ended: (one) => this.#dead(one),
       onFault: (fault) => this.faults.push(fault),
+      over: world.over,
+      rest: ask ? { fills: this.#reached('fills'), ask: (url) => ask(world, url) } : undefined,
       leases: this.#reached('leases'),
       collectors: this.#reached('collectors'),
       desired: this.#reached('desired'),
@@ -220,6 +235,7 @@ export class Member {
     });
     this.fences = fences;
     this.gate = gate;
+    this.backfill = backfill;
     this.leases = leases;
     this.orchestrator = orchestrator;
   }
@@ -276,7 +292,9 @@ export class Member {
 
   /** SIGTERM. */
   async stop(): Promise<void> {
-    const stopped = this.orchestrator.stop().then(() => this.leases.stop());
+    const stopped = Promise.resolve(this.backfill?.stop())
+      .then(() => this.orchestrator.stop())
+      .then(() => Promise.all([this.leases.stop(), this.backfill?.keep()]));
     await this.#world.clock.advance(1000);
     await stopped;
   }
@@ -333,7 +351,7 @@ export class Member {
   }
 
   /** A part of the store, as far as it can be reached from here. */
-  #reached<P extends 'leases' | 'collectors' | 'desired'>(part: P): StateStore[P] {
+  #reached<P extends 'leases' | 'collectors' | 'desired' | 'fills'>(part: P): StateStore[P] {
     return new Proxy(this.#world.store[part], {
       get: (_first, name) => {
         return (...args: unknown[]) => {

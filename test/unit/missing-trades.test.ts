@@ -74,6 +74,7 @@ test('a hole of its own is an event and an error; it lies between the trades aro
       target: UPBIT_TRADES,
       correlationId: 'who-asked',
       gap: {
+        gap_id: expect.any(String),
         from: at(10),
         to: at(30),
         cause: 'missing_ids',

@@ -74,6 +74,11 @@ export function stream(
   return seen as unknown as RunningStream;
 }
 
+const FILLS = {
+  ...{ queued: 3, waiting: 1, running: 1, rows: 20, requests: 5, refused: 1 },
+  ...{ complete: 4, partial: 1, impossible: 0, oldest: NOON - 2e6, error: null },
+};
+
 export const MESSAGING: MessagingState = {
   driver: 'kafka',
   breaker: { state: 'closed', since: NOON, opened: 0 },
@@ -127,6 +132,7 @@ export function observed(overrides: Partial<Observed> = {}): Observed {
     live: new Live(clock, figures),
     gaps,
     offsets,
+    backfill: { figures: () => [{ exchange: 'upbit', figures: FILLS }] },
     messaging: { bootstrap: 'broker:9092', state: () => MESSAGING },
     publisher: { waitedMs: () => 0 },
     store: { available: true, reason: null },

@@ -156,3 +156,11 @@ test('weights in any window stay below every rate', () => {
     }
   }
 });
+
+test('an exchange that says no limits has none', () => {
+  const budget = new WeightBudget([]);
+  for (let nth = 0; nth < 3; nth++) {
+    expect(budget.delay(nth, 1)).toBe(0);
+    budget.take(nth, 1);
+  }
+});

@@ -22,7 +22,7 @@ const MINUTE = 60_000_000;
 /** How far back `recent` counts. */
 const RECENT_MINUTES = 15;
 
-/** Counts the gaps that were told, each once, when it is over, and keeps the latest. */
+/** Counts the gaps that were told, each once, when it is over, and keeps the latest, with what was last said of them. */
 export class GapCounts {
   readonly #counts = new Map<string, GapCount>();
   /** Of each stream, oldest first. */
@@ -30,9 +30,12 @@ export class GapCounts {
   /** Of each stream by the minute in which they ended. */
   readonly #minutes = new Map<string, Map<number, number>>();
 
-  readonly take = ({ kind, target, gap }: StreamEvent): void => {
+  readonly take = ({ kind, target, gap, detail }: StreamEvent): void => {
     if (kind !== 'gap' || !target || !gap || gap.to === null) return;
     const stream = `${target.exchange}|${target.request_type}`;
+    if (gap.fill) return this.#filled(stream, { ...gap, to: gap.to });
+    // What is left of a gap was counted with it.
+    if (detail?.rest_of !== undefined) return;
     const key = `${stream}|${gap.cause}`;
     const { gaps, codeSeconds } = this.#counts.get(key) ?? NONE;
     const seconds = Math.max(0, gap.to - gap.from) / 1e6;
@@ -61,6 +64,14 @@ export class GapCounts {
   /** The latest gaps of a stream that ended at or after `since`, oldest first. */
   latest({ exchange, request_type }: Pick<TargetName, 'exchange' | 'request_type'>, since = 0): PastGap[] {
     return (this.#latest.get(`${exchange}|${request_type}`) ?? []).filter(({ gap }) => gap.to >= since);
+  }
+
+  /** A gap is told again, with what became of it. */
+  #filled(stream: string, told: PastGap['gap']): void {
+    const latest = this.#latest.get(stream) ?? [];
+    const at = latest.findLastIndex(({ gap }) => gap.gap_id === told.gap_id && gap.from === told.from);
+    const before = latest[at];
+    if (before) latest[at] = { ...before, gap: { ...before.gap, ...(told.fill ? { fill: told.fill } : {}) } };
   }
 
   #countMinute(stream: string, minute: number): void {

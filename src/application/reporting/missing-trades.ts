@@ -35,10 +35,19 @@ export class MissingTrades {
   readonly #reporter: Reporter;
   readonly #clock: Clock;
   readonly #correlationId: () => string | null;
+  readonly #told: (gap: Gap, holes: readonly LaneHole[]) => void;
   readonly #gaps: PastGap[] = [];
   readonly #folds = new Map<string, Fold>();
 
-  constructor(target: Target, reporter: Reporter, clock: Clock, correlationId: () => string | null) {
+  /** @param told told of each gap with its holes, after it was told */
+  constructor(
+    target: Target,
+    reporter: Reporter,
+    clock: Clock,
+    correlationId: () => string | null,
+    told: (gap: Gap, holes: readonly LaneHole[]) => void = () => {},
+  ) {
+    this.#told = told;
     this.#target = target;
     this.#reporter = reporter;
     this.#clock = clock;
@@ -74,13 +83,14 @@ export class MissingTrades {
   #tell({ lane, hole }: LaneHole): void {
     const { code, symbol } = lane.market;
     const ids = idsOf({ lane, hole });
-    this.#event({ from: hole.from, to: hole.to, cause: 'missing_ids', codes: [code], ...ids }, null);
+    const gap = { from: hole.from, to: hole.to, cause: 'missing_ids', codes: [code], ...ids } as const;
+    this.#event(gap, null, [{ lane, hole }]);
     this.#reporter.error(
       new Fault(
         'trades_missing',
         `${this.#target.exchange} ${symbol}`,
         `Trades ${hole.first} to ${hole.last} were never received.`,
-        'Fetch them over REST if you need them; look at the gaps around that time.',
+        'Nothing where its gap is told again as filled; else look at the gaps around that time.',
       ),
       { target: this.#target, code, context: ids },
     );
@@ -123,12 +133,15 @@ export class MissingTrades {
           to: one.hole.to,
         })),
       },
+      holes,
     );
   }
 
-  #event(gap: Gap, detail: Readonly<Record<string, unknown>> | null): void {
+  #event(unnamed: Gap, detail: Readonly<Record<string, unknown>> | null, holes: readonly LaneHole[]): void {
     const correlationId = this.#correlationId();
+    const gap = { gap_id: crypto.randomUUID(), ...unnamed };
     this.#reporter.tell({ kind: 'gap', target: this.#target, correlationId, gap, detail });
+    this.#told(gap, holes);
   }
 }
 

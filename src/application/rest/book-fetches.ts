@@ -22,7 +22,7 @@ export interface BookFetchDeps {
 }
 
 /** Statuses that mean "not now", and for how long where the answer does not say, in ms. */
-const AWAY_MS: Readonly<Record<number, number>> = { 429: 10_000, 418: 300_000, 403: 300_000 };
+export const AWAY_MS: Readonly<Record<number, number>> = { 429: 10_000, 418: 300_000, 403: 300_000 };
 
 /**
  * Books over REST, each in its turn: the busiest codes first, within what the exchange allows an address.

@@ -3,6 +3,7 @@ import { Connection } from '../../core/connection/connection.ts';
 import type { FrameSink, SocketHandle } from '../../core/connection/pipe.ts';
 import { type MakeConnection, ShardConnections } from '../../core/connection/shard-connections.ts';
 import type { Gap, Target } from '../../core/events.ts';
+import type { Market } from '../../core/market/market.ts';
 import type { StreamStats } from '../../core/pipeline/stream-stats.ts';
 import { socketCodes } from '../../core/socket-codes.ts';
 import type { RefusalNotices } from '../reporting/refusal-notices.ts';
@@ -22,11 +23,12 @@ export interface ShardOpening {
   correlationId(): string | null;
   nameGap(gap: Gap): readonly Gap[];
   onGap(gap: Gap): void;
+  onLost(market: Market): void;
 }
 
 /** The connections of a shard, wired to the stream they belong to. They begin to connect when they are given codes. */
 export function openShard(opening: ShardOpening): ShardConnections {
-  const { shard, target, of, deps, origin, stats, notices, attach, correlationId, nameGap, onGap } = opening;
+  const { shard, target, of, deps, origin, stats, notices, attach, correlationId } = opening;
   const { exchange, markets, gate, socket } = of;
   const { clock, skewAtStart, connection: settings, openSocket, reporter } = deps;
   const own = exchange.endpoint(target.request_type, of.book ?? undefined);
@@ -64,8 +66,9 @@ export function openShard(opening: ShardOpening): ShardConnections {
         onUnanswered: () => {
           stats.unanswered++;
         },
-        nameGap,
-        onGap,
+        nameGap: opening.nameGap,
+        onGap: opening.onGap,
+        onLost: opening.onLost,
         onFull,
       }),
     );

@@ -2,7 +2,8 @@ import { type Clock, sleep } from '../../common/clock.ts';
 import { streamKey } from '../../core/desired/stream.ts';
 import type { Left } from '../leases/lease-parts.ts';
 import { type Covered, type ShardKey, shardKey } from '../state-store.ts';
-import { DRAIN_MS, type RunningStream } from './stream.ts';
+import { DRAIN_MS } from './drain.ts';
+import type { RunningStream } from './stream.ts';
 
 /** Streams that were stopped, until the last of their rows is acknowledged, and what is left of their shards. */
 export class StoppedStreams {

@@ -23,6 +23,8 @@ export interface StreamEventDeps {
   nameGap(gap: Gap): readonly Gap[];
   /** Told of every gap beside. */
   onGap(gap: Gap): void;
+  /** Told of each code of which a gap begins. */
+  onLost(market: Market): void;
   /** A socket has no room for these codes. */
   onFull(markets: readonly Market[], carried: number): void;
 }
@@ -59,6 +61,7 @@ export function connectionEvents(deps: StreamEventDeps): ConnectionEvents {
         reporter.tell({ kind: 'gap', target, correlationId: correlationId(), gap, detail: { shard } });
       }
     },
+    lost: deps.onLost,
     silent: (market, reason) =>
       reporter.tell({
         kind: 'state',

@@ -10,6 +10,7 @@ import type { BatchLimits } from '../../core/pipeline/batch.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';
 import type { Grid } from '../../core/pipeline/grid.ts';
 import type { OpenSocket, SocketOptions, Writer } from '../../core/ports.ts';
+import type { Backfill } from '../backfill/backfill.ts';
 import type { StreamFigures } from '../metrics/figures.ts';
 import type { Reporter } from '../reporting/reporter.ts';
 import type { Covered } from '../state-store.ts';
@@ -29,6 +30,8 @@ export interface StreamDeps {
   readonly figures: StreamFigures;
   readonly openSocket: OpenSocket;
   readonly nextSocketId: () => number;
+  /** Fetches missed trades afterwards; left out: nobody does. */
+  readonly backfill?: Pick<Backfill, 'of'>;
 }
 
 /** What the streams of one exchange share. */

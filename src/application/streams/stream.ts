@@ -1,4 +1,3 @@
-import { sleep } from '../../common/clock.ts';
 import type { ShardConnections } from '../../core/connection/shard-connections.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
 import type { DesiredStream } from '../../core/desired/stream.ts';
@@ -9,20 +8,18 @@ import type { Lane } from '../../core/pipeline/lane.ts';
 import type { RememberedIds } from '../../core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../../core/pipeline/stream-stats.ts';
+import type { ExchangeFills } from '../backfill/exchange-fills.ts';
 import type { Left } from '../leases/lease-parts.ts';
 import { countOf, MissingTrades } from '../reporting/missing-trades.ts';
 import { type RefusalNotices, refusalNotices } from '../reporting/refusal-notices.ts';
 import { rejectSampler } from '../reporting/rejects.ts';
 import type { Covered } from '../state-store.ts';
+import { drained } from './drain.ts';
 import { GapNames } from './gap-names.ts';
 import { openShard } from './open-shard.ts';
 import { ShardCoverage } from './shard-coverage.ts';
 import type { ExchangeDeps, HeldShards, StreamDeps } from './stream-parts.ts';
 import { streamStateOf } from './stream-state.ts';
-
-/** How often a shard that is given up is looked at for rows on their way, and for how long, in ms. */
-const DRAIN_LOOK_MS = 20;
-export const DRAIN_MS = 5000;
 
 /** A stream that runs: one pipeline, and a connection for each shard of its codes that is held here. */
 export class RunningStream {
@@ -45,6 +42,8 @@ export class RunningStream {
   readonly #connections = new Map<number, ShardConnections>();
   readonly #closing = new Map<Promise<void>, number>();
   readonly #coverage: ShardCoverage;
+  /** What fetches its missed trades afterwards. */
+  readonly #fills: ExchangeFills | null;
   readonly #gapNames = new GapNames((symbols) => this.#marketsOf(symbols));
   /** Of every symbol whose rows may still be under way; those of a shard that was lost keep the old one. */
   readonly #fences = new Map<string, number | null>();
@@ -77,18 +76,11 @@ export class RunningStream {
     this.target = { exchange: exchange.id, region: exchange.region, request_type: this.#type };
     this.stats = deps.figures.begin(this.target, this.startedAt);
     this.#rejects = rejectSampler(this.target, deps.reporter, deps.clock);
-    this.#missing = new MissingTrades(
-      this.target,
-      deps.reporter,
-      deps.clock,
-      () => this.#desired.correlation_id,
+    const correlationId = () => this.#desired.correlation_id;
+    this.#missing = new MissingTrades(this.target, deps.reporter, deps.clock, correlationId, (gap, holes) =>
+      this.#fills?.missing(gap, holes),
     );
-    this.#notices = refusalNotices(
-      this.target,
-      deps.reporter,
-      deps.clock,
-      () => this.#desired.correlation_id,
-    );
+    this.#notices = refusalNotices(this.target, deps.reporter, deps.clock, correlationId);
     this.#account = deps.budget.open(this.#type, (stop) => this.#pressure(stop));
     this.#pipeline = new StreamPipeline({
       exchange,
@@ -110,6 +102,8 @@ export class RunningStream {
         fence: this.#fences.get(symbol) ?? null,
       }),
     });
+    this.#fills = (this.#type === 'trade' && deps.backfill?.of(exchange.id)) || null;
+    this.#fills?.begin({ pipeline: this.#pipeline, carried: () => this.#carried() });
     this.#coverage = new ShardCoverage({
       clock: deps.clock,
       skewAtStart: deps.skewAtStart,
@@ -243,19 +237,12 @@ export class RunningStream {
     this.#drop(shard, reason);
     this.#leaving.add(shard);
     const symbols = new Set(this.#coverage.ended(shard));
-    // Of a code that another shard has by now only what came over this one is waited for.
-    let brought: { readonly lane: Lane; readonly rows: number }[] | null = null;
-    void this.#closed(shard).then(() => {
-      const own = [...this.lanes].filter(({ market }) => symbols.has(market.symbol));
-      brought = own.map((lane) => ({ lane, rows: lane.received }));
-    });
-    const delivered = (): boolean =>
-      brought?.every(({ lane, rows }) => lane.received - lane.pending >= rows) ?? false;
-    const deadline = clock.now() + DRAIN_MS;
-    while (!delivered() && clock.now() < deadline) await sleep(clock, DRAIN_LOOK_MS);
+    const own = () => [...this.lanes].filter(({ market }) => symbols.has(market.symbol));
+    const delivered = await drained(clock, this.#closed(shard).then(own));
+    await this.#fills?.handOver();
     const left = {
       covered: this.covered(shard),
-      delivered: delivered(),
+      delivered,
       complete: !this.torn.delete(shard),
     };
     this.#leaving.delete(shard);
@@ -268,6 +255,7 @@ export class RunningStream {
   async stop(): Promise<void> {
     for (const shard of [...this.#connections.keys()]) this.#drop(shard);
     await Promise.all(this.#closing.keys());
+    this.#fills?.end(this.#pipeline);
     await this.#pipeline.finish();
     this.stats.end(this.#deps.clock.micros());
     this.#leaveGrid();
@@ -296,8 +284,10 @@ export class RunningStream {
       attach: (handle) => this.#pipeline.attach(handle, shard),
       correlationId: () => this.#desired.correlation_id,
       nameGap: (gap) => this.#gapNames.named(gap),
+      onLost: (market) => this.#fills?.lost(market),
       onGap: (gap) => {
         this.#missing.gap(gap);
+        this.#fills?.gap(gap);
         if (gap.to === null) this.#onNews();
       },
     });
@@ -331,6 +321,12 @@ export class RunningStream {
     );
     const wanted = new Set([...carried, ...leaving]);
     this.#pipeline.retain(({ symbol }) => wanted.has(symbol));
+  }
+
+  /** Codes that are carried here, each with the fence of its shard. */
+  #carried(): (readonly [Market, number | null])[] {
+    const symbols = [...this.#connections.keys()].flatMap((shard) => this.#symbols(shard));
+    return this.#marketsOf(symbols).map((market) => [market, this.#fences.get(market.symbol) ?? null]);
   }
 
   #symbols(shard: number): readonly string[] {

@@ -95,7 +95,8 @@ export class Audit {
       this.rows++;
       if (!kept) code.fenced++;
       const fate = !kept ? 'dropped' : first ? code.take(row, late) : code.again(row);
-      if (within) minutes.row(row.received_at, fate === 'once');
+      // The minutes of a collector are of what its sockets brought.
+      if (within && row.stream_type !== 'BACKFILL') minutes.row(row.received_at, fate === 'once');
     }
   }
 

@@ -19,7 +19,7 @@ export interface MinutesValue {
 /** One minute of one stream; all of its collectors together. */
 export interface MinuteCount {
   readonly start: Micros;
-  /** Rows that lie in Kafka, be they repeats, fenced off or brought afterwards. */
+  /** Rows that lie in Kafka, be they repeats, fenced off or late; without those that were fetched afterwards. */
   all: number;
   /** Of those, what came in its turn and not again. */
   once: number;

@@ -61,6 +61,8 @@ export interface ConnectionEvents {
   /** The exchange said that it will end a socket; told once for each. */
   announced(reason: string): void;
   gap(gap: Gap): void;
+  /** A gap of this code begins; it is told by `gap` when it lasts, or is over. */
+  lost?(market: Market): void;
   /** A code has turned silent, or was silent from the start, for this reason; null: it has come back. */
   silent(market: Market, reason: string | null): void;
   /** A socket was lost or never opened, against our will. */

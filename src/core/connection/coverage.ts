@@ -34,6 +34,7 @@ interface Group {
 export class Coverage {
   readonly #clock: Clock;
   readonly #report: (gap: Gap) => void;
+  readonly #lost: (market: Market) => void;
   readonly #known = new Map<string, Market>();
   readonly #open = new Map<string, Group>();
   /** Groups of which something is to be told. */
@@ -42,9 +43,11 @@ export class Coverage {
   readonly #doubtful = new Set<string>();
   #ended = false;
 
-  constructor(clock: Clock, report: (gap: Gap) => void) {
+  /** @param lost told of each code of which a gap begins, before anything that follows it */
+  constructor(clock: Clock, report: (gap: Gap) => void, lost: (market: Market) => void = () => {}) {
     this.#clock = clock;
     this.#report = report;
+    this.#lost = lost;
   }
 
   /**
@@ -69,8 +72,12 @@ export class Coverage {
       const market = this.#known.get(symbol);
       if (!market) continue;
       const open = this.#open.get(symbol);
-      if (open) open.from = Math.min(open.from, from);
-      else this.#put(market, group);
+      if (open) {
+        open.from = Math.min(open.from, from);
+        continue;
+      }
+      this.#put(market, group);
+      this.#lost(market);
     }
     this.#begin(group, noticeMs);
   }

@@ -53,7 +53,11 @@ export class Reception {
     this.#sockets = sockets;
     this.#offset = offset;
     this.#events = events;
-    this.#coverage = new Coverage(clock, (gap) => events.gap(gap));
+    this.#coverage = new Coverage(
+      clock,
+      (gap) => events.gap(gap),
+      (market) => events.lost?.(market),
+    );
     this.#watchdog = new Watchdog(settings.staleAfterMs, (symbol) =>
       sockets.carries({ symbol })
         ? patienceOf(symbol, type, markets, settings.staleAfterMs)

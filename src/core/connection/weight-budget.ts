@@ -25,7 +25,7 @@ export class WeightBudget {
   take(nowMs: number, weight: number): void {
     this.#taken.push({ atMs: nowMs, weight });
     let gone = 0;
-    while ((this.#taken[gone]?.atMs ?? nowMs) <= nowMs - this.#longestMs) gone++;
+    while ((this.#taken[gone]?.atMs ?? Number.POSITIVE_INFINITY) <= nowMs - this.#longestMs) gone++;
     if (gone > 0) this.#taken.splice(0, gone);
   }
 

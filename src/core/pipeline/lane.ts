@@ -1,8 +1,9 @@
 import type { Market, Micros } from '../market/market.ts';
-import type { Row, Ticker } from '../market/rows.ts';
+import type { Row, Ticker, Trade } from '../market/rows.ts';
 import { IdWatch } from './id-watch.ts';
 import { LaneBook } from './lane-book.ts';
 import type { CodeCount, MinuteStats } from './minute-stats.ts';
+import { Seam } from './seam.ts';
 import type { SeenIds } from './seen-ids.ts';
 import { NEVER } from './transit.ts';
 
@@ -41,6 +42,12 @@ export class Lane {
   readonly book = new LaneBook();
   /** The latest ticker that went on; merge's. */
   lastTicker: Ticker | null = null;
+  /** The latest trade that went on, by its time; merge's. */
+  lastTrade: Trade | null = null;
+  /** The latest trade that Kafka acknowledged, by its time. */
+  ackedTrade: Trade | null = null;
+  /** Places where trades may be missing, as long as somebody wants to know more of them; null: none. */
+  seams: Seam[] | null = null;
 
   /** Rows of the current chunk, and those of them that are no answer to a subscription; merge's. */
   inChunk = 0;
@@ -64,6 +71,18 @@ export class Lane {
   /** Whether rows of it are on their way; what of it is forgotten meanwhile would be lost, or come twice. */
   get busy(): boolean {
     return this.waiting.length > 0 || this.pending > 0;
+  }
+
+  /** Trades may be missing from here on. @param socket the youngest there is */
+  openSeam(socket: number): Seam {
+    const seam = new Seam(this.lastTrade, this.seen?.copy() ?? null, socket);
+    this.seams = [...(this.seams ?? []), seam];
+    return seam;
+  }
+
+  closeSeam(seam: Seam): void {
+    const left = this.seams?.filter((one) => one !== seam) ?? [];
+    this.seams = left.length > 0 ? left : null;
   }
 
   /** Counts the rows of the current chunk, all of which arrived in `minute`. */

@@ -56,6 +56,9 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
       lane.lastPrice = row.close;
     } else {
       lane.lastPrice = row.price;
+      // What answers a subscription may be older than what was there.
+      if (lane.lastTrade === null || row.timestamp >= lane.lastTrade.timestamp) lane.lastTrade = row;
+      if (lane.seams) for (const seam of lane.seams) seam.take(row, socket);
       if (lane.watch?.see(row, passedMs)) holes.opened(lane);
     }
     out.rows.push(row);

@@ -27,6 +27,11 @@ export class RememberedIds {
     this.#youngest = Math.max(this.#youngest, id);
   }
 
+  /** Id of the youngest socket; −1 before the first. */
+  get youngest(): number {
+    return this.#youngest;
+  }
+
   keep(symbol: string, ids: SeenIds, nowMs: number): void {
     this.#codes.set(symbol, { ids, sinceMs: nowMs, socket: this.#youngest });
   }

@@ -31,6 +31,18 @@ export class SeenIds {
     return this.#holds(this.#idHigh, this.#idLow);
   }
 
+  /** What was seen until now, whatever is added from now on. */
+  copy(): SeenIds {
+    const copy = new SeenIds();
+    copy.#high = this.#high.slice();
+    copy.#low = this.#low.slice();
+    copy.#count = this.#count;
+    copy.#next = this.#next;
+    copy.#maxHigh = this.#maxHigh;
+    copy.#maxLow = this.#maxLow;
+    return copy;
+  }
+
   #split(id: string): void {
     const digits = id.length;
     if (digits > 2 * LOW_DIGITS || !DIGITS.test(id)) {

@@ -191,6 +191,11 @@ export class StreamPipeline {
     return Math.max(0, waits, held);
   }
 
+  /** Id of the youngest socket; −1 before the first. */
+  get youngest(): number {
+    return this.#options.remembered.youngest;
+  }
+
   /** Codes that are wanted from now on. */
   retain(wanted: (market: Market) => boolean): void {
     this.lanes.retain(wanted, this.#options.clock.now());

@@ -38,6 +38,7 @@ export function write(
     for (const row of rows) {
       const { received_at } = row;
       if (received_at < minute.start || received_at >= minute.end) minute = stats.minute(received_at);
+      if (row.kind === 'trade' && row.timestamp >= (lane.ackedTrade?.timestamp ?? 0)) lane.ackedTrade = row;
       minute.acked++;
       minute.network.record(received_at - row.timestamp);
       minute.delivery.record(ack.at - received_at);

@@ -55,6 +55,23 @@ export const METRICS = {
     ...STREAM,
     'cause',
   ),
+  kcs_backfill_queued: gauge('Codes of gaps whose missed trades are to be fetched.', 'exchange'),
+  kcs_backfill_waiting: gauge('Of those, codes that have not traded since their gap.', 'exchange'),
+  kcs_backfill_oldest_seconds: gauge(
+    'Since when the oldest gap is to be filled of a code that has traded since; 0 where there is none.',
+    'exchange',
+  ),
+  kcs_backfill_rows_total: counter(
+    'Trades that were fetched afterwards and that Kafka acknowledged.',
+    'exchange',
+  ),
+  kcs_backfill_requests_total: counter('Pages of past trades that were asked for.', 'exchange'),
+  kcs_backfill_refused_total: counter('Pages of past trades that were not had.', 'exchange'),
+  kcs_backfill_codes_total: counter(
+    'Codes of gaps by what became of them: complete, partial, impossible.',
+    'exchange',
+    'state',
+  ),
   kcs_sockets_opened_total: counter('Sockets opened or tried.', ...STREAM),
   kcs_answers_dropped_total: counter(
     'Answers the exchange asked for that were not sent: a later one stood for them, or its limits forbade it.',

@@ -1,3 +1,4 @@
+import type { Backfill } from '../../application/backfill/backfill.ts';
 import type { CommandIntake } from '../../application/commands/intake.ts';
 import type { MarketLists } from '../../application/markets/market-lists.ts';
 import type { ClockOffsets } from '../../application/metrics/clock-offsets.ts';
@@ -42,6 +43,7 @@ export interface Observed {
   readonly live: Live;
   readonly gaps: GapCounts;
   readonly offsets: ClockOffsets;
+  readonly backfill: Pick<Backfill, 'figures'>;
   readonly messaging: Pick<Messaging, 'state' | 'bootstrap'>;
   readonly publisher: Pick<WatchedPublisher, 'waitedMs'>;
   readonly store: { readonly available: boolean; readonly reason: string | null };

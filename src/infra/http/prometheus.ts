@@ -2,7 +2,7 @@ import type { RunningStream } from '../../application/streams/stream.ts';
 import { ERRORS } from '../../common/errors.ts';
 import { Exposition } from '../../common/metrics.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
-import { GAP_CAUSES, type StreamState } from '../../core/events.ts';
+import { FILL_STATES, GAP_CAUSES, type StreamState } from '../../core/events.ts';
 import { maxFiles, openFiles } from '../process/open-files.ts';
 import { dependencyReasons, readiness } from './health.ts';
 import { METRICS, type MetricName } from './metric-table.ts';
@@ -36,6 +36,7 @@ export function prometheus(observed: Observed): string {
     out.add('kcs_leases_handed_over_total', leases.given);
   }
   addExchanges(out, observed);
+  addBackfill(out, observed);
   addKafka(out, observed);
   addProcess(out, observed);
   return out.text();
@@ -121,6 +122,20 @@ function addExchanges(out: Out, { figures, lists, offsets, clock, breakers }: Ob
   }
   for (const { host, state } of breakers())
     out.addState('kcs_host_breaker_state', BREAKER_STATES, state, { host });
+}
+
+function addBackfill(out: Out, { backfill, clock }: Observed): void {
+  for (const { exchange, figures } of backfill.figures()) {
+    const { oldest } = figures;
+    out.add('kcs_backfill_queued', figures.queued, { exchange });
+    out.add('kcs_backfill_waiting', figures.waiting, { exchange });
+    const age = oldest === null ? 0 : Math.max(0, (clock.micros() - oldest) / 1e6);
+    out.add('kcs_backfill_oldest_seconds', age, { exchange });
+    out.add('kcs_backfill_rows_total', figures.rows, { exchange });
+    out.add('kcs_backfill_requests_total', figures.requests, { exchange });
+    out.add('kcs_backfill_refused_total', figures.refused, { exchange });
+    for (const state of FILL_STATES) out.add('kcs_backfill_codes_total', figures[state], { exchange, state });
+  }
 }
 
 function addKafka(out: Out, observed: Observed): void {

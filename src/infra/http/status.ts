@@ -1,3 +1,4 @@
+import type { FillFigures } from '../../application/backfill/fill-parts.ts';
 import type { RunningStream } from '../../application/streams/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
@@ -31,6 +32,9 @@ export function status(observed: Observed): Record<string, unknown> {
     schemas: observed.schemas(),
     store: { driver: drivers.state, available: store.available, reason: store.reason },
     leases: orchestrator.leases(),
+    backfill: Object.fromEntries(
+      observed.backfill.figures().map(({ exchange, figures }) => [exchange, figures]),
+    ),
     budget: { used_bytes: budget.used, total_bytes: budget.total, stream_share_bytes: budget.share },
     breakers: observed.breakers(),
     errors: Object.fromEntries(observed.errors()),
@@ -96,6 +100,7 @@ export function streamStatus(observed: Observed, stream: RunningStream): Record<
       exchange: percentiles(network),
       acknowledged: percentiles(delivery),
     },
+    backfill: target.request_type === 'trade' ? backfillOf(observed, target.exchange) : null,
     shards: shards.map(({ shard, connection: { codes, lastError, retryAt, ...connection } }) => ({
       shard,
       ...connection,
@@ -111,6 +116,11 @@ export function streamStatus(observed: Observed, stream: RunningStream): Record<
     ),
     gaps: observed.gaps.latest(target).map(({ gap }) => gap),
   };
+}
+
+/** Null where the past trades of the exchange are not fetched. */
+function backfillOf({ backfill }: Observed, id: string): FillFigures | null {
+  return backfill.figures().find(({ exchange }) => exchange === id)?.figures ?? null;
 }
 
 function finite(value: number | undefined): number | null {

@@ -13,6 +13,7 @@ import type { Clock } from '../../common/clock.ts';
 import { type DesiredStream, type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { Target } from '../../core/events.ts';
 import { memoryBreakers } from './breakers.ts';
+import { memoryFills } from './fills.ts';
 import { memoryCollectors, memoryLeases } from './leases.ts';
 import { memoryOpens } from './opens.ts';
 
@@ -55,6 +56,7 @@ export function memoryStore(clock: Clock, onRecords?: (records: MemoryRecords) =
     collectors: memoryCollectors(clock),
     breakers: memoryBreakers(),
     opens: memoryOpens(),
+    fills: memoryFills(),
   };
 }
 

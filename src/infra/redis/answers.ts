@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Fault } from '../../common/errors.ts';
+import { GAP_CAUSES } from '../../core/events.ts';
 
 /**
  * What is stored under a key, where it is JSON of the shape that we write. Null where there is nothing, and where
@@ -62,6 +63,42 @@ export const COVERED = z.object({
       gap_id: z.string().optional(),
     }),
   ),
+});
+
+export const NEIGHBOUR = z.object({
+  trade_id: z.string().min(1),
+  timestamp: z.number(),
+  fills: z.number(),
+  price: z.number(),
+  volume: z.number(),
+  side: z.enum(['BUY', 'SELL', 'UNKNOWN']),
+});
+
+export const FILL = z.object({
+  name: z.string().min(1),
+  gap: z.object({
+    gap_id: z.string().min(1),
+    from: z.number(),
+    to: z.number(),
+    cause: z.enum(GAP_CAUSES),
+    first_missing_id: z.string().nullable(),
+    last_missing_id: z.string().nullable(),
+  }),
+  symbol: z.string().min(1),
+  since: z.number(),
+  before: NEIGHBOUR.nullable(),
+  after: NEIGHBOUR.nullable(),
+  from: z.number(),
+  to: z.number(),
+  known: z.array(NEIGHBOUR),
+  filled: z.object({ rows: z.number(), first_id: z.string().nullable(), last_id: z.string().nullable() }),
+  result: z
+    .object({
+      state: z.enum(['complete', 'partial', 'impossible']),
+      proof: z.enum(['ids', 'time', 'none']),
+      reason: z.string().nullable(),
+    })
+    .nullable(),
 });
 
 export const COLLECTOR = z.looseObject({ exchanges: z.array(z.string()), stopping: z.boolean() });

@@ -6,6 +6,7 @@ import { redisBreakers } from './breakers.ts';
 import type { RedisAddress } from './client.ts';
 import { RedisConnection, type RunCommand } from './connection.ts';
 import { redisDesired, redisOutcomes } from './desired.ts';
+import { redisFills } from './fills.ts';
 import { redisCollectors, redisLeases } from './leases.ts';
 import { redisOpens } from './opens.ts';
 
@@ -50,6 +51,7 @@ export function redisStore(options: RedisStoreOptions, clock: Clock): StateStore
     ),
     breakers: redisBreakers(run, prefix),
     opens: redisOpens(run, prefix),
+    fills: redisFills(run, prefix),
   };
 }
 

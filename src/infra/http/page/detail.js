@@ -69,6 +69,7 @@ class Detail {
       [words.oldest, oldestText([stream.oldest_unacknowledged_s * 1000, 0])],
       [words.rejected, count(stream.totals.rejected)],
       [words.missing, count(stream.totals.missing_trades)],
+      ...(stream.backfill ? [[words.fetched, fetchedText(stream.backfill)]] : []),
       [words.bytes, `${bytes(stream.rates.bytes_per_s)}/s`],
       [words.sockets, `${sockets.length} (${stream.totals.sockets_opened})`],
       ...(elsewhere.length > 0
@@ -89,10 +90,17 @@ class Detail {
   }
 
   showGaps(gaps) {
-    const items = gaps.map(({ from, to, cause, codes }) => {
+    const items = gaps.map(({ from, to, cause, codes, fill }) => {
       const item = document.createElement('li');
       const long = span((to - from) / 1000);
-      item.textContent = `${clock(from / 1000)} · ${long} · ${words.causes[cause] ?? cause} · ${words.codesOf(count(codes.length))}`;
+      const parts = [
+        clock(from / 1000),
+        long,
+        words.causes[cause] ?? cause,
+        words.codesOf(count(codes.length)),
+      ];
+      if (fill) parts.push(`${words.fills[fill.state] ?? fill.state} (${count(fill.rows)})`);
+      item.textContent = parts.join(' · ');
       return item;
     });
     if (items.length === 0) {
@@ -160,6 +168,12 @@ class Detail {
     missing.textContent = count(this.books ? code.breaks : code.missing_trades);
     return row;
   }
+}
+
+/** Trades that were fetched afterwards, and codes of gaps for which that can be done and is not. */
+function fetchedText({ rows, queued, waiting }) {
+  const open = queued - waiting;
+  return open > 0 ? `${count(rows)} · ${words.dueOf(count(open))}` : count(rows);
 }
 
 function stateOfCode({ refused, stale, confirmed, in_gap, last_data_at }) {

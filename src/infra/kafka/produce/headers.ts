@@ -7,17 +7,18 @@ const MAX_SETS = 2_000;
 /** The headers of messages of one codec. Streams say the same things all the time, so the arrays are kept and shared. */
 export function headerSets(
   codec: Codec,
-): (correlationId: string | null, fence: number | null) => readonly Header[] {
+): (correlationId: string | null, fence: number | null, late?: string) => readonly Header[] {
   const own = [{ 'content-type': codec.contentType }, { 'schema-version': codec.schemaVersion }];
   const sets = new Map<string, readonly Header[]>();
-  return (correlationId, fence) => {
-    if (correlationId === null && fence === null) return own;
-    const name = `${fence ?? ''}|${correlationId ?? ''}`;
+  return (correlationId, fence, late) => {
+    if (correlationId === null && fence === null && late === undefined) return own;
+    const name = `${fence ?? ''}|${late ?? ''}|${correlationId ?? ''}`;
     const known = sets.get(name);
     if (known) return known;
     const headers: Header[] = [...own];
     if (correlationId !== null) headers.push({ 'correlation-id': correlationId });
     if (fence !== null) headers.push({ fence: String(fence) });
+    if (late !== undefined) headers.push({ late });
     if (sets.size >= MAX_SETS) sets.clear();
     sets.set(name, headers);
     return headers;

@@ -127,7 +127,7 @@ class BatchMessage implements Outgoing {
     waiter: Waiter,
   ) {
     this.value = encoding.codec.encode(encoding.batchValue(batch, rows, parts.clock.micros()));
-    this.headers = encoding.headers(batch.correlationId, batch.fence);
+    this.headers = encoding.headers(batch.correlationId, batch.fence, batch.late);
     this.key = `${batch.exchange}|${batch.market.code}`;
     this.topic = topic;
     this.fence = batch.fence;

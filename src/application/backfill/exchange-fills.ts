@@ -1,0 +1,374 @@
+import { sleep } from '../../common/clock.ts';
+import { idNeighbour, neighbourOf, type Rest } from '../../core/backfill/known-hole.ts';
+import type { Gap, Target } from '../../core/events.ts';
+import type { Market, Micros } from '../../core/market/market.ts';
+import type { Neighbour } from '../../core/past-trades.ts';
+import type { LaneHole } from '../../core/pipeline/hole-report.ts';
+import type { Seam } from '../../core/pipeline/seam.ts';
+import type { FillDeps, FilledExchange, FillFigures, FillStream } from './fill-parts.ts';
+import { giveUp, needsNoRequest, type PassEnd, type PassParts, pass, QUIET_MS } from './fill-pass.ts';
+import { FillReport } from './fill-report.ts';
+import type { FillGap, FillRecord } from './fill-task.ts';
+import { LastTrades } from './last-trades.ts';
+import { Ledger } from './ledger.ts';
+import { OpenFill } from './open-fill.ts';
+
+/** What was sent in one moment comes within this time, in ms: then what a page holds of it beyond was missed. */
+const SETTLE_MS = 1000;
+/** Holes of one exchange that are filled at once; market lists and order books find a turn between their requests. */
+const AT_ONCE = 2;
+/** Gaps of one code that begin before one of them is told as over. */
+const MOST_SEAMS = 16;
+/** Tasks of one exchange in memory; a newer one beyond is not made, and its gap stays as it was told. */
+const MOST = 5000;
+/** Time for the store to take how far trades got, in ms. */
+const HAND_OVER_MS = 1000;
+const EMPTY = { rows: 0, first_id: null, last_id: null };
+
+/** Where trades of a code may be missing, as long as its gap was not told as over. */
+interface OpenSeam {
+  readonly market: Market;
+  readonly seam: Seam;
+  readonly before: Promise<Neighbour | null>;
+}
+
+/** What is to be fetched of the trades of one exchange: the oldest gap first, each code's one after the other. */
+export class ExchangeFills {
+  readonly #exchange: FilledExchange;
+  readonly #deps: FillDeps;
+  readonly #target: Target;
+  readonly #report: FillReport;
+  readonly #last: LastTrades;
+  readonly #fills = new Map<string, OpenFill>();
+  readonly #ledgers = new Map<string, Ledger>();
+  /** By code, those that are lost now, with where that began; a gap takes the oldest. */
+  readonly #seams = new Map<string, OpenSeam[]>();
+  readonly #writes = new Set<Promise<unknown>>();
+  #stream: FillStream | null = null;
+  #carried: ReadonlyMap<string, number | null> = new Map();
+  /** Codes whose tasks in the store are not known yet. */
+  readonly #asked = new Map<string, Market>();
+  #loading = false;
+  #stopping = false;
+  #counts = { rows: 0, requests: 0, refused: 0, complete: 0, partial: 0, impossible: 0 };
+  #error: string | null = null;
+
+  constructor(exchange: FilledExchange, deps: FillDeps) {
+    this.#exchange = exchange;
+    this.#deps = deps;
+    this.#target = { exchange: exchange.id, region: exchange.region, request_type: 'trade' };
+    this.#last = new LastTrades(exchange.id, deps.store);
+    this.#report = new FillReport(this.#target, deps.reporter, deps.clock, (names) => {
+      for (const name of names) this.#fills.delete(name);
+      this.#stored(deps.store.remove(exchange.id, names));
+    });
+  }
+
+  /** The stream of the exchange's trades runs. */
+  begin(stream: FillStream): void {
+    this.#stream = stream;
+  }
+
+  /** It has ended; what it brought may be on its way to Kafka still. */
+  end(pipeline: FillStream['pipeline']): void {
+    this.#last.watch(pipeline.lanes.all());
+    if (this.#stream?.pipeline !== pipeline) return;
+    this.#stream = null;
+    for (const symbol of this.#carried.keys()) this.#leave(symbol);
+    this.#seams.clear();
+    this.#carried = new Map();
+  }
+
+  /** A code is lost: what comes next of it may not follow what came before. */
+  lost(market: Market): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    const lane = stream.pipeline.lanes.of(market);
+    const seam = lane.openSeam(stream.pipeline.youngest);
+    const before =
+      seam.before === null ? this.#last.of(market.symbol) : Promise.resolve(neighbourOf(seam.before));
+    const open = this.#seams.get(market.code) ?? [];
+    this.#seams.set(market.code, open);
+    open.push({ market, seam, before });
+    const [oldest] = open;
+    if (open.length > MOST_SEAMS && oldest) {
+      open.shift();
+      lane.closeSeam(oldest.seam);
+    }
+  }
+
+  /** A gap was told as over. */
+  gap({ gap_id, from, to, cause, codes }: Gap): void {
+    const stream = this.#stream;
+    if (gap_id === undefined || to === null || !stream) return;
+    const told: FillGap = { gap_id, from, to, cause, first_missing_id: null, last_missing_id: null };
+    for (const code of codes) {
+      const open = this.#seams.get(code)?.shift();
+      if (!open) continue;
+      const { market, seam, before } = open;
+      seam.ends(to);
+      void before.then((left) => {
+        const record = this.#record(told, market.symbol, left, null, from, to);
+        const lane = stream.pipeline.lanes.of(market);
+        if (!this.#add(market, record, { lane, seam })) lane.closeSeam(seam);
+      });
+    }
+  }
+
+  /** Ids that never came, told under this gap. */
+  missing(gap: Gap, holes: readonly LaneHole[]): void {
+    const { gap_id, from, to, cause, first_missing_id, last_missing_id } = gap;
+    if (gap_id === undefined || to === null) return;
+    const told = { gap_id, from, to, cause, first_missing_id, last_missing_id };
+    for (const { lane, hole } of holes) {
+      const before = idNeighbour(hole.first - 1, hole.from);
+      const after = idNeighbour(hole.last + 1, hole.to);
+      this.#add(lane.market, this.#record(told, lane.market.symbol, before, after, hole.from, hole.to), null);
+    }
+  }
+
+  /** To be called again and again. */
+  look(nowMs: number): void {
+    const { clock, settings } = this.#deps;
+    if (this.#stream) {
+      this.#last.watch(this.#stream.pipeline.lanes.all());
+      this.#takeUp(this.#stream);
+    }
+    for (const fill of this.#fills.values()) {
+      if (fill.record.result !== null || fill.running) continue;
+      if (fill.settle(nowMs, SETTLE_MS)) this.#put(fill);
+      const old = clock.micros() - fill.record.since > settings.maxAgeMs * 1000;
+      if (old)
+        this.#run(fill, (parts) => giveUp(fill, parts, fill.refusal ?? 'the code has not traded since'));
+    }
+    this.#pump(nowMs);
+    this.#report.look(nowMs);
+  }
+
+  /** Writes down how far the trades got. */
+  keep(): Promise<void> {
+    return this.#last.keep();
+  }
+
+  /** A shard is given up: whoever is next begins where its trades end. A store that is away holds nothing up. */
+  async handOver(): Promise<void> {
+    await Promise.race([this.#last.keep(), sleep(this.#deps.clock, HAND_OVER_MS)]);
+  }
+
+  /** Begins nothing more; resolves when what is under way has come to its end. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#report.flush();
+    await Promise.allSettled(this.#writes);
+  }
+
+  figures(): FillFigures {
+    const open = [...this.#fills.values()].filter(({ record }) => record.result === null);
+    const oldest = Math.min(...open.flatMap(({ waits, record }) => (waits ? [] : [record.gap.from])));
+    return {
+      ...this.#counts,
+      queued: open.length,
+      waiting: open.filter(({ waits }) => waits).length,
+      running: open.filter(({ running }) => running).length,
+      oldest: Number.isFinite(oldest) ? oldest : null,
+      error: this.#error,
+    };
+  }
+
+  #record(
+    gap: FillGap,
+    symbol: string,
+    before: Neighbour | null,
+    after: Neighbour | null,
+    from: Micros,
+    to: Micros,
+  ): FillRecord {
+    const name = `${gap.gap_id}|${gap.from}|${before?.trade_id ?? from}|${symbol}`;
+    const since = this.#deps.clock.micros();
+    return { name, gap, symbol, since, before, after, from, to, known: [], filled: EMPTY, result: null };
+  }
+
+  #add(market: Market, record: FillRecord, watched: ConstructorParameters<typeof OpenFill>[2]): boolean {
+    if (this.#fills.has(record.name) || this.#fills.size >= MOST) return false;
+    const nowMs = this.#deps.clock.now();
+    const fill = new OpenFill(market, record, watched, nowMs);
+    if (this.#stopping) {
+      // What is told at the stop is left to the next life.
+      this.#put(fill);
+      return false;
+    }
+    // Where only the newest trades are there, they are looked at before more of them come.
+    const { reach } = this.#exchange.pastTrades;
+    const short = reach !== null && 'rows' in reach;
+    if (fill.waits && !short) fill.notBefore = nowMs + QUIET_MS;
+    this.#fills.set(record.name, fill);
+    if (record.result === null) this.#put(fill);
+    else this.#report.add(market.code, record);
+    return true;
+  }
+
+  /** Codes that are carried here newly bring the tasks along that somebody left. */
+  #takeUp(stream: FillStream): void {
+    const carried = new Map<string, number | null>();
+    const markets = new Map<string, Market>();
+    for (const [market, fence] of stream.carried()) {
+      carried.set(market.symbol, fence);
+      if (!this.#carried.has(market.symbol)) markets.set(market.symbol, market);
+    }
+    for (const symbol of this.#carried.keys()) if (!carried.has(symbol)) this.#leave(symbol);
+    this.#carried = carried;
+    for (const [symbol, market] of markets) this.#asked.set(symbol, market);
+    if (this.#asked.size === 0 || this.#loading) return;
+    this.#loading = true;
+    void this.#load(stream).finally(() => {
+      this.#loading = false;
+    });
+  }
+
+  /** A store that does not answer is asked again at the next look. */
+  async #load(stream: FillStream): Promise<void> {
+    const asked = new Map(this.#asked);
+    const records = await this.#deps.store.tasks(this.#exchange.id).catch(() => null);
+    if (records === null) return;
+    for (const symbol of asked.keys()) this.#asked.delete(symbol);
+    for (const record of records) {
+      const market = asked.get(record.symbol);
+      if (!market || !this.#carried.has(record.symbol) || this.#stream !== stream) continue;
+      if (record.after !== null || record.result !== null) {
+        this.#add(market, record, null);
+        continue;
+      }
+      const lane = stream.pipeline.lanes.of(market);
+      const seam = lane.openSeam(stream.pipeline.youngest);
+      seam.ends(this.#deps.clock.micros());
+      if (!this.#add(market, record, { lane, seam })) lane.closeSeam(seam);
+    }
+  }
+
+  /** Another collector goes on with it, out of the store; what is under way here comes to its end first. */
+  #leave(symbol: string): void {
+    this.#asked.delete(symbol);
+    for (const [name, fill] of this.#fills) {
+      if (fill.record.symbol !== symbol || fill.record.result !== null || fill.running) continue;
+      this.#drop(name, fill);
+    }
+  }
+
+  #drop(name: string, fill: OpenFill): void {
+    fill.unwatch();
+    this.#fills.delete(name);
+  }
+
+  #pump(nowMs: number): void {
+    if (this.#stopping) return;
+    const open = [...this.#fills.values()].filter(({ record }) => record.result === null);
+    const busy = new Set(open.flatMap(({ running, record }) => (running ? [record.symbol] : [])));
+    const due = open
+      .filter(({ running, notBefore }) => !running && notBefore <= nowMs)
+      .toSorted((one, other) => one.record.gap.from - other.record.gap.from);
+    for (const fill of due) {
+      if (needsNoRequest(fill, { exchange: this.#exchange, ledger: this.#ledger(fill.record.symbol) }))
+        this.#ended(fill, {
+          kind: 'over',
+          result: { state: 'complete', proof: 'ids', reason: null },
+          rest: [],
+        });
+      else if (busy.size < AT_ONCE && !busy.has(fill.record.symbol)) {
+        busy.add(fill.record.symbol);
+        this.#run(fill, (parts) => pass(fill, parts));
+      }
+    }
+  }
+
+  #run(fill: OpenFill, work: (parts: PassParts) => Promise<PassEnd>): void {
+    fill.running = true;
+    const { symbol } = fill.record;
+    const ledger = this.#ledger(symbol);
+    const counted = this.#exchange.pastTrades.proof === 'ids';
+    const done = work({
+      deps: this.#deps,
+      exchange: this.#exchange,
+      ledger,
+      fence: () => (this.#stopping ? undefined : this.#carried.get(symbol)),
+      asked: () => void this.#counts.requests++,
+      written: (rows) => {
+        ledger.add(rows, counted);
+        this.#counts.rows += rows.length;
+      },
+    })
+      .then((end) => {
+        fill.running = false;
+        this.#ended(fill, end);
+      })
+      .finally(() => this.#writes.delete(done));
+    this.#writes.add(done);
+  }
+
+  #ended(fill: OpenFill, end: PassEnd): void {
+    const nowMs = this.#deps.clock.now();
+    this.#error = fill.refusal;
+    if (fill.refusal !== null) this.#counts.refused++;
+    if (end.kind === 'left') {
+      fill.notBefore = nowMs + SETTLE_MS;
+      if (!this.#carried.has(fill.record.symbol)) this.#drop(fill.record.name, fill);
+      return;
+    }
+    if (end.kind === 'over') return this.#over(fill, end);
+    fill.notBefore = end.kind === 'waits' ? nowMs + end.forMs : nowMs;
+    this.#put(fill);
+  }
+
+  #over(fill: OpenFill, { result, rest }: Extract<PassEnd, { kind: 'over' }>): void {
+    const { symbol, filled } = fill.record;
+    const counted = this.#exchange.pastTrades.proof === 'ids';
+    const ledger = this.#ledger(symbol);
+    const { before, after } = fill.origin;
+    const all = counted && before !== null && after !== null ? ledger.filled(before, after) : filled;
+    fill.end(result, all.rows > filled.rows ? all : filled);
+    this.#counts[result.state]++;
+    if (fill.record.filled.rows > 0 && result.state === 'partial')
+      for (const one of rest) this.#tellRest(fill, one, ledger);
+    // Told only when it is on record that there is nothing to be fetched any more.
+    this.#put(fill);
+    this.#report.add(fill.market.code, fill.record);
+  }
+
+  /** What is not filled stays on record by itself. */
+  #tellRest(fill: OpenFill, { hole, ids }: Rest, ledger: Ledger): void {
+    const { gap } = fill.record;
+    const codes = [fill.market.code];
+    const { from, to } = hole;
+    const plain = { from, to: Math.max(from, to), cause: gap.cause, codes };
+    const told: Gap[] = ids
+      ? ledger.untold(ids).map(({ first, last }) => ({
+          ...plain,
+          cause: 'missing_ids',
+          first_missing_id: String(first),
+          last_missing_id: String(last),
+        }))
+      : [{ ...plain, first_missing_id: null, last_missing_id: null }];
+    for (const one of told)
+      this.#deps.reporter.tell({
+        kind: 'gap',
+        target: this.#target,
+        correlationId: null,
+        gap: one,
+        detail: { rest_of: gap.gap_id },
+      });
+  }
+
+  #ledger(symbol: string): Ledger {
+    const known = this.#ledgers.get(symbol) ?? new Ledger();
+    this.#ledgers.set(symbol, known);
+    return known;
+  }
+
+  #put({ record }: OpenFill): void {
+    this.#stored(this.#deps.store.put(this.#exchange.id, [record]));
+  }
+
+  /** A store that is away costs nothing but that a restart begins with less. */
+  #stored(done: Promise<unknown>): void {
+    done.catch(() => {});
+  }
+}

@@ -1,0 +1,60 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Exchange } from '../../core/exchange.ts';
+import type { Market } from '../../core/market/market.ts';
+import type { PastTrades } from '../../core/past-trades.ts';
+import type { ByteBudget } from '../../core/pipeline/budget.ts';
+import type { StreamPipeline } from '../../core/pipeline/stream-pipeline.ts';
+import type { Writer } from '../../core/ports.ts';
+import type { Reporter } from '../reporting/reporter.ts';
+import type { RestAnswer } from '../rest/book-fetches.ts';
+import type { RestTurns } from '../rest/rest-turns.ts';
+import type { FillStore } from '../state-store.ts';
+
+export interface FillSettings {
+  /** What is not filled after so long, in ms, is told as it is. */
+  readonly maxAgeMs: number;
+  /** Rows that are fetched for one code of one gap. */
+  readonly maxRows: number;
+}
+
+/** What the fills of all exchanges share. */
+export interface FillDeps {
+  readonly clock: Clock;
+  readonly store: FillStore;
+  readonly writer: Writer;
+  readonly budget: ByteBudget;
+  readonly reporter: Reporter;
+  readonly settings: FillSettings;
+  turns(exchange: Exchange): RestTurns;
+  /** One request, bounded in time and size. @throws Error */
+  ask(exchange: Exchange, url: string): Promise<RestAnswer>;
+}
+
+/** An exchange whose past trades can be fetched. */
+export type FilledExchange = Exchange & { readonly pastTrades: PastTrades };
+
+/** The running stream of its trades. */
+export interface FillStream {
+  readonly pipeline: Pick<StreamPipeline, 'lanes' | 'youngest'>;
+  /** Codes that are carried here, each with the fence of its shard; null where leases are off. */
+  carried(): Iterable<readonly [Market, number | null]>;
+}
+
+/** What was done for one exchange since the start, and what there is to do. */
+export interface FillFigures {
+  /** Codes of gaps that are to be filled; those of them that wait for their next trade; those under way. */
+  readonly queued: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly rows: number;
+  readonly requests: number;
+  readonly refused: number;
+  /** Codes of gaps by what became of them. */
+  readonly complete: number;
+  readonly partial: number;
+  readonly impossible: number;
+  /** When the oldest gap began that can be filled, µs: of a code that has traded since; null where there is none. */
+  readonly oldest: number | null;
+  /** Why the latest request was of no use; null where it was. */
+  readonly error: string | null;
+}

@@ -1,0 +1,47 @@
+import type { FillState, GapCause } from '../../core/events.ts';
+import type { Micros } from '../../core/market/market.ts';
+import type { Neighbour } from '../../core/past-trades.ts';
+
+/** The gap record that a fill belongs to. */
+export interface FillGap {
+  readonly gap_id: string;
+  readonly from: Micros;
+  readonly to: Micros;
+  readonly cause: GapCause;
+  readonly first_missing_id: string | null;
+  readonly last_missing_id: string | null;
+}
+
+/** What became of one code of a gap. */
+export interface FillResult {
+  readonly state: FillState;
+  readonly proof: 'ids' | 'time' | 'none';
+  /** What kept it from being complete; null where nothing did. */
+  readonly reason: string | null;
+}
+
+/** Rows that were written for one code of a gap so far. */
+export interface Filled {
+  readonly rows: number;
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+}
+
+/** One code of one gap whose trades are to be fetched, as the state store keeps it. */
+export interface FillRecord {
+  /** Of this task among all of its exchange. */
+  readonly name: string;
+  readonly gap: FillGap;
+  readonly symbol: string;
+  /** When it was made. */
+  readonly since: Micros;
+  readonly before: Neighbour | null;
+  /** Null as long as the code has not traded since. */
+  readonly after: Neighbour | null;
+  readonly from: Micros;
+  readonly to: Micros;
+  readonly known: readonly Neighbour[];
+  readonly filled: Filled;
+  /** Null while it goes on; else it is only to be told. */
+  readonly result: FillResult | null;
+}

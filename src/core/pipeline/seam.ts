@@ -1,0 +1,57 @@
+import type { Micros } from '../market/market.ts';
+import type { Trade } from '../market/rows.ts';
+import type { SeenIds } from './seen-ids.ts';
+
+/** Trades that are remembered between the two sides of a seam; more are not expected where nothing is received. */
+const MOST_BETWEEN = 5000;
+
+/**
+ * A place in the trades of one code where some may be missing: the last trade before it, the first one after it, and
+ * what came between all the same. It is opened when the code is lost, and told when it is received again.
+ */
+export class Seam {
+  /** Null where none is known. */
+  readonly before: Trade | null;
+  readonly seen: SeenIds | null;
+  /** Youngest socket when the code was lost: whatever a later one brings came after it. */
+  readonly #socket: number;
+  readonly #between: { readonly trade: Trade; readonly socket: number }[] = [];
+  #to: Micros = Number.POSITIVE_INFINITY;
+  #after: Trade | null = null;
+
+  constructor(before: Trade | null, seen: SeenIds | null, socket: number) {
+    this.before = before;
+    this.seen = seen;
+    this.#socket = socket;
+  }
+
+  /** The first trade after it; null as long as there is none. */
+  get after(): Trade | null {
+    return this.#after;
+  }
+
+  /** What was received between the sides, and with the moment of the one after it, which time does not tell apart. */
+  get known(): Trade[] {
+    return this.#between.flatMap(({ trade }) => (trade === this.#after ? [] : [trade]));
+  }
+
+  /** The code has been received again since then. */
+  ends(to: Micros): void {
+    this.#to = to;
+    if (this.#after) return;
+    const first = this.#between.find(({ trade, socket }) => this.#follows(trade, socket));
+    this.#after = first?.trade ?? null;
+  }
+
+  /** A trade goes on its way. */
+  take(trade: Trade, socket: number): void {
+    if (this.#after ? trade.timestamp > this.#after.timestamp : this.#between.length >= MOST_BETWEEN) return;
+    this.#between.push({ trade, socket });
+    if (!this.#after && this.#follows(trade, socket)) this.#after = trade;
+  }
+
+  /** What an exchange repeats at a subscription may be older than the seam. */
+  #follows({ stream_type, received_at }: Trade, socket: number): boolean {
+    return stream_type === 'REALTIME' && (socket > this.#socket || received_at >= this.#to);
+  }
+}

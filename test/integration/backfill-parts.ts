@@ -1,0 +1,95 @@
+import { type Message, readTopic } from '../services/avro-consumer.ts';
+import { comparePast, type ReadTrade } from '../simulator/compare.ts';
+import type { PastTrade } from '../simulator/rest/service.ts';
+import type { Simulator } from '../simulator/simulator.ts';
+import { readTrades } from './leases-parts.ts';
+
+export interface FillTold {
+  readonly state: string;
+  readonly proof: string;
+  readonly rows: number;
+  readonly codes: readonly { readonly code: string; readonly rows: number; readonly state: string }[];
+  readonly reason: string | null;
+}
+
+export interface GapTold {
+  readonly gap_id: string;
+  readonly from: number;
+  readonly to: number | null;
+  readonly cause: string;
+  readonly codes: readonly string[];
+  readonly fill: FillTold | null;
+}
+
+/** Every gap record of the trades of an exchange, in their order. */
+export async function gapsOf(bootstrap: string, exchange: string): Promise<GapTold[]> {
+  interface Event {
+    readonly target: { readonly exchange: string; readonly request_type: string } | null;
+    readonly gap: GapTold | null;
+  }
+  const events = await readTopic<Event>({ bootstrap, topic: 'ws.event' });
+  return events.flatMap(({ value }) =>
+    value?.gap && value.target?.exchange === exchange && value.target.request_type === 'trade'
+      ? [value.gap]
+      : [],
+  );
+}
+
+/** Codes of gaps that were told as over, and of which nobody has said what became of them. */
+export function unfilled(gaps: readonly GapTold[]): string[] {
+  const name = ({ gap_id, from }: GapTold, code: string): string => `${gap_id} ${from} ${code}`;
+  const filled = new Set(gaps.flatMap((gap) => (gap.fill ? gap.codes.map((code) => name(gap, code)) : [])));
+  return gaps.flatMap((gap) =>
+    gap.to === null || gap.fill
+      ? []
+      : gap.codes.flatMap((code) => (filled.has(name(gap, code)) ? [] : [`${gap.cause} ${code}`])),
+  );
+}
+
+export interface PastVerdict {
+  readonly missing: string[];
+  readonly repeated: string[];
+  readonly foreign: string[];
+  readonly altered: string[];
+  /** Rows that were fetched afterwards. */
+  readonly filled: number;
+}
+
+/** What lies in Kafka of an exchange, live and filled, against what happened there since each code's first row. */
+export async function pastVerdict(
+  simulator: Simulator,
+  bootstrap: string,
+  exchange: string,
+  region: string,
+  untilMs: number,
+): Promise<PastVerdict> {
+  const messages = (await readTrades(bootstrap, region)).filter(({ value }) => value?.exchange === exchange);
+  const all: PastVerdict = { missing: [], repeated: [], foreign: [], altered: [], filled: 0 };
+  let filled = 0;
+  for (const symbol of simulator.symbols(exchange)) {
+    const rows = rowsOf(messages, symbol).filter(({ timestamp }) => timestamp < untilMs * 1000);
+    filled += rows.filter(({ stream_type }) => stream_type === 'BACKFILL').length;
+    if (rows.length === 0) continue;
+    const firstMs = Math.floor(Math.min(...rows.map(({ timestamp }) => timestamp)) / 1000);
+    const happened = (one: { timestamp: number }) => Math.floor(one.timestamp / 1000) > firstMs;
+    const truth = simulator.ledger.past(exchange, symbol, { fromMs: firstMs + 1, toMs: untilMs - 1 });
+    const found = comparePast(truth, rows.filter(happened));
+    const named = ({ id }: PastTrade): string => `${exchange} ${symbol} ${id}`;
+    const read = ({ trade_id, stream_type }: ReadTrade): string =>
+      `${exchange} ${symbol} ${trade_id} ${stream_type}`;
+    all.missing.push(...found.missing.map(named));
+    all.repeated.push(...found.repeated.map(read));
+    all.foreign.push(...found.foreign.map(read));
+    all.altered.push(...found.altered.map(read));
+  }
+  return { ...all, filled };
+}
+
+function rowsOf(
+  messages: readonly Message<{ symbol: string; data: Omit<ReadTrade, 'symbol'>[] }>[],
+  symbol: string,
+) {
+  return messages.flatMap(({ value }) =>
+    value?.symbol === symbol ? value.data.map((row): ReadTrade => ({ ...row, symbol })) : [],
+  );
+}
