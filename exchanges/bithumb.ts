@@ -95,10 +95,8 @@ export const bithumb: Exchange = {
       return onward(asked, ticks(hole.market, oldest.trade_id, oldest.timestamp, now));
     },
     read: tradePage({
-      list(body) {
-        if (Array.isArray(body)) return body;
-        return isObject(body) && isObject(body.error) ? saying(body.error.name, body.error.message) : '';
-      },
+      list: (body) =>
+        Array.isArray(body) ? body : saying(inside(body, 'error', 'name'), inside(body, 'error', 'message')),
       never: /^40[04]\b/,
       id: 'sequential_id',
       trade: (row, { market, receivedAt, id }) =>

@@ -90,9 +90,9 @@ export const korbit: Exchange = {
     ),
     read: tradePage({
       list(body) {
-        if (!isObject(body)) return '';
-        if (body.success === true && Array.isArray(body.data)) return body.data;
-        return isObject(body.error) ? saying(body.error.code, body.error.message) : '';
+        const data = inside(body, 'data');
+        if (inside(body, 'success') === true && Array.isArray(data)) return data;
+        return saying(inside(body, 'error', 'code'), inside(body, 'error', 'message'));
       },
       never: /INVALID/,
       id: 'tradeId',

@@ -87,8 +87,7 @@ export const kraken: Exchange = {
       list: pastIn,
       never: /^EQuery|Invalid arguments/,
       trade: past,
-      cursor: (body, list) =>
-        endOf(isObject(body) && isObject(body.result) ? body.result.last : null, list.at(-1)),
+      cursor: (body, list) => endOf(inside(body, 'result', 'last'), list.at(-1)),
     }),
   },
 
@@ -368,13 +367,11 @@ function pairOf(market: Market): string {
 
 /** `XXBTZUSD`: the key of the list is not what was asked for, but the base is in it. */
 function pastIn(body: unknown, market: Market): readonly unknown[] | string {
-  if (!isObject(body)) return '';
-  const [error]: unknown[] = Array.isArray(body.error) ? body.error : [];
+  const error = inside(body, 'error', 0);
   if (error !== undefined) return words(error);
   const [base = ''] = codesOf(market);
-  const lists = Object.entries(isObject(body.result) ? body.result : {}).filter(([key]) =>
-    key.includes(base),
-  );
+  const result = inside(body, 'result');
+  const lists = Object.entries(isObject(result) ? result : {}).filter(([key]) => key.includes(base));
   return lists.length === 1 && Array.isArray(lists[0]?.[1]) ? lists[0][1] : '';
 }
 

@@ -29,7 +29,10 @@ export interface Limits {
   readonly sends: readonly Rate[];
   /** Sockets opened per source address. */
   readonly opens: readonly Rate[];
-  /** Weight of REST requests per source address; left out where nothing but the market list is fetched. */
+  /**
+   * Weight of REST requests per source address: half of what the exchange allows, since others on it have needs too. Left
+   * out where nothing but the market list is fetched.
+   */
   readonly rest?: readonly Rate[];
   /** How long an address that was answered 429 on opening is shut out, in ms, where the answer does not say; 10 s. */
   readonly shutOutMs?: number;
