@@ -3,6 +3,7 @@ import { check } from './check/check.ts';
 import type { Command } from './command.ts';
 import { exchanges } from './exchanges.ts';
 import { help } from './help.ts';
+import { outbox } from './outbox.ts';
 import { record } from './record.ts';
 import { replay } from './replay.ts';
 import { run } from './run.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   topics,
   schemas,
   check,
+  outbox,
   service,
   version,
   help(() => COMMANDS),

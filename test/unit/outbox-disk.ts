@@ -121,6 +121,7 @@ export class MemoryDisk {
         ask('free', folder);
         return this.left;
       },
+      lockedBy: (path) => (this.#locks.has(path) ? '{}' : null),
       lock: (path) => {
         ask('lock', path);
         if (this.#locks.has(path)) return null;

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { lockFile } from './file-lock.ts';
+import { lockedBy, lockFile } from './file-lock.ts';
 
 /** An open file. All but `write` happens in a thread. */
 export interface DiskFile {
@@ -17,6 +17,9 @@ export interface DiskFile {
   sync(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** The file in a folder that stands for its lock. */
+export const LOCK = 'lock';
 
 /** A lock on a folder; it ends with the process, however that ends. */
 export interface FolderLock {
@@ -42,6 +45,8 @@ export interface Disk {
   free(folder: string): Promise<number>;
   /** Null where another process has it. @param words left in the file for whoever looks, as who has it */
   lock(path: string, words: string): FolderLock | null;
+  /** The words of who has the lock; null: nobody has. */
+  lockedBy(path: string): string | null;
 }
 
 export const systemDisk: Disk = {
@@ -67,6 +72,7 @@ export const systemDisk: Disk = {
     return Number(bavail) * Number(bsize);
   },
   lock: lockFile,
+  lockedBy,
 };
 
 async function opened(path: string, flags: 'w' | 'a' | 'r'): Promise<DiskFile> {

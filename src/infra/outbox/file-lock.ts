@@ -2,6 +2,7 @@ import { dlopen, FFIType } from 'bun:ffi';
 import fs from 'node:fs';
 import type { FolderLock } from './disk.ts';
 
+const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NOT_BLOCKING = 4;
 
@@ -47,4 +48,16 @@ function systemFlock(): Flock {
     }
   }
   throw new Error('the C library of this system has no flock');
+}
+
+/** The words of whoever has the lock now; null: nobody has. @throws {Error} where this cannot be told */
+export function lockedBy(path: string): string | null {
+  flock ??= systemFlock();
+  const file = fs.openSync(path, 'r');
+  try {
+    if (flock(file, LOCK_SHARED | LOCK_NOT_BLOCKING) === 0) return null;
+    return fs.readFileSync(path, 'utf8').trim();
+  } finally {
+    fs.closeSync(file);
+  }
 }

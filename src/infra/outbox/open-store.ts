@@ -2,12 +2,11 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Cancel, Clock } from '../../common/clock.ts';
 import { messageOf } from '../../common/errors.ts';
-import type { FolderLock } from './disk.ts';
+import { type FolderLock, LOCK } from './disk.ts';
 import { recover } from './recovery.ts';
 import { Room, type RoomParts } from './room.ts';
 import type { Figures, Page, Place, Recovered, Store, Stored, StoreState } from './store.ts';
 
-const LOCK = 'lock';
 /** A folder that cannot be had is tried again so often. */
 const RETRY_MS = 2_000;
 const READ_DEADLINE_MS = 30_000;

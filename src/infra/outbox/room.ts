@@ -8,10 +8,11 @@ import type { LedgerLine } from './ledger-lines.ts';
 import { Offsets } from './offsets.ts';
 import { fitsRecord } from './record.ts';
 import type { Found } from './recovery.ts';
+import { removeReleased } from './removal.ts';
 import { Rounds } from './rounds.ts';
 import { Segment } from './segment.ts';
 import { SegmentFiles } from './segment-files.ts';
-import { HEADER_BYTES, type SegmentHeader, saltOf, segmentName } from './segment-header.ts';
+import { HEADER_BYTES, type SegmentHeader, saltOf } from './segment-header.ts';
 import { SegmentReader } from './segment-reader.ts';
 import { Segments } from './segments.ts';
 import type { Damage, Figures, Page, Place, Stored, StoreEvents } from './store.ts';
@@ -48,7 +49,8 @@ const SLOW_WRITE_MS = 2_000;
 const SLOW_SYNC_MS = 30_000;
 /** How often is looked for these. */
 const WATCH_MS = 250;
-const MAX_BYTES_REACHED = 'outbox.max_bytes is reached';
+/** What a message takes at most beside its value: its names, and the header of a new segment. */
+const MARGIN_BYTES = HEADER_BYTES + 2_048;
 
 /** A folder that is ours and read: its segments, its ledger, and what is done with them all the time. */
 export class Room {
@@ -115,7 +117,9 @@ export class Room {
       () => this.#removeReleased(),
       () => this.#compactOne(),
       () => this.#prepare(),
-      () => this.#lookAtDisk(),
+      async () => {
+        this.#diskLeft = await disk.free(folder).catch(() => null);
+      },
     ];
     this.#rounds = new Rounds(clock, fsyncMs, steps, (failures) => this.#roundEnded(failures));
   }
@@ -202,8 +206,8 @@ export class Room {
   /** The segment that takes a record; null: none does. */
   #activeFor(message: Stored): Segment | null {
     if (this.#health.state !== 'ok' || !fitsRecord(message)) return null;
-    if (this.#bytes + this.#writer.buffered + message.value.length > this.#parts.maxBytes) {
-      this.#health.set('full', MAX_BYTES_REACHED);
+    if (this.#bytes + this.#writer.buffered + message.value.length + MARGIN_BYTES > this.#parts.maxBytes) {
+      this.#health.set('full', 'outbox.max_bytes is reached');
       return null;
     }
     const active = this.#active;
@@ -227,6 +231,8 @@ export class Room {
     this.#lastSegment = segment.id;
     this.#activeSince = this.#parts.clock.now();
     this.#writer.use(next.file);
+    // At a high load the next one is needed before the next round.
+    this.#prepare().catch((error) => this.#health.trouble(error));
   }
 
   #seal(): void {
@@ -273,7 +279,6 @@ export class Room {
   }
 
   async #writeLedger(): Promise<void> {
-    const { collector } = this.#parts;
     const sealed = this.#segments.all.filter((segment) => segment.sealed);
     const lines = [
       ...this.#lines.splice(0),
@@ -282,7 +287,8 @@ export class Room {
     ];
     this.#ledgerFails = true;
     if (this.#ledger.due) {
-      const store = { id: this.#header.store, collector, last: this.#place, lastSegment: this.#lastSegment };
+      const { store: id, collector } = this.#header;
+      const store = { id, collector, last: this.#place, lastSegment: this.#lastSegment };
       const all = this.#segments.snapshot(store);
       await this.#ledger.rewrite([...all, ...this.#offsets.all()]);
     } else if (lines.length > 0) await this.#ledger.add(lines);
@@ -290,24 +296,15 @@ export class Room {
     for (const segment of sealed) segment.noted = true;
   }
 
-  /**
-   * Removes the segments of which nothing is left to send. The ledger has to know it first, else a segment that is not there would
-   * pass for a lost one; where the disk has no room for the ledger, room comes first.
-   */
   async #removeReleased(): Promise<void> {
     const { disk, folder, clock } = this.#parts;
     const active = this.#active;
     const old = clock.now() - this.#activeSince > LONGEST_OPEN_MS;
     if (active !== null && active.records > 0 && active.open === 0 && old && this.#writer.idle) this.#roll();
-    for (const segment of [...this.#segments.all]) {
-      if (!segment.sealed || segment.open > 0) continue;
-      if (!this.#ledgerFails && !(segment.noted && segment.releases.clean)) continue;
-      if (!this.#reader.letGo(segment)) continue;
-      await removeFile(disk, join(folder, segmentName(segment.id)));
-      this.#segments.remove(segment);
+    await removeReleased(disk, folder, this.#segments, this.#reader, this.#ledgerFails, (segment) => {
       this.#bytes -= segment.bytes;
       this.#lines.push({ is: 'gone', id: segment.id });
-    }
+    });
   }
 
   async #compactOne(): Promise<void> {
@@ -327,10 +324,6 @@ export class Room {
 
   async #prepare(): Promise<void> {
     if (!this.#closing) await this.#files.prepare();
-  }
-
-  async #lookAtDisk(): Promise<void> {
-    this.#diskLeft = await this.#parts.disk.free(this.#parts.folder).catch(() => null);
   }
 
   #roundEnded(failures: readonly unknown[]): void {
@@ -353,13 +346,5 @@ export class Room {
     else if (!slow && this.#health.state === 'slow') this.#health.well();
     this.#health.tell();
     this.#cancelWatch = this.#parts.clock.after(WATCH_MS, () => this.#watch());
-  }
-}
-
-async function removeFile(disk: Disk, path: string): Promise<void> {
-  try {
-    await disk.remove(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

@@ -19,6 +19,7 @@ export class SegmentFiles {
   readonly #micros: () => number;
   #lastId: number;
   #ready: ReadyFile | null = null;
+  #preparing: Promise<void> | null = null;
   #current: DiskFile | null = null;
   #full: DiskFile[] = [];
 
@@ -41,7 +42,14 @@ export class SegmentFiles {
   }
 
   /** Makes the next file where it is not there. @throws {Error} where the disk refuses */
-  async prepare(): Promise<void> {
+  prepare(): Promise<void> {
+    this.#preparing ??= this.#prepare().finally(() => {
+      this.#preparing = null;
+    });
+    return this.#preparing;
+  }
+
+  async #prepare(): Promise<void> {
     if (this.#ready !== null) return;
     const id = ++this.#lastId;
     const path = join(this.#folder, segmentName(id));
@@ -92,6 +100,7 @@ export class SegmentFiles {
   /** Gives all files up; the one that no record was written to goes. */
   async close(): Promise<void> {
     this.retire();
+    await this.#preparing?.catch(() => {});
     const ready = this.#ready;
     this.#ready = null;
     const files = [...this.#full, ...(ready ? [ready.file] : [])];
