@@ -1,7 +1,10 @@
-import { beforeAll, expect, test } from 'bun:test';
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchDir } from '../services/scratch.ts';
+
+// The compiler and the suite run over the whole tree, beside other tests.
+setDefaultTimeout(300_000);
 
 /**
  * The guide followed to the letter, in a copy of the tree: its file, its entry, its frames and nothing else. Then the
