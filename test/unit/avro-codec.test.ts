@@ -130,6 +130,14 @@ describe('data messages in Avro', () => {
     });
   }
 
+  test('a trade bears every mark that a trade may have; one fetched afterwards has its own', () => {
+    const marks = ['SNAPSHOT', 'REALTIME', 'BACKFILL'] as const;
+    const rows = marks.map((stream_type) => ({ ...TRADE, stream_type }));
+    const message = codecOf('trade_batch.avsc').encode(batchValue(batch('trade', rows), rows, NOW));
+    const { data } = read('trade_batch.avsc', message) as { data: { stream_type: string }[] };
+    expect(data.map(({ stream_type }) => stream_type)).toEqual([...marks]);
+  });
+
   test('messages of any size in any order stay intact next to each other', () => {
     const codec = codecOf('trade_batch.avsc');
     const plain = plainType('trade_batch.avsc');
