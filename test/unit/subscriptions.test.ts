@@ -40,6 +40,27 @@ describe('exchanges whose requests add up', () => {
     expect(subscriptions.data('A', 3000)).toEqual(coin('A'));
   });
 
+  test('the last rows of a code that was dropped do not confirm it when it is wanted again; an answer does', () => {
+    for (const subscribing of ['add', 'replace'] as const) {
+      const dropped = (): Subscriptions => {
+        const { subscriptions, drain } = make(['A', 'B'], { subscribing });
+        drain(0);
+        for (const symbol of ['A', 'B']) subscriptions.data(symbol, 100);
+        subscriptions.want([coin('B')]);
+        drain(10_000);
+        subscriptions.want(['A', 'B'].map(coin));
+        drain(10_100);
+        expect(subscriptions.data('A', 10_200)).toBeNull();
+        expect(subscriptions.confirmed('A')).toBe(false);
+        expect(subscriptions.confirmed('B')).toBe(true);
+        return subscriptions;
+      };
+      expect(named(dropped().ack(['A'], 10_300))).toEqual(['A']);
+      expect(dropped().data('A', 10_300, true)).toEqual(coin('A'));
+      expect(dropped().data('A', 12_000)).toEqual(coin('A'));
+    }
+  });
+
   test('frames hold at most the permitted number of characters', () => {
     const symbols = Array.from({ length: 50 }, (_, i) => `SYMBOL${i}`);
     const { drain } = make(symbols, { limits: { ...LIMITS, codesPerFrame: 50, frameChars: 120 } });
@@ -155,7 +176,8 @@ describe('confirmations', () => {
     subscriptions.resync('A');
     expect(subscriptions.data('A', 0)).toBeNull();
     expect(drain()).toEqual(['{"unsub":["A"]}', '{"sub":["A"]}']);
-    expect(subscriptions.data('A', 0)?.symbol).toBe('A');
+    expect(subscriptions.data('A', 1999)).toBeNull();
+    expect(subscriptions.data('A', 2000)?.symbol).toBe('A');
   });
 });
 

@@ -276,7 +276,7 @@ export class Link implements SocketHandle {
         if (event.kind === 'book') this.#book(event);
       });
     }
-    const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol, atMs) : null;
+    const news = this.#state === 'open' ? this.#subscriptions.data(market.symbol, atMs, live === 0) : null;
     if (news) this.#confirm(news);
     this.#owner.data(this, market, atMs, live > 0);
   }

@@ -1,5 +1,6 @@
 import type { Exchange, Session } from '../exchange.ts';
 import type { Market } from '../market/market.ts';
+import { RecentDrops } from './recent-drops.ts';
 import { type Entry, isGivenUp, isOpen, marketOf } from './subscription-entry.ts';
 
 type Rules = Pick<Exchange, 'limits' | 'subscribing' | 'repeatable'>;
@@ -15,7 +16,7 @@ const DARK_MS = 15_000;
 const JITTER = 0.2;
 /** A code that was served for less long than this waits as if it had never been. */
 const STEADY_MS = 60_000;
-/** Rows of a code that come this soon after its refusal were sent before it. */
+/** Rows of a code that come this soon after its refusal, or after it was dropped, may have been sent before that. */
 const LATE_MS = 2000;
 /** One suspect that is served after all gives hope for the others, so often at most. */
 const HOPE_MS = 60_000;
@@ -26,6 +27,7 @@ export class Subscriptions {
   readonly #entries = new Map<string, Entry>();
   /** Sent to the exchange and no longer wanted, or to be dropped before it is asked for again. */
   readonly #drops = new Map<string, Entry>();
+  readonly #recent = new RecentDrops(LATE_MS);
   readonly #random: () => number;
   #dirty = false;
   #hopeMs = Number.NEGATIVE_INFINITY;
@@ -92,11 +94,19 @@ export class Subscriptions {
 
   /** The exchange confirmed these symbols; returns the markets for which that is news. */
   ack(symbols: readonly string[], nowMs: number): Market[] {
-    return symbols.flatMap((symbol) => this.data(symbol, nowMs) ?? []);
+    return symbols.flatMap((symbol) => this.#confirm(symbol, nowMs) ?? []);
   }
 
-  /** Rows of this symbol arrived, which confirms it; returns the market if that is news. */
-  data(symbol: string, nowMs: number): Market | null {
+  /**
+   * Rows of this symbol arrived, which confirms it; returns the market if that is news. Of one that was dropped a moment
+   * ago and is wanted again they may be the last of the old subscription.
+   * @param answers they are snapshots, which only a new subscription brings
+   */
+  data(symbol: string, nowMs: number, answers = false): Market | null {
+    return !answers && this.#recent.mayBeLate(symbol, nowMs) ? null : this.#confirm(symbol, nowMs);
+  }
+
+  #confirm(symbol: string, nowMs: number): Market | null {
     const entry = this.#entries.get(symbol);
     if (!entry || entry.phase === 'confirmed' || entry.phase === 'wanted') return null;
     if (entry.phase === 'refused' && nowMs - entry.givenMs < LATE_MS) return null;
@@ -243,17 +253,10 @@ export class Subscriptions {
 
   /** What was given up and has waited long enough, the longest first. */
   #due(nowMs: number): Entry[] {
-    const due: Entry[] = [];
-    for (const entry of this.#entries.values()) if (isGivenUp(entry) && entry.dueMs <= nowMs) due.push(entry);
-    if (due.length === 0 && nowMs - this.#askedMs >= DARK_MS && this.carried === 0)
-      due.push(...this.#nextDue());
-    return due.sort((a, b) => a.dueMs - b.dueMs);
-  }
-
-  /** The given up one whose time comes first. */
-  #nextDue(): Entry[] {
-    const waiting = [...this.#entries.values()].filter(isGivenUp);
-    return waiting.sort((a, b) => a.dueMs - b.dueMs).slice(0, 1);
+    const given = [...this.#entries.values()].filter(isGivenUp).sort((a, b) => a.dueMs - b.dueMs);
+    const due = given.filter(({ dueMs }) => dueMs <= nowMs);
+    const dark = due.length === 0 && nowMs - this.#askedMs >= DARK_MS && this.carried === 0;
+    return dark ? given.slice(0, 1) : due;
   }
 
   /** One request more; a late answer to an earlier one of a code that is still subscribed counts. */
@@ -279,7 +282,7 @@ export class Subscriptions {
     this.#dirty = false;
     this.#listMs = nowMs;
     if (add.length === 0 && drop.length === 0) return [];
-    for (const entry of drop) entry.held = false;
+    for (const entry of drop) this.#dropped(entry, nowMs);
     this.#drops.clear();
     this.#ask(add, nowMs);
     return session.change(want.map(marketOf), add.map(marketOf), drop.map(marketOf));
@@ -291,7 +294,7 @@ export class Subscriptions {
       const drop = [...this.#drops.values()].slice(0, codesPerFrame);
       const { frames, count } = this.#fit(session, [], drop);
       for (const entry of drop.slice(0, count)) {
-        entry.held = false;
+        this.#dropped(entry, nowMs);
         this.#drops.delete(entry.market.symbol);
       }
       return frames;
@@ -302,6 +305,11 @@ export class Subscriptions {
     const { frames, count } = this.#fit(session, add, []);
     this.#ask(add.slice(0, count), nowMs);
     return frames;
+  }
+
+  #dropped(entry: Entry, nowMs: number): void {
+    entry.held = false;
+    this.#recent.dropped(entry.market.symbol, nowMs);
   }
 
   #ask(entries: readonly Entry[], nowMs: number): void {

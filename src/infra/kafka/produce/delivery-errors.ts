@@ -11,6 +11,9 @@
  */
 export type Verdict = 'retry' | 'crowded' | 'alone' | 'too_large' | 'held' | 'fatal';
 
+/** Told when a message comes back for a reason that somebody has to look at. */
+export type Trouble = (verdict: Verdict, code: number, topic: string, words: string) => void;
+
 /** librdkafka's codes, negative where they are its own. Whatever is not listed is `retry`. */
 const VERDICTS: Readonly<Record<number, Verdict>> = {
   [-188]: 'held', // unknown topic

@@ -1,7 +1,7 @@
 import type { StandingOf } from '../../../application/leases/fences.ts';
 import type { Cancel, Clock } from '../../../common/clock.ts';
 import type { Breaker } from '../client/breaker.ts';
-import { type Verdict, verdictOf } from './delivery-errors.ts';
+import { type Trouble, type Verdict, verdictOf } from './delivery-errors.ts';
 import { type BatchClient, type Handed, NOT_TRIED, oneByOne, type Produce } from './handed.ts';
 import type { Outgoing } from './outgoing.ts';
 import { refusedAgain } from './refusal.ts';
@@ -13,9 +13,6 @@ interface Staged extends Handed {
   readonly line: TopicLine;
   readonly entry: Entry;
 }
-
-/** Told when a message comes back for a reason that somebody has to look at. */
-export type Trouble = (verdict: Verdict, code: number, topic: string, words: string) => void;
 
 /** Messages handed over in one turn of the event loop after a pause, so that sockets are still read meanwhile. */
 const PER_TURN = 500;
