@@ -346,6 +346,24 @@ describe('what stays on the disk', () => {
     expect(store.figures.bytes).toBeLessThan(100_000);
   });
 
+  test('segments that are released and whose files cannot be removed stay released, life after life', async () => {
+    const disk = new MemoryDisk();
+    disk.fate = (asked) => (asked === 'remove' ? systemError('EPERM', 'operation not permitted') : null);
+    for (let life = 0; life < 4; life++) {
+      const { store, clock, told } = await live(disk, SMALL);
+      expect((await readAll(store)).map(({ place }) => place)).toEqual([]);
+      for (const place of put(store, 1, 10)) store.release(place ?? 0);
+      await clock.advance(1_000);
+      expect(told.damages).toEqual([]);
+      disk.kill();
+    }
+    expect([...disk.files.keys()].filter((path) => path.endsWith('.segment')).length).toBeGreaterThan(3);
+    disk.fate = () => null;
+    const { store } = await live(disk, SMALL);
+    await close(store);
+    expect([...disk.files.keys()].sort()).toEqual(['/outbox/ledger']);
+  });
+
   test('a wall clock that is set back or forward changes no order and loses nothing', async () => {
     const disk = new MemoryDisk();
     const { store, clock } = await live(disk, SMALL);
