@@ -182,6 +182,14 @@ export const ERRORS = {
     null,
     'An order book that comes over REST could not be fetched.',
   ),
+  trades_fetch_failed: rule(
+    'connection',
+    'warning',
+    'error',
+    true,
+    null,
+    'Trades that were missed could not be fetched over REST.',
+  ),
   broker_unavailable: rule(
     'connection',
     'critical',

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
+import type { FillRecord } from '../../src/application/backfill/fill-task.ts';
 import type { ActualStream, StateStore, StoredOutcome } from '../../src/application/state-store.ts';
 import type { BreakerFigures } from '../../src/core/connection/host-breaker.ts';
 import { type DesiredStream, emptyStream, type StreamKey } from '../../src/core/desired/stream.ts';
+import type { Neighbour } from '../../src/core/past-trades.ts';
 import { leaseSuite } from './lease-suite.ts';
 
 const KEY: StreamKey = { exchange: 'upbit', request_type: 'ticker' };
@@ -13,6 +15,33 @@ const FIGURES: BreakerFigures = {
   halfOpenMaxCalls: 2,
   successThreshold: 2,
 };
+
+const TRADE: Neighbour = {
+  ...{ trade_id: '17853950437790001', timestamp: 1_790_000_000_000_000, fills: 1 },
+  ...{ price: 91_361_000, volume: 0.01275549, side: 'SELL' },
+};
+
+function fillRecord(name: string, result: FillRecord['result']): FillRecord {
+  const gap = {
+    ...{ gap_id: `gap of ${name}`, from: 1, to: 2, cause: 'cut' as const },
+    ...{ first_missing_id: null, last_missing_id: null },
+  } as const;
+  return {
+    ...{
+      name,
+      gap,
+      symbol: 'BTC-USDT',
+      since: 3,
+      before: TRADE,
+      after: null,
+      from: 1,
+      to: 2,
+      known: [],
+      result,
+    },
+    filled: { rows: 0, first_id: null, last_id: null },
+  };
+}
 
 function stream(version: number, codes: string[]): DesiredStream {
   return { ...emptyStream(KEY), version, codes, shards: [codes], correlation_id: `c-${version}` };
@@ -56,6 +85,31 @@ export function storeSuite(
   pass: (ms: number) => Promise<void>,
 ): void {
   describe(name, () => {
+    test('what is to be fetched comes back as it was written, until it is removed; so do the latest trades', async () => {
+      const { fills } = await open();
+      expect(await fills.tasks('okx')).toEqual([]);
+      const one = fillRecord('one', null);
+      const done = fillRecord('two', { state: 'partial', proof: 'none', reason: 'it is so' });
+      await fills.put('okx', [one, done]);
+      await fills.put('okx', []);
+      expect((await fills.tasks('okx')).toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([one, done]);
+      expect(await fills.tasks('binance')).toEqual([]);
+      const further = {
+        ...one,
+        after: TRADE,
+        known: [TRADE],
+        filled: { rows: 2, first_id: '1', last_id: '2' },
+      };
+      await fills.put('okx', [further]);
+      await fills.remove('okx', ['two', 'never']);
+      expect(await fills.tasks('okx')).toEqual([further]);
+      await fills.keepLastTrades('okx', new Map([['BTC-USDT', TRADE]]));
+      await fills.keepLastTrades('okx', new Map());
+      expect(await fills.lastTrades('okx', ['ETH-USDT', 'BTC-USDT'])).toEqual([null, TRADE]);
+      expect(await fills.lastTrades('binance', ['BTC-USDT'])).toEqual([null]);
+      expect(await fills.lastTrades('okx', [])).toEqual([]);
+    });
+
     test('desired state comes back as it was written, by version', async () => {
       const { desired } = await open();
       expect(await desired.read(KEY)).toBeNull();

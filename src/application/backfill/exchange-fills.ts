@@ -1,10 +1,10 @@
 import { sleep } from '../../common/clock.ts';
-import { idNeighbour, neighbourOf, type Rest } from '../../core/backfill/known-hole.ts';
+import { Fault } from '../../common/errors.ts';
+import { idNeighbour, neighbourOf } from '../../core/backfill/known-hole.ts';
 import type { Gap, Target } from '../../core/events.ts';
 import type { Market, Micros } from '../../core/market/market.ts';
 import type { Neighbour } from '../../core/past-trades.ts';
 import type { LaneHole } from '../../core/pipeline/hole-report.ts';
-import type { Seam } from '../../core/pipeline/seam.ts';
 import type { FillDeps, FilledExchange, FillFigures, FillStream } from './fill-parts.ts';
 import { giveUp, needsNoRequest, type PassEnd, type PassParts, pass, QUIET_MS } from './fill-pass.ts';
 import { FillReport } from './fill-report.ts';
@@ -12,25 +12,18 @@ import type { FillGap, FillRecord } from './fill-task.ts';
 import { LastTrades } from './last-trades.ts';
 import { Ledger } from './ledger.ts';
 import { OpenFill } from './open-fill.ts';
+import { OpenSeams } from './open-seams.ts';
+import { restEvents } from './rest-events.ts';
 
 /** What was sent in one moment comes within this time, in ms: then what a page holds of it beyond was missed. */
 const SETTLE_MS = 1000;
 /** Holes of one exchange that are filled at once; market lists and order books find a turn between their requests. */
 const AT_ONCE = 2;
-/** Gaps of one code that begin before one of them is told as over. */
-const MOST_SEAMS = 16;
 /** Tasks of one exchange in memory; a newer one beyond is not made, and its gap stays as it was told. */
 const MOST = 5000;
 /** Time for the store to take how far trades got, in ms. */
 const HAND_OVER_MS = 1000;
 const EMPTY = { rows: 0, first_id: null, last_id: null };
-
-/** Where trades of a code may be missing, as long as its gap was not told as over. */
-interface OpenSeam {
-  readonly market: Market;
-  readonly seam: Seam;
-  readonly before: Promise<Neighbour | null>;
-}
 
 /** What is to be fetched of the trades of one exchange: the oldest gap first, each code's one after the other. */
 export class ExchangeFills {
@@ -41,8 +34,7 @@ export class ExchangeFills {
   readonly #last: LastTrades;
   readonly #fills = new Map<string, OpenFill>();
   readonly #ledgers = new Map<string, Ledger>();
-  /** By code, those that are lost now, with where that began; a gap takes the oldest. */
-  readonly #seams = new Map<string, OpenSeam[]>();
+  readonly #seams = new OpenSeams();
   readonly #writes = new Set<Promise<unknown>>();
   #stream: FillStream | null = null;
   #carried: ReadonlyMap<string, number | null> = new Map();
@@ -87,29 +79,20 @@ export class ExchangeFills {
     const seam = lane.openSeam(stream.pipeline.youngest);
     const before =
       seam.before === null ? this.#last.of(market.symbol) : Promise.resolve(neighbourOf(seam.before));
-    const open = this.#seams.get(market.code) ?? [];
-    this.#seams.set(market.code, open);
-    open.push({ market, seam, before });
-    const [oldest] = open;
-    if (open.length > MOST_SEAMS && oldest) {
-      open.shift();
-      lane.closeSeam(oldest.seam);
-    }
+    this.#seams.open({ market, lane, seam, before });
   }
 
   /** A gap was told as over. */
   gap({ gap_id, from, to, cause, codes }: Gap): void {
-    const stream = this.#stream;
-    if (gap_id === undefined || to === null || !stream) return;
+    if (gap_id === undefined || to === null) return;
     const told: FillGap = { gap_id, from, to, cause, first_missing_id: null, last_missing_id: null };
     for (const code of codes) {
-      const open = this.#seams.get(code)?.shift();
+      const open = this.#seams.told(code);
       if (!open) continue;
-      const { market, seam, before } = open;
+      const { market, lane, seam, before } = open;
       seam.ends(to);
       void before.then((left) => {
         const record = this.#record(told, market.symbol, left, null, from, to);
-        const lane = stream.pipeline.lanes.of(market);
         if (!this.#add(market, record, { lane, seam })) lane.closeSeam(seam);
       });
     }
@@ -307,7 +290,7 @@ export class ExchangeFills {
   #ended(fill: OpenFill, end: PassEnd): void {
     const nowMs = this.#deps.clock.now();
     this.#error = fill.refusal;
-    if (fill.refusal !== null) this.#counts.refused++;
+    if (fill.refusal !== null) this.#refused(fill.refusal);
     if (end.kind === 'left') {
       fill.notBefore = nowMs + SETTLE_MS;
       if (!this.#carried.has(fill.record.symbol)) this.#drop(fill.record.name, fill);
@@ -316,6 +299,14 @@ export class ExchangeFills {
     if (end.kind === 'over') return this.#over(fill, end);
     fill.notBefore = end.kind === 'waits' ? nowMs + end.forMs : nowMs;
     this.#put(fill);
+  }
+
+  #refused(why: string): void {
+    this.#counts.refused++;
+    const { id } = this.#exchange;
+    const what = `Missed trades could not be fetched: ${why}.`;
+    const remedy = 'It is tried again; until then their gaps stay as they are. See backfill in /status.';
+    this.#deps.reporter.error(new Fault('trades_fetch_failed', id, what, remedy), { target: this.#target });
   }
 
   #over(fill: OpenFill, { result, rest }: Extract<PassEnd, { kind: 'over' }>): void {
@@ -327,34 +318,10 @@ export class ExchangeFills {
     fill.end(result, all.rows > filled.rows ? all : filled);
     this.#counts[result.state]++;
     if (fill.record.filled.rows > 0 && result.state === 'partial')
-      for (const one of rest) this.#tellRest(fill, one, ledger);
+      for (const event of restEvents(fill, rest, ledger, this.#target)) this.#deps.reporter.tell(event);
     // Told only when it is on record that there is nothing to be fetched any more.
     this.#put(fill);
     this.#report.add(fill.market.code, fill.record);
-  }
-
-  /** What is not filled stays on record by itself. */
-  #tellRest(fill: OpenFill, { hole, ids }: Rest, ledger: Ledger): void {
-    const { gap } = fill.record;
-    const codes = [fill.market.code];
-    const { from, to } = hole;
-    const plain = { from, to: Math.max(from, to), cause: gap.cause, codes };
-    const told: Gap[] = ids
-      ? ledger.untold(ids).map(({ first, last }) => ({
-          ...plain,
-          cause: 'missing_ids',
-          first_missing_id: String(first),
-          last_missing_id: String(last),
-        }))
-      : [{ ...plain, first_missing_id: null, last_missing_id: null }];
-    for (const one of told)
-      this.#deps.reporter.tell({
-        kind: 'gap',
-        target: this.#target,
-        correlationId: null,
-        gap: one,
-        detail: { rest_of: gap.gap_id },
-      });
   }
 
   #ledger(symbol: string): Ledger {
