@@ -62,6 +62,8 @@ const TRADE: Trade = {
   side: 'SELL',
 };
 
+const FETCHED: Trade = { ...TRADE, stream_type: 'BACKFILL' };
+
 function batch(requestType: 'ticker' | 'trade', rows: readonly (Ticker | Trade)[]): Batch {
   return {
     exchange: 'upbit',
@@ -93,7 +95,7 @@ function picked(row: Ticker | Trade): Record<string, unknown> {
 describe('data messages in Avro', () => {
   for (const [type, file, rows] of [
     ['ticker', 'ticker_batch.avsc', [TICKER, EMPTY_TICKER]],
-    ['trade', 'trade_batch.avsc', [TRADE, { ...TRADE, side: 'BUY' }, { ...TRADE, side: 'UNKNOWN' }]],
+    ['trade', 'trade_batch.avsc', [TRADE, { ...TRADE, side: 'BUY' }, { ...TRADE, side: 'UNKNOWN' }, FETCHED]],
   ] as const) {
     test(`every field of a ${type} comes back, null included`, () => {
       const message = codecOf(file).encode(batchValue(batch(type, rows), rows, NOW));

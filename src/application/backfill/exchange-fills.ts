@@ -8,7 +8,7 @@ import type { LaneHole } from '../../core/pipeline/hole-report.ts';
 import type { FillDeps, FilledExchange, FillFigures, FillStream } from './fill-parts.ts';
 import { giveUp, needsNoRequest, type PassEnd, type PassParts, pass, QUIET_MS } from './fill-pass.ts';
 import { FillReport } from './fill-report.ts';
-import type { FillGap, FillRecord } from './fill-task.ts';
+import type { FillGap, FillRecord, FillResult } from './fill-task.ts';
 import { LastTrades } from './last-trades.ts';
 import { Ledger } from './ledger.ts';
 import { OpenFill } from './open-fill.ts';
@@ -23,6 +23,15 @@ const AT_ONCE = 2;
 const MOST = 5000;
 /** Time for the store to take how far trades got, in ms. */
 const HAND_OVER_MS = 1000;
+/** Clocks of exchanges, and ways from them, differ by less than this, or the clock of one of them does not count. */
+const SKEW: Micros = 2_000_000;
+/** A process that stood still lets an exchange leave out trades, and goes on with later ones over the same socket. */
+const LEFT_OUT: FillResult = {
+  state: 'impossible',
+  proof: 'none',
+  reason:
+    'trades were left out between ones that were received; holes in consecutive ids are gaps of their own',
+};
 const EMPTY = { rows: 0, first_id: null, last_id: null };
 
 /** What is to be fetched of the trades of one exchange: the oldest gap first, each code's one after the other. */
@@ -92,7 +101,8 @@ export class ExchangeFills {
       const { market, lane, seam, before } = open;
       seam.ends(to);
       void before.then((left) => {
-        const record = this.#record(told, market.symbol, left, null, from, to);
+        const plain = this.#record(told, market.symbol, left, null, from, to);
+        const record = seam.beganBy(from + SKEW) ? plain : { ...plain, result: LEFT_OUT };
         if (!this.#add(market, record, { lane, seam })) lane.closeSeam(seam);
       });
     }
@@ -185,8 +195,10 @@ export class ExchangeFills {
     const short = reach !== null && 'rows' in reach;
     if (fill.waits && !short) fill.notBefore = nowMs + QUIET_MS;
     this.#fills.set(record.name, fill);
-    if (record.result === null) this.#put(fill);
-    else this.#report.add(market.code, record);
+    this.#put(fill);
+    if (record.result === null) return true;
+    fill.unwatch();
+    this.#report.add(market.code, record);
     return true;
   }
 

@@ -35,6 +35,11 @@ export class Seam {
     return this.#between.flatMap(({ trade }) => (trade === this.#after ? [] : [trade]));
   }
 
+  /** Whether the trade before it came until then, by one of the two clocks at least. */
+  beganBy(at: Micros): boolean {
+    return this.before === null || Math.min(this.before.timestamp, this.before.received_at) <= at;
+  }
+
   /** The code has been received again since then. */
   ends(to: Micros): void {
     this.#to = to;

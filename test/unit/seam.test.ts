@@ -1,0 +1,42 @@
+import { expect, test } from 'bun:test';
+import { Seam } from '../../src/core/pipeline/seam.ts';
+import { START, tradeOf } from './backfill-parts.ts';
+
+const SECOND = 1_000_000;
+
+function trade(id: number, atS: number, receivedS = atS, stream_type: 'REALTIME' | 'SNAPSHOT' = 'REALTIME') {
+  const facts = { id: String(id), restId: '', at: START + atS * SECOND, price: 1, volume: 1 };
+  return { ...tradeOf(facts, START + receivedS * SECOND), stream_type };
+}
+
+test('the first trade of a later socket ends it; what an exchange repeats, and what the old one still brought, is known', () => {
+  const seam = new Seam(trade(1, 0), null, 7);
+  seam.take(trade(2, 1), 7);
+  seam.take(trade(3, 2, 5, 'SNAPSHOT'), 8);
+  expect(seam.after).toBeNull();
+  seam.take(trade(5, 5), 8);
+  expect(seam.after?.trade_id).toBe('5');
+  // In the same moment as the one after: time does not tell them apart.
+  seam.take(trade(6, 5), 8);
+  seam.take(trade(7, 6), 8);
+  expect(seam.known.map(({ trade_id }) => trade_id)).toEqual(['2', '3', '6']);
+});
+
+test('over the same socket the first trade behind the end of the gap ends it, also where that is told later', () => {
+  const seam = new Seam(trade(1, 0), null, 7);
+  seam.take(trade(2, 1), 7);
+  seam.take(trade(4, 4), 7);
+  expect(seam.after).toBeNull();
+  seam.ends(START + 3 * SECOND);
+  expect(seam.after?.trade_id).toBe('4');
+  expect(seam.known.map(({ trade_id }) => trade_id)).toEqual(['2']);
+});
+
+test('a trade that came within the gap is none before it', () => {
+  expect(new Seam(trade(1, 4), null, 7).beganBy(START + 5 * SECOND)).toBe(true);
+  expect(new Seam(trade(1, 9), null, 7).beganBy(START + 5 * SECOND)).toBe(false);
+  // The clock of the exchange is ahead, or it is behind.
+  expect(new Seam(trade(1, 9, 4), null, 7).beganBy(START + 5 * SECOND)).toBe(true);
+  expect(new Seam(trade(1, 4, 9), null, 7).beganBy(START + 5 * SECOND)).toBe(true);
+  expect(new Seam(null, null, 7).beganBy(START)).toBe(true);
+});
