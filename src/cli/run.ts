@@ -92,13 +92,20 @@ const LAST_RESORT_MS = 250;
 
 /** What a stop has to say where it left something behind. @param lost why the way out was gone before */
 function faultOf(left: LeftBehind, timeoutMs: number, lost: Fault | null): Fault | null {
-  const { undelivered, messages, streams, hung } = left;
+  const { undelivered, messages, kept = 0, streams, hung } = left;
   const ended = hung.length === 0 ? '' : ` Not ended by then: ${hung.join(', ')}.`;
   if (undelivered + messages > 0) {
     const named = streams.length === 0 ? '' : `, of ${streams.join(', ')}`;
     const rows = `${undelivered} rows (${messages} messages in all)`;
     if (lost)
       return new Fault(lost.code, lost.subject, `${rows} were not written: ${lost.message}`, lost.remedy);
+    if (kept > 0 && kept >= messages)
+      return new Fault(
+        'undelivered',
+        'the broker',
+        `${rows} were not acknowledged within ${timeoutMs} ms${named}. Nothing is lost: they lie in the outbox.${ended}`,
+        'Look after the broker, and start again: the next start sends them.',
+      );
     return new Fault(
       'undelivered',
       'the broker',

@@ -345,6 +345,22 @@ export const ERRORS = {
     EXIT.usage,
     'A file named on the command line cannot be read.',
   ),
+  outbox_unavailable: rule(
+    'cache',
+    'critical',
+    'error',
+    true,
+    null,
+    'The outbox takes no messages, because its folder, or the disk, does not; they go on in memory alone.',
+  ),
+  outbox_damaged: rule(
+    'cache',
+    'critical',
+    'error',
+    false,
+    null,
+    'Messages that lay in the outbox cannot be read any more.',
+  ),
   unknown_error: rule(
     'unknown',
     'critical',

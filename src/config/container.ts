@@ -31,8 +31,9 @@ import { Ending } from './ending.ts';
 import { enabledExchanges, exchangeParts, listFetcher } from './exchange-parts.ts';
 import { openHttp } from './http.ts';
 import { openMessaging } from './messaging.ts';
+import { openOutbox } from './outbox.ts';
 import { openRest } from './rest.ts';
-import { schemaWatch } from './schemas.ts';
+import { schemaIds, schemaWatch } from './schemas.ts';
 import type { Settings } from './settings.ts';
 import { openLeases, openStore, provisionalNotices } from './state.ts';
 
@@ -108,7 +109,19 @@ export async function startCollector(
   const store = openStore(settings, drivers, clock);
   await store.start(settings.startup.timeout_ms);
   const fences = new Fences(clock, settings.state.lease_ms);
+  const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
+  const figures = new StreamFigures();
   let used: UsedSchemas | null = null;
+  const outbox = openOutbox(settings, {
+    id,
+    clock,
+    log,
+    fences,
+    figures,
+    orchestrator: () => orchestrator,
+    reporter: () => reporter,
+    schemas: () => schemaIds(used),
+  });
   const messaging = await openMessaging(settings, drivers, {
     clock,
     log,
@@ -119,6 +132,7 @@ export async function startCollector(
     onSchemas: (schemas) => {
       used = schemas;
     },
+    outbox,
   });
   const publisher = new WatchedPublisher(messaging.publisher, clock);
   const reporter = new Reporter(publisher, clock, log, id);
@@ -143,8 +157,6 @@ export async function startCollector(
       reporter.error(fault, { target: null, context: { exchange: exchange.id, region: exchange.region } }),
   });
   const breakers = hostBreakers(settings, store, reporter, clock, log);
-  const budget = new ByteBudget(settings.budget.bytes, settings.budget.stream_share);
-  const figures = new StreamFigures();
   const leases = openLeases(settings, drivers, { store, fences, id, exchanges, reporter, clock, log });
   const batch: BatchLimits = {
     windowMs: settings.batch.window_ms,
@@ -283,6 +295,7 @@ export async function startCollector(
     return {
       undelivered: Math.max(rows, left?.undelivered ?? 0),
       messages: left?.messages ?? 0,
+      kept: left?.kept ?? 0,
       streams: behind.map(({ target }) => `${target.exchange} ${target.request_type}`),
       hung: [...new Set(ending.hung)],
     };

@@ -10,7 +10,10 @@ import { readPem } from './pem.ts';
 import type { Settings } from './settings.ts';
 
 export interface MessagingParts
-  extends Pick<MessagingDeps, 'clock' | 'log' | 'onLoss' | 'onFault' | 'onSchemas' | 'standingOf'> {
+  extends Pick<
+    MessagingDeps,
+    'clock' | 'log' | 'onLoss' | 'onFault' | 'onSchemas' | 'standingOf' | 'outbox'
+  > {
   readonly regions: readonly Region[];
   /** Whether each broker has to be reached, which a check wants and a start does not. */
   readonly everyBroker?: boolean;

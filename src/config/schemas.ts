@@ -34,6 +34,11 @@ export function schemaWatch(
   });
 }
 
+/** Ids that values bear, by topic family. */
+export function schemaIds(used: UsedSchemas | null): Record<string, number> {
+  return Object.fromEntries(Array.from(used?.registered ?? [], ([family, { id }]) => [family, id]));
+}
+
 function changed(what: string): Fault {
   return new Fault(
     'registry_changed',

@@ -383,6 +383,20 @@ export const settingsSchema = z.strictObject({
       timeout_ms: setting(milliseconds.default(10_000), 'Time to drain and flush at the stop, in ms.'),
     })
     .prefault({}),
+  outbox: z
+    .strictObject({
+      dir: setting(
+        optionalText,
+        'Folder of the outbox: messages are on disk until Kafka has acknowledged them, and outlive a crash. Unset: memory alone. One collector to a folder.',
+        { env: ['OUTBOX_DIR'] },
+      ),
+      max_bytes: setting(count.default(4 * 1024 ** 3), 'The most that it may take of the disk, in bytes.'),
+      fsync_ms: setting(
+        positiveMs.default(1000),
+        'How often what was written is made to outlive a power cut, in ms; a crash of the program alone loses none of it.',
+      ),
+    })
+    .prefault({}),
   orderbook: z
     .strictObject({
       keyframe_ms: setting(

@@ -25,10 +25,39 @@ export interface Ack {
   readonly at: Micros;
   /** Size of the message's value on the wire, uncompressed. */
   readonly bytes: number;
+  /** It is none yet: the batch lies in the outbox alone, and what becomes of it is told as `Settled`. */
+  readonly shelved?: boolean;
+}
+
+/** How a batch ended that memory had let go of. */
+export interface Settled extends Pick<Batch, 'exchange' | 'requestType'> {
+  readonly symbol: string;
+  readonly rows: readonly Pick<Row, 'timestamp' | 'received_at'>[];
+  /** Its first row is among them: a message that is too large ends in parts. */
+  readonly first: boolean;
+  /** Null: it was given up. */
+  readonly ack: Ack | null;
+}
+
+/** Rows of a stream that wait for their batches. */
+export interface NotedRows extends Pick<Batch, 'exchange' | 'region' | 'requestType'> {
+  readonly rows: readonly Row[];
+  /** Of each row what its message would say of it beside, as JSON: `[symbol, base, quote, fence, correlationId]`. */
+  readonly names: readonly string[];
+}
+
+/** Where rows are on disk that wait for their batches. */
+export interface RowJournal {
+  /** They are on disk by the end of this turn of the loop. @returns what `forget` takes; null where it takes none */
+  note(rows: NotedRows): number | null;
+  /** The writer has them. */
+  forget(mark: number): void;
 }
 
 /** The one writer of rows. */
 export interface Writer {
+  /** Left out: rows that wait for their batches are in memory alone. */
+  readonly journal?: RowJournal | undefined;
   /**
    * Hands a batch over. Batches of one key are delivered in the order of their calls. An absent broker makes the
    * promise wait, never fail; it fails only with `undelivered` when the program stops before the acknowledgement.

@@ -2,6 +2,7 @@ import type { Fault } from '../common/errors.ts';
 import type { Publisher, Writer } from '../core/ports.ts';
 import type { BreakerState } from './kafka/client/breaker.ts';
 import type { ClientStatistics } from './kafka/client/statistics.ts';
+import type { OutboxState } from './kafka/recover/open-spool.ts';
 
 export type MessagingDriver = 'kafka' | 'embedded' | 'stdout';
 
@@ -29,6 +30,8 @@ export interface MessagingState {
   readonly dropped: ReadonlyMap<string, number>;
   /** Producers replaced after a fatal error. */
   readonly renewed: number;
+  /** Messages on disk; null where there is no outbox. */
+  readonly outbox: OutboxState | null;
   /** librdkafka's own figures, a few seconds old; null before the first and where there is none. */
   readonly client: ClientStatistics | null;
 }
@@ -39,6 +42,8 @@ export interface Leftover {
   readonly undelivered: number;
   /** Messages that were not acknowledged, those without rows included. */
   readonly messages: number;
+  /** Of these messages those that lie in the outbox: the next start sends them. Left out where there is none. */
+  readonly kept?: number;
 }
 
 /** The way out of the program: one shape for every driver. */

@@ -126,6 +126,21 @@ const SCENES: Readonly<Record<string, Scene>> = {
     },
     fires: { 2: [], 4: [], 9: ['KcsDependencyDown', 'KcsNotReady'] },
   },
+  'an outbox that takes nothing for a moment: nothing; for long: told': {
+    series: { [`kcs_outbox_up{${AT}}`]: '1 0 1 1 1 0x20' },
+    fires: { 2: [], 4: [], 9: ['KcsOutboxDown'] },
+  },
+  'an outage that the outbox holds: told after five minutes; a disk that fills: at once': {
+    series: {
+      [`kcs_outbox_oldest_seconds{${AT}}`]: '0x5 0+60x10 0x20',
+      [`kcs_outbox_disk_free_bytes{${AT}}`]: '5e9x30 5e8x10',
+    },
+    fires: { 9: [], 15: ['KcsOutboxFills'], 20: [], 38: ['KcsOutboxFills'] },
+  },
+  'messages in the outbox that cannot be read any more: told, and over a while later': {
+    series: { [`kcs_outbox_lost_messages_total{${AT}}`]: '0x5 7x30' },
+    fires: { 4: [], 8: ['KcsOutboxLost'], 30: [] },
+  },
   'memory that the byte budget explains: nothing; more: told': {
     series: {
       [`kcs_budget_limit_bytes{${AT}}`]: '134217728x60',

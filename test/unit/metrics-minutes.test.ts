@@ -199,6 +199,19 @@ describe('metrics of a minute', () => {
     expect(run.stats.acked).toBe(1);
   });
 
+  test('wait longer for rows that lie in the outbox, which are not lost, and not for ever', async () => {
+    const rig = minuteRig();
+    rig.metrics.start();
+    const run = rig.run();
+    rig.brokerAway(true);
+    await run.arrive(tradeFrame('KRW-BTC', 1));
+    run.stats.shelf.enter([{ received_at: NOON }], { at: NOON, ms: rig.clock.now() });
+    await rig.clock.advance(1_500_000);
+    expect(rig.items('ws.metrics.processing')).toEqual([]);
+    await rig.clock.advance(600_000);
+    expect(rig.items('ws.metrics.processing').length).toBeGreaterThan(0);
+  });
+
   test('of a stream that stopped within the minute are told, once, and then no more', async () => {
     const rig = minuteRig();
     rig.metrics.start();

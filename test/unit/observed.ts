@@ -90,6 +90,11 @@ export const MESSAGING: MessagingState = {
   dropped: new Map([['ws.dlq', 2]]),
   renewed: 0,
   troubles: [],
+  outbox: {
+    ...{ state: 'ok', reason: '', messages: 3, bytes: 4096, oldestAt: NOON, diskLeft: 1e9 },
+    ...{ appended: 8, bytesWritten: 4000, released: 5, notKept: 0, lost: 0, longestWriteMs: 1 },
+    ...{ spilling: ['trade-data.korea'], shelved: 3, readBack: 1, comparing: false, trouble: null },
+  },
   client: {
     queuedMessages: 0,
     queuedBytes: 0,

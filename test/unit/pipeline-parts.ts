@@ -8,7 +8,7 @@ import { Grid } from '../../src/core/pipeline/grid.ts';
 import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
-import type { Batch, Writer } from '../../src/core/ports.ts';
+import type { Batch, RowJournal, Writer } from '../../src/core/ports.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** A frame of Upbit. */
@@ -41,6 +41,7 @@ export interface Rig {
 /**
  * The pipeline of one stream, on a clock that stands still and with a writer that keeps what it gets.
  * @param remembered of earlier runs of the stream, with their `clock`
+ * @param outbox where rows that wait are written down, and whether batches lie on disk alone
  */
 export function rig(
   type: 'trade' | 'ticker',
@@ -48,6 +49,7 @@ export function rig(
   budgetBytes = 1e6,
   remembered = new RememberedIds(),
   clock = new ManualClock(),
+  outbox: { readonly journal?: RowJournal; readonly shelves?: () => boolean } = {},
 ): Rig {
   const exchange: Exchange = { ...upbit, ...overrides };
   const batches: Batch[] = [];
@@ -62,8 +64,10 @@ export function rig(
   });
   let held: (() => void)[] | null = null;
   const writer: Writer = {
+    journal: outbox.journal,
     write(batch) {
       batches.push(batch);
+      if (outbox.shelves?.()) return Promise.resolve({ at: clock.micros(), bytes: 0, shelved: true });
       const ack = { at: clock.micros(), bytes: 10 };
       return held ? new Promise((resolve) => held?.push(() => resolve(ack))) : Promise.resolve(ack);
     },

@@ -21,6 +21,8 @@ export interface Moment {
 const TRUSTED = 0.95;
 /** How long messages wait for the store's word once the leases have run out; then they go, by the readers' rule. */
 const ANSWER_MS = 3000;
+/** Fences that ended, of which it is remembered until when they were held. */
+const MOST_ENDED = 4096;
 /** The store is asked again at this pace meanwhile. Time in which the process stands still is no waiting. */
 const STEP_MS = 250;
 
@@ -33,6 +35,8 @@ export class Fences {
   readonly #clock: Clock;
   readonly #lifeMs: number;
   readonly #held = new Set<number>();
+  /** Until when each of those that ended last was surely held, epoch µs. */
+  readonly #ended = new Map<number, number>();
   #sureUntil: Moment;
   #askedMs: number | null = null;
   #waitedMs = 0;
@@ -60,7 +64,22 @@ export class Fences {
 
   /** The leases of these were lost, or are about to be given back. */
   end(fences: Iterable<number>): void {
-    for (const fence of fences) this.#held.delete(fence);
+    const until = Math.min(this.#clock.micros(), this.#sureUntil.wall);
+    for (const fence of fences) {
+      if (this.#held.delete(fence)) this.#ended.set(fence, until);
+      for (const oldest of this.#ended.keys()) {
+        if (this.#ended.size <= MOST_ENDED) break;
+        this.#ended.delete(oldest);
+      }
+    }
+  }
+
+  /**
+   * Until when the lease of a fence that ended was surely held, epoch µs: what was received until then nobody else can
+   * have received under a later one. Null where that is not known.
+   */
+  heldUntil(fence: number): number | null {
+    return this.#ended.get(fence) ?? null;
   }
 
   /** The store has said of every fence whether its lease is still held. @param asked when it was asked */

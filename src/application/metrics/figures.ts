@@ -24,6 +24,11 @@ export class StreamFigures {
     return figure.stats;
   }
 
+  /** Undefined where the stream has not run. */
+  of(exchange: string, type: string): StreamFigure | undefined {
+    return this.#streams.get(`${exchange}|${type}`);
+  }
+
   all(): StreamFigure[] {
     return [...this.#streams.values()];
   }

@@ -12,8 +12,10 @@ const SETTLE: Micros = 500_000;
 const LOOK_MS = 500;
 /** It is reported after this long whatever is still missing, so that a lost partition hides nothing else. */
 const HOLD: Micros = 300_000_000;
+/** Or after this long where rows of the stream lie in the outbox, which are not lost: a bound for the memory of minutes. */
+const SHELF_HOLD: Micros = 1_800_000_000;
 /** Minutes that can wait at a time, the present one not counted. */
-const WAITING = HOLD / MINUTE + 1;
+const WAITING = SHELF_HOLD / MINUTE + 1;
 const NO_CODES: CodeStates = { subscribed: 0, stale: 0 };
 /** Silent minutes longer ago than this were none: the clock was set, as it is on machines that start without one. */
 const SILENCE_TOLD: Micros = 60 * MINUTE;
@@ -72,6 +74,7 @@ export class MinuteMetrics {
     const { clock, publish } = this.#deps;
     const now = clock.micros();
     const last = Math.min(until, minuteOf(now) + MINUTE);
+    const hold = Number.isFinite(stats.shelf.oldest().at) ? SHELF_HOLD : HOLD;
     stats.clockIs(now);
     for (let since = stats.since; since !== null && minuteOf(since) + MINUTE <= last; since = stats.since) {
       const start = minuteOf(since);
@@ -81,7 +84,7 @@ export class MinuteMetrics {
         stats.close(Math.min(stats.open[0]?.start ?? last, minuteOf(now - SILENCE_TOLD)));
         continue;
       }
-      if (minute && !minute.settled && until < end + HOLD) return;
+      if (minute && !minute.settled && until < end + hold) return;
       if (minute || stats.ran(start, end)) {
         const codes = this.#codesAt(figure, end);
         for (const message of minuteMessages(target, minute ?? silentMinute(start), codes)) publish(message);

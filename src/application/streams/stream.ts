@@ -54,6 +54,8 @@ export class RunningStream {
   #speaksSince: Micros | null = null;
   #desired: DesiredStream;
   #paused = false;
+  /** Codes of the shards that run; null where that is to be looked up anew. */
+  #carriedCodes: ReadonlySet<string> | null = null;
 
   /**
    * @param onNews `covered` has more to say: codes were received for the first time, or a gap is told as open, which the
@@ -127,6 +129,21 @@ export class RunningStream {
     return this.#pipeline.lanes.all();
   }
 
+  /** Codes that are carried here, by name. */
+  carried(): string[] {
+    return [...this.#codes()];
+  }
+
+  /** Whether rows of this code are received here, under a lease that is held where there are leases. */
+  carries(code: string): boolean {
+    return this.#codes().has(code);
+  }
+
+  /** Of a code that is carried here, or has rows on their way. */
+  lane(symbol: string): Lane | undefined {
+    return this.#pipeline.lanes.named(symbol);
+  }
+
   get queuedBytes(): number {
     return this.#account.used;
   }
@@ -194,6 +211,7 @@ export class RunningStream {
   /** Makes the sockets carry what is desired of the shards that are held: codes join and leave, shards come and go. */
   apply(desired: DesiredStream, held: HeldShards): void {
     this.#desired = desired;
+    this.#carriedCodes = null;
     for (const shard of [...this.#connections.keys()]) {
       if (!held.has(shard) || this.#symbols(shard).length === 0) this.#drop(shard);
     }
@@ -292,6 +310,7 @@ export class RunningStream {
       },
     });
     this.#connections.set(shard, connection);
+    this.#carriedCodes = null;
     if (this.#paused) connection.pause();
     return connection;
   }
@@ -301,6 +320,7 @@ export class RunningStream {
     if (!connection) return;
     this.#coverage.close(shard, connection);
     this.#connections.delete(shard);
+    this.#carriedCodes = null;
     const closing = connection
       .stop(reason)
       .then((complete) => void (complete || this.torn.add(shard)))
@@ -327,6 +347,15 @@ export class RunningStream {
   #carried(): (readonly [Market, number | null])[] {
     const symbols = [...this.#connections.keys()].flatMap((shard) => this.#symbols(shard));
     return this.#marketsOf(symbols).map((market) => [market, this.#fences.get(market.symbol) ?? null]);
+  }
+
+  #codes(): ReadonlySet<string> {
+    this.#carriedCodes ??= new Set(
+      [...this.#connections.keys()].flatMap((shard) =>
+        this.#marketsOf(this.#symbols(shard)).map(({ code }) => code),
+      ),
+    );
+    return this.#carriedCodes;
   }
 
   #symbols(shard: number): readonly string[] {

@@ -7,6 +7,7 @@ import { doubtsOf, SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from '../setting
 import { exchangeLooks } from './exchanges.ts';
 import { checkLive, LIVE_FLAGS } from './live/live.ts';
 import { machineLooks } from './machine.ts';
+import { outboxLooks } from './outbox.ts';
 import { serviceLooks } from './services.ts';
 
 /** `check` */
@@ -49,6 +50,7 @@ Exit codes of --live: 0 where everything is as it should be, 1 where something i
     const exchanges = read.has('no-exchanges') ? [] : exchangeLooks(settings);
     for (const { name, look } of [
       ...machineLooks(settings),
+      ...outboxLooks(settings),
       ...serviceLooks(settings, drivers),
       ...exchanges,
     ]) {

@@ -3,6 +3,7 @@ import type { Row } from '../market/rows.ts';
 import type { LaneChunk } from './chunks.ts';
 import type { Grid } from './grid.ts';
 import type { Lane } from './lane.ts';
+import type { Note, RowNotes } from './row-notes.ts';
 import { type Arrival, NEVER, older } from './transit.ts';
 import { costOf, MESSAGE_COST, wireBytes } from './weights.ts';
 
@@ -24,6 +25,8 @@ export interface LaneBatch {
   readonly cost: number;
   /** Of its oldest row. */
   readonly arrival: Arrival;
+  /** Where its rows were written down while they waited. */
+  readonly notes: readonly Note[];
 }
 
 /**
@@ -31,6 +34,8 @@ export interface LaneBatch {
  * behind it. A slow broker, or one that takes a key's messages one after the other, makes them larger, not later.
  */
 const MOST_UNDER_WAY = 2;
+/** But where rows are written down while they wait, the disk takes what no broker does: then no longer than this, in ms. */
+const MOST_GATHERED_MS = 500;
 /** Ticks of the grid to a window. */
 const TICKS = 2;
 
@@ -54,12 +59,14 @@ export function turnOf(type: RequestType): number {
  * message costs far more than a row.
  * @param moved told of each chunk once its rows wait here, and of each batch when it goes on
  * @param turn the stream's own tick of each window, see `turnOf`; null where it has none
+ * @param notes writes down what waits; null: it is in memory alone
  */
 export function batch(
   limits: BatchLimits,
   grid: Grid,
   moved: { taken(chunk: LaneChunk): void; batched(batch: LaneBatch): void },
   turn: number | null = null,
+  notes: Pick<RowNotes, 'take'> | null = null,
 ): TransformStream<LaneChunk, LaneBatch[]> {
   let controller: TransformStreamDefaultController<LaneBatch[]>;
   /** Lanes with waiting rows. */
@@ -68,7 +75,8 @@ export function batch(
 
   function take(lane: Lane): LaneBatch {
     const { waiting: rows, arrival } = lane;
-    const one = { lane, rows, cost: costOf(rows) + MESSAGE_COST, arrival };
+    const one = { lane, rows, cost: costOf(rows) + MESSAGE_COST, arrival, notes: lane.notes };
+    if (notes) lane.notes = [];
     lane.underWay++;
     moved.batched(one);
     lane.waiting = [];
@@ -81,9 +89,11 @@ export function batch(
   function flushDue(nowMs: number): void {
     if (open.size === 0 || (controller.desiredSize ?? 0) <= 0) return;
     const own = turn !== null && Math.floor(nowMs / grid.tickMs) % TICKS === turn;
-    const due = Array.from(open).filter(
-      ({ arrival, underWay }) => (own || nowMs - arrival.ms > waits) && underWay < MOST_UNDER_WAY,
-    );
+    const due = Array.from(open).filter(({ arrival, underWay }) => {
+      const age = nowMs - arrival.ms;
+      if (underWay >= MOST_UNDER_WAY) return notes !== null && age > MOST_GATHERED_MS;
+      return own || age > waits;
+    });
     if (due.length > 0) controller.enqueue(due.map(take));
   }
 
@@ -97,11 +107,16 @@ export function batch(
       transform(chunk) {
         const { rows, lanes, arrival } = chunk;
         const full: LaneBatch[] = [];
+        const note = notes?.take(chunk) ?? null;
         for (let i = 0; i < rows.length; i++) {
           const row = rows[i] as Row;
           const lane = lanes[i] as Lane;
           const waiting = lane.waiting.push(row);
           lane.waitingBytes += wireBytes(row);
+          if (note && lane.notes.at(-1) !== note) {
+            lane.notes.push(note);
+            note.open++;
+          }
           if (waiting === 1) open.add(lane);
           if (arrival.at < lane.arrival.at || arrival.ms < lane.arrival.ms)
             lane.arrival = older(lane.arrival, arrival);

@@ -3,6 +3,7 @@ import type { Row, Ticker, Trade } from '../market/rows.ts';
 import { IdWatch } from './id-watch.ts';
 import { LaneBook } from './lane-book.ts';
 import type { CodeCount, MinuteStats } from './minute-stats.ts';
+import type { Note } from './row-notes.ts';
 import { Seam } from './seam.ts';
 import type { SeenIds } from './seen-ids.ts';
 import { NEVER } from './transit.ts';
@@ -21,6 +22,8 @@ export class Lane {
   underWay = 0;
   /** Of the oldest row that waits. */
   arrival = NEVER;
+  /** Where those that wait are written down. */
+  notes: Note[] = [];
   readonly seen: SeenIds | null;
   readonly watch: IdWatch | null;
 

@@ -7,6 +7,7 @@ import { SeenIds } from './seen-ids.ts';
 /** The lanes of one stream, made as codes appear. */
 export class Lanes {
   readonly #lanes = new Map<Market, Lane>();
+  readonly #named = new Map<string, Lane>();
   readonly #remembered: RememberedIds;
   readonly #dedupes: boolean;
   readonly #watches: boolean;
@@ -26,8 +27,14 @@ export class Lanes {
     const seen = this.#dedupes ? (this.#remembered.recall(market.symbol) ?? new SeenIds()) : null;
     const lane = new Lane(market, seen, this.#watches);
     this.#lanes.set(market, lane);
+    this.#named.set(market.symbol, lane);
     if (!this.#wanted(market)) this.#leaving = true;
     return lane;
+  }
+
+  /** The lane of a symbol, where there is one. */
+  named(symbol: string): Lane | undefined {
+    return this.#named.get(symbol);
   }
 
   all(): IterableIterator<Lane> {
@@ -57,8 +64,10 @@ export class Lanes {
     for (const lane of this.#lanes.values()) this.#forget(lane, nowMs);
   }
 
-  #forget({ market, seen }: Lane, nowMs: number): void {
+  #forget(lane: Lane, nowMs: number): void {
+    const { market, seen } = lane;
     this.#lanes.delete(market);
+    if (this.#named.get(market.symbol) === lane) this.#named.delete(market.symbol);
     if (seen) this.#remembered.keep(market.symbol, seen, nowMs);
   }
 }

@@ -17,6 +17,7 @@ import { merge } from './merge.ts';
 import type { MinuteStats } from './minute-stats.ts';
 import { type ChunkDone, normalise } from './normalise.ts';
 import type { RememberedIds } from './remembered-ids.ts';
+import { RowNotes } from './row-notes.ts';
 import type { StreamStats } from './stream-stats.ts';
 import { Takeovers } from './takeovers.ts';
 import { type Arrival, older, Transit } from './transit.ts';
@@ -100,6 +101,11 @@ export class StreamPipeline {
       emptied: ({ arrival }) => this.#arriving.leave(arrival),
       released: (rows) => this.#arrive(Math.min(...rows.map(({ received_at }) => received_at))),
     });
+    const { id, region } = exchange;
+    const stream = { exchange: id, region, requestType: type };
+    const notes = writer.journal
+      ? new RowNotes(writer.journal, stream, (market) => options.stamp(market))
+      : null;
     const batches = batch(
       limits,
       grid,
@@ -111,8 +117,9 @@ export class StreamPipeline {
         },
       },
       limits.inTurns ? turnOf(type) : null,
+      notes,
     );
-    const sink = write(writer, (one) => this.#envelope(one), stats, account, this.#underWay);
+    const sink = write(writer, (one) => this.#envelope(one), stats, account, this.#underWay, notes);
     this.#merged = stage.writable.getWriter();
     this.#written = stage.readable.pipeThrough(batches).pipeTo(sink);
     this.#sink = sink;
@@ -218,6 +225,7 @@ export class StreamPipeline {
   /** Without the rows that are held back. */
   #oldest(): Arrival {
     let oldest = older(this.#arriving.oldest(), this.#underWay.oldest());
+    oldest = older(oldest, this.#options.stats.shelf.oldest());
     for (const { arrival } of this.lanes.all()) oldest = older(oldest, arrival);
     return oldest;
   }

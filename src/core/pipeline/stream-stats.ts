@@ -2,6 +2,7 @@ import { Histogram } from '../../common/histogram.ts';
 import { SignedHistogram } from '../../common/signed-histogram.ts';
 import type { Micros } from '../market/market.ts';
 import { MINUTE, MinuteStats } from './minute-stats.ts';
+import { Shelf } from './shelf.ts';
 
 /** Figures of one stream since the program started, over all of its runs: totals, and the minutes still open. */
 export class StreamStats {
@@ -37,6 +38,8 @@ export class StreamStats {
   /** The batch that was acknowledged last: its rows, and when. */
   lastBatchRows = 0;
   lastBatchAt: Micros = 0;
+  /** What of it lies in the outbox alone. */
+  readonly shelf = new Shelf();
   /** How often the byte budget made the stream stop reading. */
   pauses = 0;
 

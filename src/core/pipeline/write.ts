@@ -1,14 +1,50 @@
-import type { Ack, Batch, Writer } from '../ports.ts';
+import type { Row } from '../market/rows.ts';
+import type { Ack, Batch, Settled, Writer } from '../ports.ts';
 import type { LaneBatch } from './batch.ts';
 import type { Account } from './budget.ts';
+import type { Lane } from './lane.ts';
+import type { RowNotes } from './row-notes.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { Transit } from './transit.ts';
+
+type Counted = readonly Pick<Row, 'timestamp' | 'received_at'>[];
+
+/** @param lane null where the code is not carried any more */
+export function countAcknowledged(stats: StreamStats, lane: Lane | null, rows: Counted, ack: Ack): void {
+  stats.acked += rows.length;
+  stats.batches++;
+  stats.lastBatchRows = rows.length;
+  stats.lastBatchAt = ack.at;
+  stats.ackedBytes += ack.bytes;
+  if (lane) lane.acked += rows.length;
+  let minute = stats.minute(rows[0]?.received_at ?? 0);
+  for (const { received_at, timestamp } of rows) {
+    if (received_at < minute.start || received_at >= minute.end) minute = stats.minute(received_at);
+    minute.acked++;
+    minute.network.record(received_at - timestamp);
+    minute.delivery.record(ack.at - received_at);
+  }
+}
+
+function countUndelivered(stats: StreamStats, lane: Lane | null, rows: Counted): void {
+  stats.undelivered += rows.length;
+  if (lane) lane.undelivered += rows.length;
+  for (const { received_at } of rows) stats.minute(received_at).undelivered++;
+}
+
+/** Rows that lay on disk alone are at their end. @param lane null where the code is not carried any more */
+export function countSettled(stats: StreamStats, lane: Lane | null, { rows, first, ack }: Settled): void {
+  if (first) stats.shelf.leave(rows);
+  if (ack) countAcknowledged(stats, lane, rows, ack);
+  else countUndelivered(stats, lane, rows);
+}
 
 /**
  * The end of the pipe: batches → the writer. It does not wait for acknowledgements (the byte budget bounds what is
  * under way) but accounts for every one.
  * @param envelope adds what every message of the stream says about itself
  * @param underWay batches from the moment they were made until they are settled
+ * @param notes told of what the writer has
  */
 export function write(
   writer: Writer,
@@ -16,6 +52,7 @@ export function write(
   stats: StreamStats,
   account: Account,
   underWay: Transit,
+  notes: Pick<RowNotes, 'batched'> | null = null,
 ): WritableStream<LaneBatch[]> & { settled(): Promise<void> } {
   let wake: (() => void) | null = null;
 
@@ -28,28 +65,20 @@ export function write(
 
   function acknowledged(batch: LaneBatch, ack: Ack): void {
     const { rows, lane } = batch;
-    stats.acked += rows.length;
-    stats.batches++;
-    stats.lastBatchRows = rows.length;
-    stats.lastBatchAt = ack.at;
-    stats.ackedBytes += ack.bytes;
-    lane.acked += rows.length;
-    let minute = stats.minute(rows[0]?.received_at ?? 0);
-    for (const row of rows) {
-      const { received_at } = row;
-      if (received_at < minute.start || received_at >= minute.end) minute = stats.minute(received_at);
+    countAcknowledged(stats, lane, rows, ack);
+    for (const row of rows)
       if (row.kind === 'trade' && row.timestamp >= (lane.ackedTrade?.timestamp ?? 0)) lane.ackedTrade = row;
-      minute.acked++;
-      minute.network.record(received_at - row.timestamp);
-      minute.delivery.record(ack.at - received_at);
-    }
     settle(batch);
   }
 
   function failed(batch: LaneBatch): void {
-    stats.undelivered += batch.rows.length;
-    batch.lane.undelivered += batch.rows.length;
-    for (const { received_at } of batch.rows) stats.minute(received_at).undelivered++;
+    countUndelivered(stats, batch.lane, batch.rows);
+    settle(batch);
+  }
+
+  /** It is on disk, and waits there. */
+  function shelved(batch: LaneBatch): void {
+    stats.shelf.enter(batch.rows, batch.arrival);
     settle(batch);
   }
 
@@ -58,9 +87,10 @@ export function write(
       for (const batch of batches) {
         stats.written += batch.rows.length;
         writer.write(envelope(batch)).then(
-          (ack) => acknowledged(batch, ack),
+          (ack) => (ack.shelved ? shelved(batch) : acknowledged(batch, ack)),
           () => failed(batch),
         );
+        notes?.batched(batch.notes);
       }
     },
   });

@@ -10,6 +10,8 @@ export interface Codec {
   readonly schemaVersion: string;
   /** The bytes are the caller's to keep. @throws {Error} where the value does not fit the schema */
   encode(value: object): Buffer;
+  /** What a value of this codec says; null where it is of another one, or schema. */
+  decode(value: Uint8Array): unknown;
 }
 
 /** Types that are written faster than avsc would, byte for byte the same. */
@@ -58,12 +60,20 @@ export function avroCodec(type: avro.Type, id: number, version: number): Codec {
       slab.writeUInt32BE(id, start + 1);
       return slab.subarray(start, end);
     },
+    decode(value) {
+      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      if (bytes.length < FRAME_BYTES || bytes[0] !== 0 || bytes.readUInt32BE(1) !== id) return null;
+      return type.fromBuffer(bytes.subarray(FRAME_BYTES));
+    },
   };
 }
+
+const BRACE = 0x7b;
 
 /** JSON with the fields as they are. */
 export const jsonCodec: Codec = {
   contentType: 'application/json',
   schemaVersion: '0',
   encode: (value) => Buffer.from(JSON.stringify(value)),
+  decode: (value) => (value[0] === BRACE ? JSON.parse(Buffer.from(value).toString()) : null),
 };

@@ -74,7 +74,7 @@ export function events(observed: Observed): Feed {
 export function snapshot(observed: Observed, withHistory: boolean): Record<string, unknown> {
   const { clock, collectorId, version, drivers, messaging, budget, orchestrator, live } = observed;
   const { ready, reasons } = readiness(observed);
-  const { breaker, waiting, inFlight } = messaging.state();
+  const { breaker, waiting, inFlight, outbox } = messaging.state();
   const { rowsMs, messagesMs } = unacknowledged(observed);
   return {
     now: clock.micros() / 1000,
@@ -91,6 +91,12 @@ export function snapshot(observed: Observed, withHistory: boolean): Record<strin
     store: drivers.state,
     storeUp: observed.store.available,
     budget: [budget.used, budget.total],
+    outbox: outbox && {
+      ok: outbox.state === 'ok',
+      messages: outbox.messages,
+      age: outbox.oldestAt === null ? null : Math.max(0, clock.micros() - outbox.oldestAt) / 1000,
+      left: outbox.diskLeft,
+    },
     waiting: waiting.messages + inFlight.messages,
     oldest: [Math.round(rowsMs), Math.round(messagesMs)],
     leases: orchestrator.leases(),

@@ -2,6 +2,7 @@ import type { RunningStream } from '../../application/streams/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { SchemaState } from '../avro/registry-watch.ts';
 import { inWords } from '../avro/verify.ts';
+import type { OutboxState } from '../kafka/recover/open-spool.ts';
 import type { Observed } from './observed.ts';
 import { waitingReasons, waitingWarnings } from './unacknowledged.ts';
 
@@ -41,14 +42,23 @@ export function warnings({
   orchestrator,
   schemas,
   notices,
-}: Pick<Observed, 'orchestrator'> & Partial<Pick<Observed, 'schemas' | 'notices'>>): Reason[] {
+  messaging,
+}: Pick<Observed, 'orchestrator'> & Partial<Pick<Observed, 'schemas' | 'notices' | 'messaging'>>): Reason[] {
   return [
+    ...outboxWarnings(messaging?.state().outbox ?? null),
     ...schemaWarnings(schemas?.() ?? null),
     ...(notices?.() ?? []),
     ...waitingWarnings(orchestrator),
     ...idle(orchestrator),
     ...orchestrator.streams().flatMap(streamWarnings),
   ];
+}
+
+/** Rows flow without an outbox as well; what is not on disk does not outlive a crash. */
+function outboxWarnings(outbox: OutboxState | null): Reason[] {
+  if (outbox === null || outbox.state === 'ok' || outbox.state === 'opening') return [];
+  const why = outbox.reason === '' ? '' : `: ${outbox.reason}`;
+  return [{ what: 'outbox', why: `takes no messages, they are in memory alone (${outbox.state}${why})` }];
 }
 
 /** The data path needs no registry; who reads does. */

@@ -3,6 +3,7 @@ import { ERRORS } from '../../common/errors.ts';
 import { Exposition } from '../../common/metrics.ts';
 import type { ConnectionSnapshot } from '../../core/connection/snapshot.ts';
 import { FILL_STATES, GAP_CAUSES, type StreamState } from '../../core/events.ts';
+import type { OutboxState } from '../kafka/recover/open-spool.ts';
 import { maxFiles, openFiles } from '../process/open-files.ts';
 import { dependencyReasons, readiness } from './health.ts';
 import { METRICS, type MetricName } from './metric-table.ts';
@@ -141,7 +142,7 @@ function addBackfill(out: Out, { backfill, clock }: Observed): void {
 function addKafka(out: Out, observed: Observed): void {
   const { messaging, budget } = observed;
   const { rowsMs, messagesMs } = unacknowledged(observed);
-  const { breaker, waiting, inFlight, delivered, retried, refused, dropped, renewed, client } =
+  const { breaker, waiting, inFlight, delivered, retried, refused, dropped, renewed, outbox, client } =
     messaging.state();
   out.add('kcs_oldest_unacknowledged_seconds', rowsMs / 1000, { what: 'rows' });
   out.add('kcs_oldest_unacknowledged_seconds', messagesMs / 1000, { what: 'messages' });
@@ -162,6 +163,7 @@ function addKafka(out: Out, observed: Observed): void {
   out.add('kcs_kafka_refused_rows_total', refused.rows);
   for (const [topic, count] of dropped) out.add('kcs_kafka_dropped_messages_total', count, { topic });
   out.add('kcs_kafka_producers_renewed_total', renewed);
+  if (outbox) addOutbox(out, outbox, observed.clock.micros());
   if (!client) return;
   out.add('kcs_kafka_client_queue_messages', client.queuedMessages);
   out.add('kcs_kafka_client_queue_bytes', client.queuedBytes);
@@ -175,6 +177,23 @@ function addKafka(out: Out, observed: Observed): void {
     out.add('kcs_kafka_broker_rtt_p99_seconds', rttP99Ms / 1000, labels);
     out.add('kcs_kafka_broker_request_errors_total', requestErrors, labels);
   }
+}
+
+function addOutbox(out: Out, outbox: OutboxState, now: number): void {
+  const { oldestAt } = outbox;
+  out.add('kcs_outbox_up', outbox.state === 'ok' ? 1 : 0);
+  out.add('kcs_outbox_messages', outbox.messages);
+  out.add('kcs_outbox_bytes', outbox.bytes);
+  out.add('kcs_outbox_oldest_seconds', oldestAt === null ? 0 : Math.max(0, now - oldestAt) / 1e6);
+  out.add('kcs_outbox_disk_free_bytes', outbox.diskLeft);
+  out.add('kcs_outbox_spilling_topics', outbox.spilling.length);
+  out.add('kcs_outbox_appended_messages_total', outbox.appended);
+  out.add('kcs_outbox_written_bytes_total', outbox.bytesWritten);
+  out.add('kcs_outbox_released_messages_total', outbox.released);
+  out.add('kcs_outbox_not_kept_messages_total', outbox.notKept);
+  out.add('kcs_outbox_lost_messages_total', outbox.lost);
+  out.add('kcs_outbox_spilled_messages_total', outbox.shelved);
+  out.add('kcs_outbox_read_back_messages_total', outbox.readBack);
 }
 
 function addProcess(out: Out, observed: Observed): void {

@@ -2,6 +2,7 @@ import type { FillFigures } from '../../application/backfill/fill-parts.ts';
 import type { RunningStream } from '../../application/streams/stream.ts';
 import type { CodeSnapshot } from '../../core/connection/snapshot.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
+import type { OutboxState } from '../kafka/recover/open-spool.ts';
 import { type Reason, readiness, warnings } from './health.ts';
 import type { Observed } from './observed.ts';
 import { waiting } from './unacknowledged.ts';
@@ -11,6 +12,7 @@ export function status(observed: Observed): Record<string, unknown> {
   const { version, collectorId, drivers, clock, orchestrator, messaging, store, budget } = observed;
   const { ready, reasons }: { ready: boolean; reasons: readonly Reason[] } = readiness(observed);
   const streams = orchestrator.streams();
+  const { outbox, ...told } = messaging.state();
   const exchanges = [...new Set(streams.map(({ target }) => target.exchange))];
   return {
     ...version,
@@ -28,7 +30,8 @@ export function status(observed: Observed): Record<string, unknown> {
       use_avro: drivers.useAvro,
     },
     oldest_unacknowledged_s: oldest(observed),
-    messaging: { bootstrap: messaging.bootstrap, ...messaging.state() },
+    messaging: { bootstrap: messaging.bootstrap, ...told },
+    outbox: outboxStatus(outbox, clock.micros()),
     schemas: observed.schemas(),
     store: { driver: drivers.state, available: store.available, reason: store.reason },
     leases: orchestrator.leases(),
@@ -40,6 +43,31 @@ export function status(observed: Observed): Record<string, unknown> {
     errors: Object.fromEntries(observed.errors()),
     exchanges: Object.fromEntries(exchanges.map((id) => [id, exchangeStatus(observed, id)])),
     streams: streams.map((stream) => streamStatus(observed, stream)),
+  };
+}
+
+function outboxStatus(outbox: OutboxState | null, now: number): Record<string, unknown> | null {
+  if (outbox === null) return null;
+  const { oldestAt } = outbox;
+  return {
+    state: outbox.state,
+    reason: outbox.reason || null,
+    messages: outbox.messages,
+    bytes: outbox.bytes,
+    oldest_s: oldestAt === null ? null : tenths(Math.max(0, now - oldestAt) / 1000),
+    disk_left_bytes: outbox.diskLeft,
+    spilling: outbox.spilling,
+    comparing: outbox.comparing,
+    trouble: outbox.trouble,
+    totals: {
+      appended: outbox.appended,
+      bytes_written: outbox.bytesWritten,
+      released: outbox.released,
+      not_kept: outbox.notKept,
+      lost: outbox.lost,
+      spilled: outbox.shelved,
+      read_back: outbox.readBack,
+    },
   };
 }
 

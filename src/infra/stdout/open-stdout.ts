@@ -95,6 +95,7 @@ export function openStdout(clock: Clock, log: Log, out: LineSink = patientSink(p
       dropped: new Map(),
       renewed: 0,
       troubles: [],
+      outbox: null,
       client: null,
     }),
     flush,

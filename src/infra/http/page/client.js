@@ -88,6 +88,14 @@ function leaseFacts(leases) {
   ];
 }
 
+function outboxFacts(outbox) {
+  if (outbox === null) return [];
+  const { ok, messages, age, left } = outbox;
+  const room = left === null ? '?' : bytes(left);
+  const text = age === null ? words.outboxEmpty(room) : words.outboxOf(count(messages), span(age), room);
+  return [[words.outbox, text, ok ? '' : 'bad']];
+}
+
 function showTotals(message) {
   const { streams: all, points, oldest, leases } = message;
   const sum = (of) => all.reduce((total, stream) => total + of(stream), 0);
@@ -109,6 +117,7 @@ function showTotals(message) {
       open > 0 ? 'bad' : '',
     ],
     [words.budget, `${((used / limit) * 100).toFixed(1)} %`],
+    ...outboxFacts(message.outbox),
     [words.memory, bytes(message.rss)],
     [`${words.broker} (${message.messaging})`, ...up(!away)],
     [`${words.store} (${message.store})`, ...up(message.storeUp)],

@@ -51,6 +51,12 @@ const SAID_IN_KOREAN = [
   [/the exchange last said/g, '거래소의 마지막 응답'],
   [/not received/g, '수신되지 않음'],
   [/\((\d+) of (\d+)\)/g, '($2개 중 $1개)'],
+  [/takes no messages, they are in memory alone/g, '메시지를 받지 못해 메모리에만 두고 있습니다'],
+  [
+    /(\S+) messages wait in the outbox until the topics of a former life can be read/g,
+    '이전 실행의 메시지 $1건이 토픽 확인을 기다리며 아웃박스에 있습니다',
+  ],
+  [/^outbox$/g, '아웃박스'],
   [/paused, the byte budget is full/g, '버퍼가 가득 차 일시 중지'],
   [/HTTP (\d+) on opening/g, '연결 시 HTTP $1'],
   [/this machine could not open a socket/g, '이 서버에서 소켓을 열지 못함'],

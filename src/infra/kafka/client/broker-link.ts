@@ -35,6 +35,13 @@ export interface LinkParts {
   readonly repairTopics?: (producer: Producer, stopped: () => boolean) => Promise<unknown>;
 }
 
+/** What an outbox is told by the line. */
+export interface OutboxHooks {
+  commit(): void;
+  /** A message was acknowledged. */
+  placed(topic: string, partition: number, offset: number): void;
+}
+
 const WATCH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 1_000;
 /** Nothing acknowledged for this long counts as a failure, once a second: a frozen broker reports no error. */
@@ -82,6 +89,7 @@ export class BrokerLink {
   readonly #repair: TopicRepair | null;
   readonly #findings: TopicFindings;
   #closed = false;
+  #outbox: OutboxHooks | null = null;
   #statistics: { json: string; at: number } | null = null;
   #lastWarning: string | null = null;
   /** Statistics in a row in which the client knew no address. */
@@ -161,6 +169,12 @@ export class BrokerLink {
     return [...words, ...this.#troubles.words(topics, this.#parts.clock.now(), findings)];
   }
 
+  /** What is handed over is on disk before, and where it lies in Kafka is noted. */
+  keepsIn(outbox: OutboxHooks): void {
+    this.#outbox = outbox;
+    this.queue.onPlaced = outbox.placed;
+  }
+
   /** Returns when a broker answered. @throws {Fault} broker_unavailable after the time, config_invalid at once */
   async connect(timeoutMs: number): Promise<readonly Broker[]> {
     const brokers = await this.#connectWithin(timeoutMs);
@@ -213,14 +227,15 @@ export class BrokerLink {
   }
 
   #handOver(messages: readonly Handed[]): void {
+    this.#outbox?.commit();
     this.#producer.produceAll(messages);
     this.#reports.handed();
   }
 
   #newProducer(): Producer {
     const handlers: ProducerHandlers = {
-      report: (id, code, words) => {
-        if (producer === this.#producer) this.queue.report(id, code, words);
+      report: (id, code, words, partition, offset) => {
+        if (producer === this.#producer) this.queue.report(id, code, words, partition, offset);
       },
       error: (text) => {
         if (producer === this.#producer) this.#failed(text);

@@ -49,6 +49,7 @@ export async function openEmbedded(settings: EmbeddedSettings, deps: MessagingDe
       bootstrap,
       link,
       encodings: made,
+      cluster: { bootstrapServers: bootstrap, clientId: settings.clientId, options: {} },
       ...deps,
     });
   } catch (error) {

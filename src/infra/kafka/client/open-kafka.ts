@@ -60,6 +60,7 @@ export async function openKafka(settings: KafkaSettings, deps: MessagingDeps): P
     bootstrap,
     link,
     encodings: made,
+    cluster: settings,
     ...deps,
   });
 }

@@ -12,10 +12,20 @@ export interface IntervalSettings extends ClusterOptions {
 /** Where the reading of a topic begins and ends. */
 export interface Bounds {
   readonly topic: string;
-  /** Kafka's time of the first record, epoch ms; null: from the first that is kept; or behind what was read before. */
-  readonly from: number | null | readonly Kept[];
+  /**
+   * Kafka's time of the first record, epoch ms; null: from the first that is kept; or behind what was read before; or from
+   * a time on, or from offsets where these come first.
+   */
+  readonly from: number | null | readonly Kept[] | Marks;
   /** Kafka's time behind the last record, epoch ms; null: up to what is there when it is asked. */
   readonly untilMs: number | null;
+}
+
+export interface Marks {
+  /** By partition; those that are not in it begin at the time. */
+  readonly offsets: ReadonlyMap<number, number>;
+  /** Epoch ms. */
+  readonly sinceMs: number;
 }
 
 /** What is kept of a topic, before it is read. */
@@ -105,17 +115,24 @@ export async function openIntervalReader(settings: IntervalSettings): Promise<In
 async function boundsOf(client: ReaderClient, { topic, from, untilMs }: Bounds): Promise<Kept[]> {
   const ids = await client.partitionsOf(topic);
   const places = ids.map((partition) => ({ topic, partition }));
-  const marks = await Promise.all(ids.map((partition) => client.watermarks(topic, partition)));
-  const begin = typeof from === 'number' ? await client.offsetsAt(places, from) : null;
+  const waters = await Promise.all(ids.map((partition) => client.watermarks(topic, partition)));
+  const marks = isMarks(from) ? from : null;
+  const sinceMs = typeof from === 'number' ? from : marks ? Math.max(0, Math.floor(marks.sinceMs)) : null;
+  const begin = sinceMs === null ? null : await client.offsetsAt(places, sinceMs);
   const until = untilMs === null ? null : await client.offsetsAt(places, untilMs);
   return ids.map((partition, at) => {
-    const { lowOffset = 0, highOffset = 0 } = marks[at] ?? {};
+    const { lowOffset = 0, highOffset = 0 } = waters[at] ?? {};
     const end = Math.min(highOffset, offsetOf(until, partition) ?? highOffset);
     const read = Array.isArray(from) ? from.find((one) => one.partition === partition)?.end : undefined;
-    const first = read ?? (begin ? (offsetOf(begin, partition) ?? end) : lowOffset);
+    const timed = begin ? (offsetOf(begin, partition) ?? end) : lowOffset;
+    const first = read ?? Math.min(timed, marks?.offsets.get(partition) ?? timed);
     const cut = first <= lowOffset && lowOffset > 0;
     return { partition, first: Math.min(Math.max(first, lowOffset), end), end, cut };
   });
+}
+
+function isMarks(from: Bounds['from']): from is Marks {
+  return from !== null && typeof from === 'object' && 'offsets' in from;
 }
 
 /** Null where there is no record of that time or later. */

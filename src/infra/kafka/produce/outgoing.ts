@@ -21,6 +21,8 @@ export interface Outgoing {
   refused(code: number): void;
   /** Its lease was lost, or given back, before it could be handed over. */
   superseded?(): void;
+  /** It lies in the outbox, and this program has it in memory no more: what becomes of it is told of what is read back. */
+  readonly shelved?: (() => void) | undefined;
   /** The program ends before the acknowledgement. */
   undelivered(): void;
   /** It is too large, alone: smaller messages that stand for it, in order, or null, then `refused` follows. */

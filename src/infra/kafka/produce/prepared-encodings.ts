@@ -7,6 +7,7 @@ import { preflight } from '../../avro/preflight.ts';
 import { type Registered, type Registry, registryClient } from '../../avro/registry.ts';
 import type { RegistryOptions } from '../../avro/registry-http.ts';
 import type { BreakerListener } from '../client/breaker.ts';
+import type { OutboxDeps } from '../recover/open-spool.ts';
 import type { TopicFamily } from '../topics/topics.ts';
 import { type Encodings, encodings } from './encodings.ts';
 
@@ -35,6 +36,8 @@ export interface MessagingDeps {
   readonly onFault?: (fault: Fault) => void;
   /** Told of the schemas whose ids messages will bear. */
   readonly onSchemas?: (used: UsedSchemas) => void;
+  /** Null, or left out: messages are in memory alone. */
+  readonly outbox?: OutboxDeps | null;
 }
 
 /**

@@ -5,12 +5,12 @@ import { ControlShare, type Sharer, type Worth, worthOf } from './control-share.
 import type { Dropped } from './dropped.ts';
 import type { Encodings } from './encodings.ts';
 import type { Header, Outgoing } from './outgoing.ts';
-import type { SendQueue } from './send-queue.ts';
+import type { WayOut } from './spool.ts';
 import type { Queued } from './topic-line.ts';
 import { rejected, undelivered } from './writer.ts';
 
 export interface PublisherParts {
-  readonly queue: SendQueue;
+  readonly queue: WayOut;
   readonly encodings: Encodings;
   readonly dropped: Dropped;
   /** Words for librdkafka's codes. */
@@ -91,6 +91,18 @@ class ControlMessage implements Outgoing, Sharer {
   refused(code: number): void {
     this.#ended(rejected(this.topic, this.#parts.errorText(code)));
   }
+
+  /** The program ends, and the next life sends it. */
+  shelved = (): void => {
+    this.#ended(
+      new Fault(
+        'undelivered',
+        this.topic,
+        'The message was not acknowledged before the stop deadline; it lies in the outbox.',
+        'The next start sends it.',
+      ),
+    );
+  };
 
   undelivered(): void {
     this.#ended(undelivered(this.topic));

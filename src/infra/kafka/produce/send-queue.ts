@@ -52,6 +52,8 @@ export class SendQueue {
   #stagedAt = 0;
   #timer: { at: number; cancel: Cancel } | null = null;
   #idle: (() => void)[] = [];
+  /** Told where acknowledged messages lie. */
+  onPlaced: ((topic: string, partition: number, offset: number) => void) | null = null;
   delivered = 0;
   deliveredBytes = 0;
   retried = 0;
@@ -130,8 +132,13 @@ export class SendQueue {
     return this.#lines.of(message.topic).waiting.remove(seq);
   }
 
-  /** A delivery report. @param code 0 where it was acknowledged; @param words librdkafka's about the code */
-  report(id: number, code: number, words = ''): void {
+  /**
+   * A delivery report.
+   * @param code 0 where it was acknowledged
+   * @param words librdkafka's about the code
+   * @param partition where it lies, and at which offset; below 0 where that is not known
+   */
+  report(id: number, code: number, words = '', partition = -1, offset = -1): void {
     const line = this.#lines.lineOf(id);
     const entry = this.#lines.take(id);
     if (!line || !entry) return;
@@ -139,6 +146,7 @@ export class SendQueue {
       this.delivered++;
       this.acknowledgedAt = this.#clock.now();
       this.deliveredBytes += entry.bytes;
+      if (offset >= 0) this.onPlaced?.(line.topic, partition, offset);
       line.acknowledged(entry);
       line.stamp.taken(entry.shiftMs);
       this.#breaker.success();

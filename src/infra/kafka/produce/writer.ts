@@ -1,28 +1,32 @@
 import type { Clock } from '../../../common/clock.ts';
 import { Fault, messageOf } from '../../../common/errors.ts';
 import type { Row } from '../../../core/market/rows.ts';
-import type { Ack, Batch, Writer } from '../../../core/ports.ts';
+import type { Ack, Batch, RowJournal, Writer } from '../../../core/ports.ts';
 import { type DataFamily, topicName } from '../topics/topics.ts';
 import type { Encoding, Encodings } from './encodings.ts';
 import type { Losses } from './losses.ts';
 import type { Header, Outgoing } from './outgoing.ts';
 import type { Rejects } from './rejects.ts';
-import type { SendQueue } from './send-queue.ts';
+import type { WayOut } from './spool.ts';
 
 export interface WriterParts {
-  readonly queue: SendQueue;
+  readonly queue: WayOut;
   readonly encodings: Encodings;
   readonly rejects: Rejects;
   readonly losses: Losses;
   readonly clock: Clock;
   /** Words for librdkafka's codes. */
   readonly errorText: (code: number) => string;
+  /** Where rows are that wait for their batches; left out: in memory alone. */
+  readonly journal?: RowJournal;
 }
 
 /** Who waits for a message: told once. */
 interface Waiter {
   /** @param bytes size of the value on the wire, uncompressed */
   acknowledged(bytes: number): void;
+  /** It is on disk alone; who reads it back tells the rest. Left out where it is half of a batch. */
+  shelved?(): void;
   failed(fault: Fault): void;
 }
 
@@ -34,10 +38,12 @@ interface Waiter {
 export function kafkaWriter(parts: WriterParts): Writer {
   const { clock } = parts;
   return {
+    journal: parts.journal,
     write: (batch) =>
       new Promise<Ack>((resolve, reject) => {
         send(parts, batch, batch.rows, {
           acknowledged: (bytes) => resolve({ at: clock.micros(), bytes }),
+          shelved: () => resolve({ at: clock.micros(), bytes: 0, shelved: true }),
           failed: reject,
         });
       }),
@@ -112,6 +118,7 @@ class BatchMessage implements Outgoing {
   readonly value: Buffer;
   readonly headers: readonly Header[];
   readonly fence: number | null;
+  readonly shelved: (() => void) | undefined;
   readonly #parts: WriterParts;
   readonly #batch: Batch;
   readonly #rows: readonly Row[];
@@ -131,6 +138,7 @@ class BatchMessage implements Outgoing {
     this.key = `${batch.exchange}|${batch.market.code}`;
     this.topic = topic;
     this.fence = batch.fence;
+    this.shelved = waiter.shelved;
     this.#parts = parts;
     this.#batch = batch;
     this.#rows = rows;

@@ -1,0 +1,412 @@
+import type { Cancel, Clock } from '../../../common/clock.ts';
+import type { Micros } from '../../../core/market/market.ts';
+import type { Kept, Place, Store, Stored } from '../../outbox/store.ts';
+import type { Outgoing } from './outgoing.ts';
+import { isNoted } from './row-journal.ts';
+import type { SendQueue } from './send-queue.ts';
+import { lateStanding, type SpoolEnds, Spooled } from './spooled.ts';
+import { ticketIdOf } from './ticket.ts';
+import type { Queued } from './topic-line.ts';
+import { TopicSpill } from './topic-spill.ts';
+
+/** Where messages are handed to on their way out: the queue, or what stands before it. */
+export type WayOut = Pick<SendQueue, 'send' | 'withdraw'>;
+
+/**
+ * What a message of a former life is to be sent as. `wait`: it is not known yet whether its shard is ours; `drop`: it
+ * lies in its topic already.
+ */
+export type Inherited = 'in order' | 'late' | 'wait' | 'drop';
+
+export interface SpoolParts {
+  readonly queue: WayOut;
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Bytes of messages in memory that are under way; what comes beyond lies on disk alone. */
+  readonly memoryBytes: number;
+  /** A message that was read back, as one that can be sent. */
+  readonly revive: (kept: Kept) => Outgoing;
+  /** Whether it is of a former life. */
+  readonly isFormer: (place: Place) => boolean;
+  /** Asked of each message of a former life before it is sent. */
+  readonly inherited: (kept: Kept) => Inherited;
+  /** Until when the lease of a fence that has ended was surely held, epoch µs; null where nothing is known of it. */
+  readonly heldUntil: (fence: number) => Micros | null;
+}
+
+/** Messages of one topic in memory: as many as a next life looks for in it, and the part of the memory that they take. */
+export const MOST_IN_MEMORY = 16_384;
+const TOPIC_SHARE = 1 / 2;
+/** What each topic may take where the others have all of the memory. */
+const LEAST_SHARE = 1 / 16;
+/** Reading back begins again when a topic is down to this part of what it may take. */
+const RESUME_AT = 1 / 2;
+const PAGE_BYTES = 128 * 1024;
+/** Until the disk is asked again, or a message of a former life is, ms. */
+const AGAIN_MS = 250;
+
+/** What is in memory of one topic. */
+interface InMemory {
+  weight: number;
+  messages: number;
+}
+
+/**
+ * Between those who have messages and the queue, where there is an outbox. Each message is appended before it is sent, and
+ * released when it is at its end. A topic that has too much in memory spills: from then on its messages lie on disk alone
+ * and are read back in order, until none is left there. What the disk does not take goes on in memory as without an
+ * outbox. One file: that a message never passes an older one of its topic has to be seen at once.
+ */
+export class Spool implements WayOut, SpoolEnds {
+  readonly #parts: SpoolParts;
+  readonly #inMemory = new Map<string, InMemory>();
+  #weight = 0;
+  readonly #spills = new Map<string, TopicSpill>();
+  /** Appended and, as far as is known, not on disk yet; in order. */
+  #unwritten: Spooled[] = [];
+  /** Rows were written down since the last commit. */
+  #noted = false;
+  #scheduled = false;
+  #reading = false;
+  /** What former lives left is known: reading back may begin. */
+  #open = false;
+  #closed = false;
+  #timer: Cancel | null = null;
+  #idle: (() => void)[] = [];
+  /** Messages that went to disk alone, and that were read back, since the start. */
+  shelved = 0;
+  readBack = 0;
+  /** Why the disk could not be read, the last time; null where it could. */
+  trouble: string | null = null;
+
+  constructor(parts: SpoolParts) {
+    this.#parts = parts;
+  }
+
+  /** Topics of which messages lie on disk alone, or wait behind such. */
+  get spilling(): readonly string[] {
+    return [...this.#spills.keys()];
+  }
+
+  /** Bytes in memory, about. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  /** @returns what `withdraw` takes; null where it went to disk, or is at its end already */
+  send(message: Outgoing): Queued | null {
+    const spill = this.#spills.get(message.topic) ?? this.#overflowing(message);
+    const spooled = new Spooled(this, message, null, this.#parts.clock.micros());
+    this.#append(spooled);
+    this.#took(spooled);
+    this.#schedule();
+    if (!spill) return this.#parts.queue.send(spooled);
+    spill.tail.push(spooled);
+    return { seq: WAITS, message: spooled };
+  }
+
+  /** Writes down rows that wait for their batches. @returns null where the outbox does not take them */
+  note(stored: Stored): Place | null {
+    if (this.#closed) return null;
+    const place = this.#parts.store.append(stored);
+    if (place !== null) {
+      this.#noted = true;
+      this.#schedule();
+    }
+    return place;
+  }
+
+  /** Their batches were given to `send`. */
+  forget(place: Place): void {
+    this.#parts.store.release(place);
+  }
+
+  withdraw(queued: Queued): boolean {
+    const spooled = queued.message as Spooled;
+    const withdrawn = queued.seq === WAITS ? this.#leaveTail(spooled) : this.#parts.queue.withdraw(queued);
+    if (withdrawn) this.ended(spooled);
+    return withdrawn;
+  }
+
+  /** Writes what was appended; for whoever is about to hand messages over. */
+  commit(): void {
+    if (this.#unwritten.length > 0 || this.#noted) this.#parts.store.commit();
+    this.#noted = false;
+  }
+
+  /** The write of these failed: in memory they are all that there is. */
+  notKept(first: Place, last: Place): void {
+    for (const spooled of this.#unwritten)
+      if (spooled.place !== null && spooled.place >= first && spooled.place <= last) spooled.place = null;
+  }
+
+  /** A topic has messages of a former life, from the one place to the other: what comes now waits behind them. */
+  inherits(topic: string, first: Place, last: Place): void {
+    const spill = this.#spillOf(topic);
+    spill.holds(first, last);
+    // What came meanwhile has its place behind it, for the life after this one as well.
+    for (const spooled of spill.tail) {
+      if (spooled.place === null || spooled.place > last) continue;
+      this.#parts.store.release(spooled.place);
+      this.#append(spooled);
+    }
+    this.commit();
+  }
+
+  /** What former lives left is known by now. */
+  begin(): void {
+    this.#open = true;
+    this.#schedule();
+  }
+
+  /** Resolves when nothing lies on disk alone any more. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#settle();
+    });
+  }
+
+  /** Nothing is read back any more. What never got to the queue is told how it ends. */
+  close(): void {
+    this.commit();
+    this.#closed = true;
+    this.#timer?.();
+    for (const { tail } of this.#spills.values()) for (const spooled of tail) spooled.undelivered();
+    this.#spills.clear();
+  }
+
+  ended(spooled: Spooled): void {
+    this.#left(spooled);
+    if (spooled.place !== null) this.#parts.store.release(spooled.place);
+    if (this.#spills.size > 0) this.#schedule();
+  }
+
+  /** Nobody else can have its rows where they were received while the lease was surely held. */
+  goesLate(spooled: Spooled): boolean {
+    const { place, fence, message, at } = spooled;
+    if (place === null || fence === null || this.#closed) return false;
+    const until = this.#parts.heldUntil(fence);
+    if (until === null || at > until) return false;
+    this.#left(spooled);
+    const late = new Spooled(this, message, place, at, lateStanding(message));
+    this.#took(late);
+    this.#parts.queue.send(late);
+    return true;
+  }
+
+  /** The spill of a topic that has too much in memory for one more; undefined where it has not. */
+  #overflowing({ topic, rows }: Outgoing): TopicSpill | undefined {
+    if (!this.#open) return this.#spillOf(topic);
+    // Messages about the data have a memory of their own, which is bounded.
+    return rows > 0 && !this.#hasRoom(topic, 1) ? this.#spillOf(topic) : undefined;
+  }
+
+  /**
+   * @param part of what there may be in memory
+   * @param beside what waits of the topic in memory already, which is not counted
+   */
+  #hasRoom(topic: string, part: number, beside?: TopicSpill): boolean {
+    const most = this.#parts.memoryBytes * part;
+    const own = this.#inMemory.get(topic) ?? NOTHING;
+    const waits = beside?.weight ?? 0;
+    const weight = own.weight - waits;
+    if (own.messages - (beside?.tail.length ?? 0) >= MOST_IN_MEMORY * part) return false;
+    return weight < most * LEAST_SHARE || (weight < most * TOPIC_SHARE && this.#weight - waits < most);
+  }
+
+  #spillOf(topic: string): TopicSpill {
+    let spill = this.#spills.get(topic);
+    if (!spill) {
+      spill = new TopicSpill(topic);
+      this.#spills.set(topic, spill);
+    }
+    return spill;
+  }
+
+  #append(spooled: Spooled): void {
+    const { topic, key, headers, value, rows, fence, at } = spooled;
+    const ticketId = ticketIdOf(value) ?? '';
+    spooled.place = this.#parts.store.append({ topic, key, headers, value, ticketId, fence, rows, at });
+    if (spooled.place !== null) this.#unwritten.push(spooled);
+  }
+
+  #took({ topic, weight }: Spooled): void {
+    this.#weight += weight;
+    let own = this.#inMemory.get(topic);
+    if (!own) {
+      own = { weight: 0, messages: 0 };
+      this.#inMemory.set(topic, own);
+    }
+    own.weight += weight;
+    own.messages++;
+  }
+
+  #left({ topic, weight }: Spooled): void {
+    this.#weight -= weight;
+    const own = this.#inMemory.get(topic);
+    if (!own) return;
+    own.weight -= weight;
+    own.messages--;
+  }
+
+  #leaveTail(spooled: Spooled): boolean {
+    const spill = this.#spills.get(spooled.topic);
+    const at = spill?.tail.indexOf(spooled) ?? -1;
+    if (!spill || at < 0) return false;
+    spill.tail.splice(at, 1);
+    return true;
+  }
+
+  /** The end of the loop's turn. */
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#closed) return;
+    this.commit();
+    this.#forgetWritten();
+    // What came before has to be known: its numbers may yet be higher.
+    if (this.#open) for (const spill of this.#spills.values()) this.#look(spill);
+    this.#settle();
+    void this.#refill();
+  }
+
+  /** Where the disk is slow they are still on their way to it. */
+  #forgetWritten(): void {
+    const { written } = this.#parts.store;
+    const first = this.#unwritten.findIndex(({ place }) => place !== null && place > written);
+    this.#unwritten = first < 0 ? [] : this.#unwritten.slice(first);
+    if (first >= 0) this.#again();
+  }
+
+  /** What came while a topic spills: it follows what was on disk where none of that is left; else it goes there itself. */
+  #look(spill: TopicSpill): void {
+    if (spill.onDisk || !this.#open || !this.#hasRoom(spill.topic, 1, spill)) return this.#shelve(spill);
+    this.#spills.delete(spill.topic);
+    for (const spooled of spill.tail) this.#parts.queue.send(spooled);
+  }
+
+  /** Memory lets go of what is on disk, in order; what is not stays, and so does all that came after it. */
+  #shelve(spill: TopicSpill): void {
+    const { tail } = spill;
+    this.#write(spill);
+    const { written } = this.#parts.store;
+    let shelved = 0;
+    for (const spooled of tail) {
+      const { place, message } = spooled;
+      if (place === null || place > written || !mayLeave(message)) break;
+      spill.holds(place, place);
+      this.#left(spooled);
+      message.shelved?.();
+      shelved++;
+    }
+    this.shelved += shelved;
+    tail.splice(0, shelved);
+    if (tail.length > 0) this.#again();
+  }
+
+  /** Numbers are the order on disk: behind one that the disk did not take, or has to take again, the others have to be too. */
+  #write({ tail, last }: TopicSpill): void {
+    let before = last;
+    for (const spooled of tail) {
+      if (!mayLeave(spooled.message)) break;
+      if (spooled.place === null || spooled.place < before) {
+        if (spooled.place !== null) this.#parts.store.release(spooled.place);
+        this.#append(spooled);
+      }
+      if (spooled.place === null) break;
+      before = spooled.place;
+    }
+    this.commit();
+  }
+
+  /** Reads back what there is room for, a page at a time. */
+  async #refill(): Promise<void> {
+    if (!this.#open || this.#reading || this.#closed) return;
+    const waiting = [...this.#spills.values()].filter((spill) => this.#wants(spill));
+    if (waiting.length === 0) return;
+    this.#reading = true;
+    const from = Math.min(...waiting.map(({ next }) => next));
+    const upTo = new Map(waiting.map((spill) => [spill, spill.last]));
+    try {
+      const { records, next } = await this.#parts.store.read(from, PAGE_BYTES);
+      this.trouble = null;
+      this.#reading = false;
+      if (this.#closed) return;
+      const open = new Set(waiting.filter((spill) => spill.next >= from && this.#beginsIn(spill, next)));
+      for (const kept of records) this.#take(kept, open);
+      for (const spill of open) spill.next = Math.max(spill.next, next ?? (upTo.get(spill) ?? 0) + 1);
+      this.#schedule();
+    } catch (error) {
+      this.#reading = false;
+      this.trouble = error instanceof Error ? error.message : String(error);
+      this.#again();
+    }
+  }
+
+  /** Whether what the page ends before is not before what the topic waits for. */
+  #beginsIn(spill: TopicSpill, next: Place | null): boolean {
+    return next === null || spill.next < next;
+  }
+
+  #wants(spill: TopicSpill): boolean {
+    return (
+      spill.onDisk && this.#parts.clock.now() >= spill.blockedUntilMs && this.#hasRoom(spill.topic, RESUME_AT)
+    );
+  }
+
+  /** @param open topics of which all before this one was sent; one that cannot go on leaves them */
+  #take(kept: Kept, open: Set<TopicSpill>): void {
+    const { place, message } = kept;
+    const spill = this.#spills.get(message.topic);
+    if (!spill || !open.has(spill) || !spill.awaits(place) || isNoted(message)) return;
+    if (!this.#hasRoom(spill.topic, 1)) {
+      spill.next = place;
+      return void open.delete(spill);
+    }
+    const former = this.#parts.isFormer(place);
+    const standing = former ? this.#parts.inherited(kept) : 'in order';
+    if (standing === 'wait') {
+      spill.next = place;
+      spill.blockedUntilMs = this.#parts.clock.now() + AGAIN_MS;
+      this.#again();
+      return void open.delete(spill);
+    }
+    spill.next = place + 1;
+    if (standing === 'drop') return this.#parts.store.release(place);
+    this.readBack++;
+    const revived = this.#parts.revive(kept);
+    // The fence of a former life is none of those that are held now.
+    const { headers } = revived;
+    const as = standing === 'late' ? lateStanding(revived) : former ? { headers, fence: null } : revived;
+    const spooled = new Spooled(this, revived, place, message.at, as);
+    this.#took(spooled);
+    this.#parts.queue.send(spooled);
+  }
+
+  #again(): void {
+    this.#timer ??= this.#parts.clock.after(AGAIN_MS, () => {
+      this.#timer = null;
+      this.#schedule();
+    });
+  }
+
+  #settle(): void {
+    if (this.#spills.size > 0 || !this.#open) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+/** Whoever waits for a message about the data goes on to. */
+function mayLeave({ rows, shelved }: Outgoing): boolean {
+  return rows > 0 && shelved !== undefined;
+}
+
+const NOTHING: InMemory = { weight: 0, messages: 0 };
+/** Of a message that waits behind those on disk, in place of a number of the queue. */
+const WAITS = -1;

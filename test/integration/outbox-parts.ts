@@ -1,0 +1,169 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ReaderRules } from '../../src/core/reading/reader-rules.ts';
+import { scanTopic } from '../services/avro-consumer.ts';
+import { type KafkaServer, startKafka } from '../services/kafka.ts';
+import { freePort } from '../services/ports.ts';
+import { type RegistryServer, startRegistry } from '../services/registry.ts';
+import type { Row } from '../simulator/ledger.ts';
+import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
+import { Collector, ledgerOf, type TradeBatch } from './spine-parts.ts';
+
+/** How the broker is when the collector is killed. */
+export type BrokerIs = 'up' | 'frozen' | 'away';
+
+const REGIONS: Readonly<Record<string, string>> = {
+  ...{ upbit: 'korea', bithumb: 'korea', coinone: 'korea', binance: 'asia', bybit: 'asia', okx: 'asia' },
+};
+
+/** What of the ledger and of the topics does not fit. */
+export interface Verdict {
+  /** Trades that went out to a collector that lived on, and those of them that are in no topic. */
+  readonly sent: number;
+  readonly missing: Row[];
+  /** Messages and trades as they lie in the topics, and trades that a reader keeps more than once. */
+  readonly messages: number;
+  readonly trades: number;
+  readonly repeated: string[];
+  /** Trades that lie in the topics more than once, whatever a reader makes of it. */
+  readonly doubled: string[];
+  /** Messages that bear `late: outbox`. */
+  readonly late: number;
+  /** Trades behind a newer one of their code, in messages that are not late. */
+  readonly disordered: string[];
+}
+
+/** An exchange's trades on their way to Kafka through collectors that have an outbox. */
+export class OutboxWorld {
+  readonly kafka: KafkaServer;
+  readonly registry: RegistryServer;
+  readonly simulator: SimulatorProcess;
+  readonly folder = mkdtempSync(join(tmpdir(), 'kcs-outbox-'));
+  readonly #flags: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
+  /** When each life began and was killed, epoch ms. */
+  readonly lives: { readonly from: number; to: number }[] = [];
+  /** Of the collector's page. */
+  readonly url: string;
+  collector: Collector | null = null;
+
+  private constructor(
+    kafka: KafkaServer,
+    registry: RegistryServer,
+    simulator: SimulatorProcess,
+    flags: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ) {
+    this.url = `http://127.0.0.1:${env.HTTP_PORT}`;
+    this.kafka = kafka;
+    this.registry = registry;
+    this.simulator = simulator;
+    this.#flags = flags;
+    this.#env = env;
+  }
+
+  static async start(
+    exchanges: readonly string[],
+    { codes = 8, rowsPerS = 500, flags = [] as readonly string[], env = {} as Record<string, string> },
+  ): Promise<OutboxWorld> {
+    const load = ['--exchanges', exchanges.join(), '--symbols', String(codes), '--rate', String(rowsPerS)];
+    const [kafka, registry, simulator] = await Promise.all([
+      startKafka(),
+      startRegistry(),
+      spawnSimulator(load),
+    ]);
+    const streams = Object.entries(simulator.exchanges).flatMap(([id, { symbols }]) => [
+      ...['--exchange', id, '--type', 'trade', '--symbols', symbols.join()],
+    ]);
+    return new OutboxWorld(kafka, registry, simulator, [...streams, ...flags], {
+      ...simulator.env,
+      KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
+      SCHEMA_REGISTRY_URL: registry.url,
+      HTTP_PORT: String(await freePort()),
+      ...env,
+    });
+  }
+
+  /** A collector with this folder of the outbox. @param name null: one without an outbox */
+  begin(name: string | null = 'one'): Collector {
+    const outbox = name === null ? {} : { COLLECTOR_ID: name, OUTBOX_DIR: join(this.folder, name) };
+    const around = { ...this.#env, ...outbox };
+    this.lives.push({ from: Date.now(), to: Number.POSITIVE_INFINITY });
+    this.collector = Collector.start('source', this.#flags, around);
+    return this.collector;
+  }
+
+  /** Another collector beside it, with a folder of its own, that lives on. */
+  beside(name: string): Collector {
+    const around = { ...this.#env, COLLECTOR_ID: name, OUTBOX_DIR: join(this.folder, name), HTTP_PORT: '0' };
+    return Collector.start('source', this.#flags, around);
+  }
+
+  /** Ends it by kill -9. What was sent a moment before it answered for the last time it has read. */
+  async kill(collector = this.collector): Promise<void> {
+    const life = this.lives.at(-1);
+    if (life) life.to = Date.now();
+    // One that does not listen yet has read nothing.
+    await fetch(`${this.url}/healthz`).catch(() => {});
+    await collector?.kill9();
+  }
+
+  /** @param within ms before a life's last answer in which a row may not have come to it */
+  async verdict(within: number): Promise<Verdict> {
+    const ledger = await ledgerOf(this.simulator);
+    const ids = Object.keys(this.simulator.exchanges);
+    const rules = new ReaderRules();
+    const kept = new Map<string, number>();
+    const raw = new Map<string, number>();
+    const lastOf = new Map<string, number>();
+    const disordered: string[] = [];
+    let messages = 0;
+    let trades = 0;
+    let late = 0;
+    const order = new Map(ledger.rows.map((row, at) => [`${row.exchange} ${row.symbol} ${row.id}`, at]));
+    for (const region of new Set(ids.map((id) => REGIONS[id]))) {
+      const topic = `trade-data.${region}`;
+      const { bootstrap } = this.kafka;
+      await scanTopic<TradeBatch>({ bootstrap, registry: this.registry.url, topic }, (message) => {
+        if (message.value === null) return;
+        messages++;
+        const isLate = message.headers.late !== undefined;
+        if (isLate) late++;
+        const { exchange, symbol, data } = message.value;
+        trades += data.length;
+        const read = rules.read(`${topic} ${message.key}`, message.headers, message.value) as
+          | TradeBatch
+          | undefined;
+        for (const { trade_id } of data) {
+          const name = `${exchange} ${symbol} ${trade_id}`;
+          raw.set(name, (raw.get(name) ?? 0) + 1);
+          const at = order.get(name) ?? -1;
+          const market = `${exchange} ${symbol}`;
+          if (!isLate && at < (lastOf.get(market) ?? -1)) disordered.push(name);
+          if (!isLate) lastOf.set(market, Math.max(at, lastOf.get(market) ?? -1));
+        }
+        for (const { trade_id } of read?.data ?? []) {
+          const name = `${exchange} ${symbol} ${trade_id}`;
+          kept.set(name, (kept.get(name) ?? 0) + 1);
+        }
+      });
+    }
+    const known = (row: Row) => {
+      const life = this.lives.find(({ from, to }) => row.at >= from && row.at <= to);
+      return row.type === 'trade' && row.socket !== null && life !== undefined && row.at < life.to - within;
+    };
+    const due = ledger.rows.filter(known);
+    const missing = due.filter((row) => !kept.has(`${row.exchange} ${row.symbol} ${row.id}`));
+    const repeated = [...kept].flatMap(([name, count]) => (count > 1 ? [name] : []));
+    const doubled = [...raw].flatMap(([name, count]) => (count > 1 ? [name] : []));
+    return { doubled, sent: due.length, missing, messages, trades, repeated, late, disordered };
+  }
+
+  async end(): Promise<void> {
+    await this.collector?.kill9();
+    await this.simulator.stop();
+    await Promise.all([this.kafka.discard(), this.registry.discard()]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

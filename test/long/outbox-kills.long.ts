@@ -1,0 +1,69 @@
+/**
+ * kill -9 at random moments under load, the broker up, frozen or away: the topics hold every trade that was read, once. Then
+ * the same beside a second collector that takes the shards over. Some 15 minutes each.
+ *
+ *   bun test/long/outbox-kills.long.ts [--kills 30] [--rate 2000] [--second] [--settle 60] [--seed N]
+ */
+import { parseArgs } from 'node:util';
+import { type BrokerIs, OutboxWorld } from '../integration/outbox-parts.ts';
+import { type Collector, subscribed } from '../integration/spine-parts.ts';
+import { startRedis } from '../services/redis.ts';
+import { endAllServers } from '../services/scratch.ts';
+import { randomOf } from '../unit/random.ts';
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '30' },
+    rate: { type: 'string', default: '2000' },
+    second: { type: 'boolean', default: false },
+    settle: { type: 'string', default: '60' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000_007) },
+  },
+});
+const BROKER: readonly BrokerIs[] = ['up', 'frozen', 'away'];
+const CODES = 20;
+const WITHIN_MS = 200;
+/** So long a killed one stays away where another is to take over: longer than leases live. */
+const TAKEOVER_MS = 6_000;
+const LEASE_MS = 3_000;
+
+const random = randomOf(Number(values.seed));
+console.log(`seed ${values.seed}`);
+const redis = values.second ? await startRedis() : null;
+const world = await OutboxWorld.start(['upbit', 'bithumb', 'binance', 'okx'], {
+  ...{ codes: CODES, rowsPerS: Number(values.rate) },
+  flags: redis ? ['--set', `state.lease_ms=${LEASE_MS}`] : [],
+  env: redis ? { REDIS_URL: redis.url } : {},
+});
+world.begin();
+let other: Collector | null = null;
+if (redis) other = world.beside('two');
+await subscribed(world.simulator, CODES);
+for (let kill = 0; kill < Number(values.kills); kill++) {
+  const broker = BROKER[kill % BROKER.length] ?? 'up';
+  await Bun.sleep(2_000 + random() * 4_000);
+  if (broker === 'frozen') world.kafka.pause();
+  if (broker === 'away') await world.kafka.kill9();
+  if (broker !== 'up') await Bun.sleep(random() * 4_000);
+  await world.kill();
+  if (redis) await Bun.sleep(TAKEOVER_MS);
+  if (broker === 'frozen') world.kafka.resume();
+  if (broker === 'away') await world.kafka.restart();
+  world.begin();
+  console.log(`kill ${kill + 1}: broker ${broker}`);
+}
+await Bun.sleep(Number(values.settle) * 1000);
+const life = world.lives.at(-1);
+if (life) life.to = Date.now();
+const codes = [(await world.collector?.stop())?.code, (await other?.stop())?.code ?? 0];
+const { missing, repeated, doubled, disordered, ...counts } = await world.verdict(WITHIN_MS);
+console.log(JSON.stringify({ codes, ...counts }));
+console.log(
+  `missing ${missing.length}, repeated ${repeated.length}, doubled ${doubled.length}, disordered ${disordered.length}`,
+);
+for (const row of missing.slice(0, 10)) console.log(JSON.stringify(row));
+const wrong = missing.length + repeated.length + (redis ? 0 : doubled.length + disordered.length);
+await world.end();
+await redis?.discard();
+await endAllServers();
+process.exit(wrong === 0 && codes.every((code) => code === 0) ? 0 : 1);

@@ -1,0 +1,258 @@
+import { expect, test } from 'bun:test';
+import { Fault } from '../../src/common/errors.ts';
+import { createLog } from '../../src/common/log.ts';
+import { market } from '../../src/core/market/market.ts';
+import type { Row } from '../../src/core/market/rows.ts';
+import type { Bounds, IntervalReader, Kept as Part } from '../../src/infra/kafka/consume/interval-reader.ts';
+import { encodings } from '../../src/infra/kafka/produce/encodings.ts';
+import { rowJournal } from '../../src/infra/kafka/produce/row-journal.ts';
+import { FormerLife, type Holds } from '../../src/infra/kafka/recover/former-life.ts';
+import type { Kept, Place, Stored } from '../../src/infra/outbox/store.ts';
+import { ManualClock, settle } from './manual-clock.ts';
+import { Folder, MemoryStore } from './memory-outbox.ts';
+
+const TOPIC = 'trade-data.korea';
+const LEASE_MS = 15_000;
+const JSON_CODECS = encodings(null);
+const BTC = market('KRW-BTC', 'BTC', 'KRW');
+const ETH = market('KRW-ETH', 'ETH', 'KRW');
+
+function trade(of: typeof BTC, id: number): Row {
+  const at = 1_790_000_000_000_000 + id * 1_000;
+  return {
+    ...{ kind: 'trade', market: of, timestamp: at, received_at: at + 5, stream_type: 'REALTIME' },
+    ...{ trade_id: `${id}`, fills: 1, price: 1, volume: 1, amount: 1, side: 'BUY' },
+  };
+}
+
+/** What `kafkaWriter` makes of rows. */
+function stored(of: typeof BTC, ids: readonly number[], fence: number | null = null): Stored {
+  const encoding = JSON_CODECS.get('trade-data');
+  if (!encoding) throw new Error('no encoding');
+  const rows = ids.map((id) => trade(of, id));
+  const batch = {
+    ...({ exchange: 'upbit', region: 'korea', requestType: 'trade', market: of, rows } as const),
+    ...{ correlationId: null, fence },
+  };
+  const value = encoding.codec.encode(encoding.batchValue(batch, rows, 1_790_000_000_000_000));
+  const { ticket_id: ticketId } = JSON.parse(value.toString()) as { ticket_id: string };
+  const headers = encoding.headers(null, fence);
+  return {
+    topic: TOPIC,
+    key: `upbit|${of.code}`,
+    headers,
+    value,
+    ticketId,
+    fence,
+    rows: rows.length,
+    at: 1_790_000_000_000_000,
+  };
+}
+
+interface Record {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly headers: readonly object[];
+}
+
+/** A topic of one partition that grows when the test says. */
+class Topic implements IntervalReader {
+  readonly records: Record[] = [];
+  readonly asked: Bounds[] = [];
+  closed = 0;
+  onRead = (): void => {};
+  async has() {
+    return true;
+  }
+  async read(bounds: Bounds, take: Parameters<IntervalReader['read']>[1]): Promise<Part[]> {
+    this.asked.push(bounds);
+    const { from } = bounds;
+    const first = Array.isArray(from) ? ((from as Part[])[0]?.end ?? 0) : 0;
+    const end = this.records.length;
+    for (const record of this.records.slice(first)) take({ ...record, partition: 0 } as never);
+    this.onRead();
+    return [{ partition: 0, first, end, cut: false }];
+  }
+  async close() {
+    this.closed++;
+  }
+  has_(message: Stored, headers: readonly object[] = message.headers): void {
+    this.records.push({ key: message.key ?? '', value: message.value, headers });
+  }
+}
+
+function life(
+  messages: readonly Stored[],
+  given: { topic?: Topic; holds?: Holds; open?: () => Promise<IntervalReader> } = {},
+) {
+  const folder = new Folder();
+  const before = new MemoryStore(folder);
+  for (const message of messages) before.append(message);
+  before.commit();
+  return { ...revived(folder, given), folder };
+}
+
+function revived(
+  folder: Folder,
+  {
+    topic = new Topic(),
+    holds = () => true,
+    open = async () => topic,
+  }: { topic?: Topic; holds?: Holds; open?: () => Promise<IntervalReader> } = {},
+) {
+  const clock = new ManualClock();
+  const store = new MemoryStore(folder);
+  const inherited: [string, Place, Place][] = [];
+  let begun = 0;
+  const former = new FormerLife({
+    store,
+    spool: { inherits: (...one) => void inherited.push(one), begin: () => void begun++ },
+    openReader: open,
+    encodingOf: () => JSON_CODECS.get('trade-data'),
+    holds,
+    leaseMs: LEASE_MS,
+    clock,
+    log: createLog('silent', false),
+  });
+  const done = former.inherit(store.recovered);
+  const as = () =>
+    [...folder.records]
+      .map(([place, message]): Kept => ({ place, message }))
+      .map((kept) => former.inherited(kept));
+  return { clock, store, former, topic, inherited, begun: () => begun, done, as };
+}
+
+test('what lies in the topic is released, the rest goes in order, from the last acknowledged offsets on', async () => {
+  const all = [1, 2, 3].map((id) => stored(BTC, [id]));
+  const topic = new Topic();
+  for (const message of all.slice(0, 2)) topic.has_(message);
+  const folder = new Folder();
+  const before = new MemoryStore(folder);
+  for (const message of all) before.append(message);
+  before.commit();
+  before.acknowledged(TOPIC, 0, 17);
+  const { clock, done, as, inherited, begun } = revived(folder, { topic });
+  await settle();
+  await clock.advance(5_000);
+  await done;
+  expect([...folder.records.keys()]).toEqual([3]);
+  expect(as()).toEqual(['in order']);
+  expect([inherited, begun()]).toEqual([[[TOPIC, 1, 3]], 1]);
+  expect(topic.asked[0]?.from).toMatchObject({ offsets: new Map([[0, 17]]) });
+  expect(topic.closed).toBe(1);
+});
+
+test('what a broker had in its sockets is seen by a later look', async () => {
+  const all = [1, 2, 3].map((id) => stored(BTC, [id]));
+  const topic = new Topic();
+  let looks = 0;
+  topic.onRead = () => {
+    // One comes after the first look, and one after the second.
+    const late = all[looks++];
+    if (late && looks < 3) topic.has_(late);
+  };
+  const { clock, done, folder } = life(all, { topic });
+  await settle();
+  await clock.advance(20_000);
+  await done;
+  expect([...folder.records.keys()]).toEqual([3]);
+  expect(looks).toBe(4);
+});
+
+test('a key that another has written since goes late, and so does one whose shard never becomes ours', async () => {
+  const topic = new Topic();
+  topic.has_(stored(ETH, [50], 9));
+  const held = new Set<string>();
+  const { clock, done, as } = life([stored(ETH, [1], 4), stored(BTC, [2], 4)], {
+    topic,
+    holds: (_topic, key) => held.has(key),
+  });
+  await settle();
+  await clock.advance(3_000);
+  await done;
+  expect(as()).toEqual(['late', 'wait']);
+  held.add('upbit|KRW-BTC');
+  expect(as()).toEqual(['late', 'in order']);
+  held.clear();
+  await clock.advance(2 * LEASE_MS);
+  expect(as()).toEqual(['late', 'late']);
+});
+
+test('brokers that are away are waited for, in their words; nothing goes before', async () => {
+  let away = true;
+  const topic = new Topic();
+  const open = async () => {
+    if (away) throw new Fault('broker_unavailable', 'kafka:9092', 'Connection refused.', '');
+    return topic;
+  };
+  const { clock, done, as, former } = life([stored(BTC, [1])], { topic, open });
+  await settle();
+  await clock.advance(60_000);
+  expect([as(), former.waits, former.trouble]).toEqual([['wait'], true, 'kafka:9092: Connection refused.']);
+  away = false;
+  await clock.advance(10_000);
+  await done;
+  expect([as(), former.waits, former.trouble]).toEqual([['in order'], false, null]);
+});
+
+test('rows that were read and not batched become messages, each once, behind what was batched', async () => {
+  const folder = new Folder();
+  const clock = new ManualClock();
+  const before = new MemoryStore(folder);
+  const journal = rowJournal(
+    { note: (message) => before.append(message), forget: (place) => before.release(place) },
+    JSON_CODECS,
+    clock,
+  );
+  const note = (rows: readonly (readonly [typeof BTC, number])[]) =>
+    journal.note({
+      ...{ exchange: 'upbit', region: 'korea', requestType: 'trade' },
+      rows: rows.map(([of, id]) => trade(of, id)),
+      names: rows.map(([{ symbol, base, quote }]) => JSON.stringify([symbol, base, quote, 4, 'why'])),
+    });
+  note([
+    [BTC, 1],
+    [ETH, 2],
+    [BTC, 3],
+  ]);
+  note([
+    [ETH, 4],
+    [ETH, 4],
+    [BTC, 5],
+  ]);
+  // The batch of one code was written, that of the other was not; of two rows that are the same it has one.
+  before.append(stored(BTC, [1, 3, 5], 4));
+  before.append(stored(ETH, [4], 4));
+  before.commit();
+  const { clock: now, done, as, store } = revived(folder);
+  await settle();
+  await now.advance(5_000);
+  await done;
+  const messages = [...folder.records.values()].map((message) =>
+    JSON.parse(Buffer.from(message.value).toString()),
+  );
+  expect(
+    messages.map(({ code, data }) => [code, data.map(({ trade_id }: { trade_id: string }) => trade_id)]),
+  ).toEqual([
+    ['KRW-BTC', ['1', '3', '5']],
+    ['KRW-ETH', ['4']],
+    ['KRW-ETH', ['2', '4']],
+  ]);
+  expect([...folder.records.values()].at(-1)).toMatchObject({
+    ...{ topic: TOPIC, key: 'upbit|KRW-ETH', fence: 4, rows: 2 },
+    headers: [
+      { 'content-type': 'application/json' },
+      { 'schema-version': '0' },
+      { 'correlation-id': 'why' },
+      { fence: '4' },
+    ],
+  });
+  expect(as()).toEqual(['in order', 'in order', 'in order']);
+  // Once more, as after a crash in the middle: nothing is made twice.
+  const again = revived(folder);
+  await settle();
+  await again.clock.advance(5_000);
+  await again.done;
+  expect(folder.records.size).toBe(3);
+  expect(store.recovered.messages).toBe(4);
+});
