@@ -35,6 +35,7 @@ const MOST_BYTES = 48_000_000;
 /** Messages under way before their acknowledgement. */
 const UNDER_WAY = 500;
 const ROUNDS = 3;
+const READ_BACK = 100_000;
 
 /** The best of a few rounds of each load, on a folder of the machine's temporary disk. */
 export async function outboxCost(): Promise<OutboxCost[]> {
@@ -121,4 +122,43 @@ function fail(): never {
   throw new Error('the outbox took something not, or lost it');
 }
 
-if (import.meta.main) console.table(await outboxCost());
+/** Messages a second that are read back, of the steady load; of one core. */
+export async function readBackRate(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'outbox-read-'));
+  const open = Promise.withResolvers<unknown>();
+  const store = openStore({
+    folder,
+    maxBytes: 4 * 1024 ** 3,
+    fsyncMs: 1_000,
+    collector: 'bench',
+    schemas: {},
+    clock: systemClock,
+    disk: systemDisk,
+    events: { opened: open.resolve, notKept: fail, damaged: fail, changed() {} },
+  });
+  await open.promise;
+  const message = messageOf(3.3, 400);
+  for (let n = 0; n < READ_BACK; n++) {
+    store.append(message);
+    if (n % 100 === 99) store.commit();
+    if (n % 6_400 === 0) await Bun.sleep(0);
+  }
+  const cpu = process.cpuUsage();
+  let read = 0;
+  for (let next: number | null = 0; next !== null; ) {
+    const page = await store.read(next, 1_048_576);
+    for (const { place } of page.records) store.release(place);
+    read += page.records.length;
+    next = page.next;
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  await store.close(10_000);
+  rmSync(folder, { recursive: true, force: true });
+  if (read !== READ_BACK) fail();
+  return Math.round((read / (user + system)) * 1e6);
+}
+
+if (import.meta.main) {
+  console.table(await outboxCost());
+  console.log(`read back: ${await readBackRate()} messages a second of CPU`);
+}

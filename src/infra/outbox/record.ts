@@ -34,6 +34,20 @@ const ROWS_MODULO = 2 ** 32;
 /** Headers are few and shared by many messages, so that each list is written as JSON once. */
 const encodedHeaders = new WeakMap<readonly Header[], Buffer>();
 
+/** Lists of headers kept, as they are read back; then it is begun anew. */
+const MAX_LISTS = 2_000;
+const decodedHeaders = new Map<string, readonly Header[]>();
+
+/** The list that JSON stands for: the same one for all messages that have it. */
+function headersFrom(json: string): readonly Header[] {
+  const known = decodedHeaders.get(json);
+  if (known !== undefined) return known;
+  const headers = JSON.parse(json) as Header[];
+  if (decodedHeaders.size >= MAX_LISTS) decodedHeaders.clear();
+  decodedHeaders.set(json, headers);
+  return headers;
+}
+
 function headersOf(message: Stored): Buffer {
   const { headers } = message;
   let encoded = encodedHeaders.get(headers);
@@ -147,7 +161,7 @@ export function messageAt(bytes: Buffer, head: RecordHead): Stored {
   };
   const topic = text(bytes.readUInt16LE(start + 44));
   const key = keyLength === NO_KEY ? null : text(keyLength);
-  const headers = JSON.parse(text(bytes.readUInt32LE(start + 48))) as Header[];
+  const headers = headersFrom(text(bytes.readUInt32LE(start + 48)));
   const ticketId = text(bytes.readUInt16LE(start + 52));
   return {
     topic,

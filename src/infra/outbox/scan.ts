@@ -83,7 +83,7 @@ export async function* stretches(
 
 /** What there is; what the disk cannot read is zeros. */
 async function readAll(file: DiskFile, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
+  const bytes = Buffer.allocUnsafe(length);
   let have = 0;
   while (have < length) {
     const read = await readOrSkip(file, bytes.subarray(have), position + have);
