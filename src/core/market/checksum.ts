@@ -1,6 +1,8 @@
 import { crc32 } from 'node:zlib';
 import type { Book, SideBook } from './book.ts';
 
+const ZERO = 48;
+
 /**
  * Kraken's: the ten best asks, then the ten best bids, of each level the digits of price and size as the wire spells
  * them. Unsigned.
@@ -15,7 +17,11 @@ export function digitChecksum({ asks, bids }: Pick<Book, 'asks' | 'bids'>, level
 
 /** A number as the wire spells it, without its point and the zeros in front: `0.00100000` → `100000`. */
 export function digitsOf(spelling: string): string {
-  return spelling.replace('.', '').replace(/^0+/, '');
+  const point = spelling.indexOf('.');
+  const digits = point === -1 ? spelling : spelling.slice(0, point) + spelling.slice(point + 1);
+  let zeros = 0;
+  while (digits.charCodeAt(zeros) === ZERO) zeros++;
+  return digits.slice(zeros);
 }
 
 /**

@@ -100,20 +100,21 @@ function scannedLevels(
  * the level is gone, whatever the amount. An amount without a sign is no level of the bids.
  */
 export function signedLevels(list: readonly unknown[], side: BookSide): Levels {
-  const own = list.filter((entry) => isAsk(entry) === (side === 'asks'));
-  return pairLevels(own.map(unsigned), side, number);
+  const levels = new Float64Array(2 * list.length);
+  let end = 0;
+  for (let i = 0; i < list.length; i++) {
+    const entry: unknown = list[i];
+    const amount = Array.isArray(entry) ? number(entry[2]) : Number.NaN;
+    if (amount < 0 !== (side === 'asks')) continue;
+    levels[end++] = Array.isArray(entry) ? number(entry[0]) : Number.NaN;
+    levels[end++] = Array.isArray(entry) ? countedSize(number(entry[1]), Math.abs(amount)) : Number.NaN;
+  }
+  return bestFirst(end === levels.length ? levels : levels.slice(0, end), side);
 }
 
-function isAsk(entry: unknown): boolean {
-  return Array.isArray(entry) && number(entry[2]) < 0;
-}
-
-function unsigned(entry: unknown): readonly unknown[] {
-  if (!Array.isArray(entry)) return [];
-  const [price, count, amount] = entry;
-  const size = Math.abs(number(amount));
-  const counted = number(count) >= 0 && size > 0;
-  return [price, counted ? (count === 0 ? 0 : size) : Number.NaN];
+function countedSize(count: number, size: number): number {
+  if (!(count >= 0 && size > 0)) return Number.NaN;
+  return count === 0 ? 0 : size;
 }
 
 function all(): boolean {
@@ -135,24 +136,37 @@ export function bestFirst(levels: Levels, side: BookSide): Levels {
   if (sorted(levels, side)) return levels;
   const order = bestOrder(levels, side);
   const out = new Float64Array(levels.length);
-  order.forEach((from, to) => {
-    out[2 * to] = levels[2 * from] as number;
-    out[2 * to + 1] = levels[2 * from + 1] as number;
-  });
+  for (let to = 0; to < order.length; to++) {
+    const from = 2 * (order[to] as number);
+    out[2 * to] = levels[from] as number;
+    out[2 * to + 1] = levels[from + 1] as number;
+  }
   return out;
 }
+
+/** So many are in their order sooner one by one. */
+const FEW = 32;
 
 /** Which level stands where once they are best first; for what goes with the levels. Unreadable prices come first. */
 export function bestOrder(levels: Levels, side: BookSide): number[] {
   const sign = side === 'bids' ? -1 : 1;
-  const key = (level: number) => {
+  const count = levels.length / 2;
+  const keys = new Float64Array(count);
+  const order: number[] = [];
+  for (let level = 0; level < count; level++) {
     const price = levels[2 * level] as number;
-    return Number.isNaN(price) ? Number.NEGATIVE_INFINITY : sign * price;
-  };
-  return Array.from({ length: levels.length / 2 }, (_, at) => at).sort((a, b) => {
-    const [one, other] = [key(a), key(b)];
-    return one === other ? a - b : one - other;
-  });
+    keys[level] = Number.isNaN(price) ? Number.NEGATIVE_INFINITY : sign * price;
+    order.push(level);
+  }
+  if (count > FEW) return order.sort((a, b) => (keys[a] as number) - (keys[b] as number) || a - b);
+  for (let next = 1; next < count; next++) {
+    const key = keys[next] as number;
+    let to = next;
+    for (; to > 0 && (keys[order[to - 1] as number] as number) > key; to--)
+      order[to] = order[to - 1] as number;
+    order[to] = next;
+  }
+  return order;
 }
 
 /** What is wrong with a side: a price that is none, a size that is none; null for sound levels. */

@@ -207,9 +207,13 @@ export function exactDigits(text: string, key: string, parsed: unknown, cursor?:
   return ownCopy(found);
 }
 
+/** Room for what is copied, which nearly always is an id or a few digits. */
+const COPIED = Buffer.allocUnsafeSlow(256);
+
 /** The same ASCII text in memory of its own: a string cut out of a frame keeps the whole frame for as long as it lives. */
 export function ownCopy(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
+  if (text.length > COPIED.length) return Buffer.from(text, 'latin1').toString('latin1');
+  return COPIED.toString('latin1', 0, COPIED.write(text, 0, 'latin1'));
 }
 
 /** Where in a text to look from; moved behind what was found. */
@@ -221,7 +225,8 @@ function isDigit(char: number): boolean {
   return char >= 48 && char <= 57;
 }
 
-function isBlankOrColon(char: number): boolean {
+/** What may stand between a key and its value. */
+export function isBlankOrColon(char: number): boolean {
   return char === 58 || char === 32 || char === 9 || char === 10 || char === 13;
 }
 

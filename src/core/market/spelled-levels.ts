@@ -1,7 +1,10 @@
 import type { LevelTexts } from './book.ts';
 import { digitsOf } from './checksum.ts';
 import { type BookSide, bestOrder, type Levels, objectLevels } from './levels.ts';
-import { type Cursor, isObject, type JsonObject, number, ownCopy } from './read-values.ts';
+import { type Cursor, isBlankOrColon, isObject, type JsonObject, number, ownCopy } from './read-values.ts';
+
+const POINT = 46;
+const ZERO = 48;
 
 /** Where in a frame's text the prices and sizes that follow stand; one for all sides and rows of the frame. */
 export interface LevelCursors {
@@ -58,26 +61,49 @@ function spelledSide(
     const other = isObject(level) ? number(level[sizeKey]) : Number.NaN;
     raw[2 * at] = one;
     raw[2 * at + 1] = other;
-    const digits = digitsOf(spellingOf(text, price, one, cursors.price));
-    return ownCopy(digits + digitsOf(spellingOf(text, size, other, cursors.size)));
+    const spelling = spellingOf(text, price, one, cursors.price);
+    return digitsOfBoth(spelling, spellingOf(text, size, other, cursors.size));
   });
   const moved = raw.some((value, at) => !Object.is(value, levels[at]));
   return { levels, texts: moved ? bestOrder(raw, side).map((at) => texts[at] ?? '') : texts };
 }
 
-const NUMBER_END = /[^-+.0-9eE]/g;
+/** Room for the digits of one level. */
+const digits = Buffer.allocUnsafeSlow(128);
+
+/** The digits of price and size, in memory of their own. */
+function digitsOfBoth(price: string, size: string): string {
+  if (price.length + size.length > digits.length) return ownCopy(digitsOf(price) + digitsOf(size));
+  return digits.toString('latin1', 0, putDigits(size, putDigits(price, 0)));
+}
+
+/** As `digitsOf`, as bytes. @returns where they end */
+function putDigits(spelling: string, from: number): number {
+  let end = from;
+  for (let at = 0; at < spelling.length; at++) {
+    const char = spelling.charCodeAt(at);
+    if (char !== POINT && (char !== ZERO || end > from)) digits[end++] = char;
+  }
+  return end;
+}
 
 /** The next number of that name in the text which reads as `value`, as it is spelled there; '' where there is none. */
 function spellingOf(text: string, name: string, value: number, cursor: Cursor): string {
   for (let at = text.indexOf(name, cursor.at); at !== -1; at = text.indexOf(name, at + name.length)) {
     let from = at + name.length;
-    while (' \t\r\n:'.includes(text.charAt(from)) && from < text.length) from++;
-    NUMBER_END.lastIndex = from;
-    const to = NUMBER_END.exec(text)?.index ?? text.length;
+    while (isBlankOrColon(text.charCodeAt(from))) from++;
+    let to = from;
+    while (isOfNumber(text.charCodeAt(to))) to++;
     const spelling = text.slice(from, to);
-    if (Number(spelling) !== value || spelling === '') continue;
+    if (spelling === '' || Number(spelling) !== value) continue;
     cursor.at = to;
     return spelling;
   }
   return '';
+}
+
+/** Whether it is one of `-+.0123456789eE`. */
+function isOfNumber(char: number): boolean {
+  const isDigit = char >= 48 && char <= 57;
+  return isDigit || char === 46 || char === 45 || char === 43 || char === 101 || char === 69;
 }
