@@ -23,9 +23,9 @@ const ANNOUNCING = ['binance', 'okx', 'bitfinex'];
 const CONSECUTIVE = ['binance', 'okx', 'coinbase', 'kraken'];
 const CODES = 20;
 const CUTS = 25;
-const RUN_MS = 110_000;
+const RUN_MS = 180_000;
 /** Between two cuts. */
-const PACE_MS = 1500;
+const PACE_MS = 2800;
 
 let run: Run | null = null;
 afterAll(() => run?.end());
@@ -70,7 +70,7 @@ function writtenTwice(sent: readonly Row[], read: readonly ReadRow[]): string[] 
     .map(([key]) => key);
 }
 
-test('eleven exchanges for two minutes, over closed, announced and cut connections: every trade once, no loss untold', async () => {
+test('eleven exchanges for three minutes, over closed, announced and cut connections: every trade once, no loss untold', async () => {
   run = await startRun(
     ['--exchanges', EXCHANGES.join(','), '--symbols', '40', '--rate', '500'],
     (simulator) => firstCodes(simulator, CODES, 'ticker,trade'),

@@ -105,7 +105,7 @@ async function expectAllTickerCodes(exchange: keyof typeof REGIONS): Promise<voi
 }
 
 test.each([
-  ['source', 30_000],
+  ['source', 60_000],
   ['binary', 30_000],
 ] as const)(
   '%s: every trade of 300 codes of two exchanges reaches Kafka, over cuts, a broker outage and SIGTERM under load',

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { type Rig, running, socketOf } from './connection-parts.ts';
 
 const MINUTE = 60_000;
-const HOURS = 6;
+const HOURS = 12;
 
 test('at the defaults a code with one trade in ten minutes is never called stale, beside busy ones or alone', async () => {
   for (const busy of [true, false]) {
