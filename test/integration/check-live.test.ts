@@ -161,6 +161,26 @@ test('nothing to be reached: 69 and who it was; one of two: 1', async () => {
   expect(one.out).toMatch(/ok {4}coinone/);
 });
 
+test('a report shows no address of the user, and no secret in it', async () => {
+  const secret = 'hunter2secret';
+  const address = `user:${secret}@${NOBODY}/way?token=${secret}`;
+  const env = { EXCHANGE_UPBIT_URL: `ws://${address}`, EXCHANGE_UPBIT_REST_URL: `http://${address}` };
+  const partly = { ...simulator.env(), EXCHANGE_COINONE_REST_URL: `http://${address}` };
+  for (const [vars, id] of [
+    [env, 'upbit'],
+    [partly, 'coinone'],
+  ] as const)
+    for (const json of [['--json'], []]) {
+      const flags = ['--seconds', '2', '--exchange', id, '--type', 'ticker', '--frames', folder, ...json];
+      const { out, err } = await ends(['check', '--live', ...flags, ...FAST], vars);
+      expect(out).toContain(id);
+      for (const text of [out, err]) {
+        expect(text).not.toContain(secret);
+        expect(text).not.toContain(NOBODY);
+      }
+    }
+});
+
 test('flags that make no sense: 64', async () => {
   for (const flags of [
     ['--live', '--seconds', '0'],

@@ -38,8 +38,18 @@ export class ExchangeWatch {
       clock_ms: clock && clock.offset / 1000,
       clock_unsure_ms: clock && Math.ceil(clock.unsure / 1000),
       streams: this.streams.map(streamReport),
-      notes: [...this.notes],
+      notes: [...this.notes, ...this.streams.flatMap(({ notes }) => [...notes]), ...this.#uncompared()],
     };
+  }
+
+  /** Streams that brought rows of which nothing was held against REST: nobody is to take them for proved. */
+  #uncompared(): string[] {
+    return this.streams.map(streamReport).flatMap(({ request_type, rows, codes }) => {
+      const compared = codes.some(
+        ({ trades_same, books, prices_same }) => trades_same || books || prices_same,
+      );
+      return rows === 0 || compared ? [] : [`nothing of ${request_type} was held against REST`];
+    });
   }
 
   get findings(): LiveFinding[] {

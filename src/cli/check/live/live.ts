@@ -13,6 +13,7 @@ import { settingsOf } from '../../settings-flags.ts';
 import { writeOut } from '../../stdout.ts';
 import { Asker } from './asker.ts';
 import { makeFolder, writeFrames } from './files.ts';
+import { ownHosts, withoutHosts } from './own-addresses.ts';
 import { textOfReport } from './text.ts';
 import { watchExchange } from './watch.ts';
 
@@ -40,12 +41,16 @@ export async function checkLive(read: Args): Promise<ExitCode> {
   const types = typesOf(read);
   const folder = read.value('frames');
   if (folder !== undefined) await makeFolder(folder);
-  const access = accessExchanges(settings, systemClock, () => {});
+  const watching = new Map<string, ExchangeWatch>();
+  const access = accessExchanges(settings, systemClock, ({ id }, { message }) =>
+    watching.get(id)?.notes.add(message),
+  );
   const asked = read.all('exchange').flatMap(commaList);
   const ids = asked.map((id) => pickExchange('check', id).id);
   const watches = access.exchanges
     .filter(({ id }) => ids.length === 0 || ids.includes(id))
     .map((exchange) => new ExchangeWatch(exchange));
+  for (const watch of watches) watching.set(watch.exchange.id, watch);
   if (watches.length === 0) throw usage('check', `--exchange ${ids.join(',')}: the settings disable it.`);
   const askers = await watchAll(watches, settings, access, types, seconds);
   const report: LiveReport = {
@@ -55,7 +60,8 @@ export async function checkLive(read: Args): Promise<ExitCode> {
     exchanges: watches.map((watch) => watch.report),
     findings: watches.flatMap((watch) => watch.findings),
   };
-  await tell(report, read.has('json'));
+  const hosts = ownHosts(settings, [...watching.keys()], process.env);
+  await tell(report, read.has('json'), hosts);
   if (folder !== undefined)
     for (const [nth, watch] of watches.entries())
       for (const file of await writeFrames(folder, watch, askers[nth]?.replies ?? [], report.findings))
@@ -83,15 +89,15 @@ async function watchAll(
   return askers;
 }
 
-/** What comes from exchanges and proxies is shown without secrets, and steers no terminal. */
-async function tell(report: LiveReport, json: boolean): Promise<void> {
+/** What comes from exchanges and proxies is shown without secrets and addresses of the user's own, and steers no terminal. */
+async function tell(report: LiveReport, json: boolean, hosts: readonly string[]): Promise<void> {
   const text = json
     ? JSON.stringify(mask(report))
     : textOfReport(report)
         .split('\n')
         .map((line) => escapeControls(maskText(line)))
         .join('\n');
-  await writeOut(`${text}\n`);
+  await writeOut(`${withoutHosts(text, hosts)}\n`);
 }
 
 function typesOf(read: Args): RequestType[] {
