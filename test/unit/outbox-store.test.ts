@@ -6,7 +6,8 @@ import { systemClock } from '../../src/common/clock.ts';
 import { systemDisk } from '../../src/infra/outbox/disk.ts';
 import { openStore } from '../../src/infra/outbox/open-store.ts';
 import type { Kept, Store, Stored } from '../../src/infra/outbox/store.ts';
-import { eventsOf, message } from './outbox-parts.ts';
+import { MemoryDisk } from './outbox-disk.ts';
+import { eventsOf, live, message, put, readAll } from './outbox-parts.ts';
 
 const folders: string[] = [];
 
@@ -104,4 +105,23 @@ test('a process that ends without a word loses nothing of what was written', asy
   );
   expect(told.damages).toEqual([]);
   await store.close(5_000);
+});
+
+test('whoever reads again what lies a little back does not read the segment from its beginning', async () => {
+  const disk = new MemoryDisk();
+  const { store } = await live(disk);
+  put(store, 1, 3_000);
+  let reads = 0;
+  disk.fate = (asked) => {
+    if (asked === 'read') reads++;
+    return null;
+  };
+  expect(await readAll(store, 100_000)).toHaveLength(3_000);
+  expect(reads).toBeGreaterThan(10);
+  for (const from of [2_900, 1_500, 2_900, 10, 1]) {
+    reads = 0;
+    const page = await store.read(from, 2_000);
+    expect(page.records[0]).toEqual({ place: from, message: message(from) });
+    expect(reads).toBeLessThan(4);
+  }
 });

@@ -22,6 +22,13 @@ interface Cursor {
   offset: number;
   /** The last sound record; null: none yet. */
   before: RecordHead | null;
+  /** Where it was before, rising: whoever wants to go back has not to begin at the beginning. */
+  readonly marks: Mark[];
+}
+
+interface Mark {
+  readonly offset: number;
+  readonly before: RecordHead | null;
 }
 
 /**
@@ -114,6 +121,8 @@ export class SegmentReader {
     const { bytes: end } = segment;
     const size = Math.min(LARGEST_STRETCH, Math.max(SMALLEST_STRETCH, mostBytes));
     for await (const stretch of stretches(cursor.file, cursor.offset, end, this.#salt, size)) {
+      if (stretch.offset > (cursor.marks.at(-1)?.offset ?? 0))
+        cursor.marks.push({ offset: stretch.offset, before: cursor.before });
       for (const head of stretch.records) {
         if (head.place < from || head.place > written || head.place <= (cursor.before?.place ?? 0)) {
           if (cursor.before === null || head.place > cursor.before.place) cursor.before = head;
@@ -170,12 +179,11 @@ export class SegmentReader {
   async #at(segment: Segment, from: Place): Promise<Cursor | null> {
     const cursor = this.#cursor;
     const { version } = segment;
-    const same = cursor?.segment === segment && cursor.version === version;
-    if (same && (cursor.before?.place ?? 0) < from) return cursor;
+    if (cursor?.segment === segment && cursor.version === version) return movedTo(cursor, from);
     await this.close();
     try {
       const file = await this.#disk.open(join(this.#folder, segmentName(segment.id)));
-      this.#cursor = { segment, file, version, offset: HEADER_BYTES, before: null };
+      this.#cursor = { segment, file, version, offset: HEADER_BYTES, before: null, marks: [] };
       return segment.version === version ? this.#cursor : await this.#at(segment, from);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -198,4 +206,14 @@ export class SegmentReader {
       lastPlace: segment.written,
     });
   }
+}
+
+/** The cursor before a record: where it is, or at the last mark before it where that is nearer, or where it is too far. */
+function movedTo(cursor: Cursor, from: Place): Cursor {
+  const isBefore = ({ before }: Mark): boolean => (before?.place ?? 0) < from;
+  const mark = cursor.marks.findLast(isBefore) ?? { offset: HEADER_BYTES, before: null };
+  if (isBefore(cursor) && cursor.offset >= mark.offset) return cursor;
+  cursor.offset = mark.offset;
+  cursor.before = mark.before;
+  return cursor;
 }
