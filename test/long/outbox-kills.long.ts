@@ -37,8 +37,8 @@ const world = await OutboxWorld.start(['upbit', 'bithumb', 'binance', 'okx'], {
 });
 world.begin();
 let other: Collector | null = null;
-if (redis) other = world.beside('two');
 await subscribed(world.simulator, CODES);
+if (redis) other = world.beside('two');
 for (let kill = 0; kill < Number(values.kills); kill++) {
   const broker = BROKER[kill % BROKER.length] ?? 'up';
   await Bun.sleep(2_000 + random() * 4_000);
@@ -56,6 +56,7 @@ await Bun.sleep(Number(values.settle) * 1000);
 const life = world.lives.at(-1);
 if (life) life.to = Date.now();
 const codes = [(await world.collector?.stop())?.code, (await other?.stop())?.code ?? 0];
+if (other && codes[1] !== 0) console.log((await other.said).slice(-2_000));
 const { missing, repeated, doubled, disordered, ...counts } = await world.verdict(WITHIN_MS);
 console.log(JSON.stringify({ codes, ...counts }));
 console.log(

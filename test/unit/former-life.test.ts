@@ -99,9 +99,11 @@ function revived(
     holds = () => true,
     open = async () => topic,
   }: { topic?: Topic; holds?: Holds; open?: () => Promise<IntervalReader> } = {},
+  unreadable = false,
 ) {
   const clock = new ManualClock();
   const store = new MemoryStore(folder);
+  store.readable = !unreadable;
   const inherited: [string, Place, Place][] = [];
   let begun = 0;
   const former = new FormerLife({
@@ -193,6 +195,23 @@ test('brokers that are away are waited for, in their words; nothing goes before'
   await clock.advance(10_000);
   await done;
   expect([as(), former.waits, former.trouble]).toEqual([['in order'], false, null]);
+});
+
+test('a disk that cannot be read holds up nothing that is received: what it gives later goes late', async () => {
+  const folder = new Folder();
+  const before = new MemoryStore(folder);
+  before.append(stored(BTC, [1]));
+  before.commit();
+  const { clock, store, done, as, begun, inherited } = revived(folder, {}, true);
+  await settle();
+  await clock.advance(20_000);
+  expect([begun(), inherited.length]).toEqual([0, 0]);
+  await clock.advance(20_000);
+  expect([begun(), inherited.length]).toEqual([1, 0]);
+  store.readable = true;
+  await clock.advance(20_000);
+  await done;
+  expect([inherited, as()]).toEqual([[[TOPIC, 1, 1]], ['late']]);
 });
 
 test('rows that were read and not batched become messages, each once, behind what was batched', async () => {

@@ -18,6 +18,7 @@ export class MemoryStore implements Store {
   broken = false;
   /** Writes are still under way when `commit` returns. */
   slow = false;
+  readable = true;
   commits = 0;
   reads = 0;
   #buffer: Kept[] = [];
@@ -66,6 +67,7 @@ export class MemoryStore implements Store {
 
   async read(from: Place, mostBytes: number): Promise<Page> {
     this.reads++;
+    if (!this.readable) throw new Error('input/output error');
     const records: Kept[] = [];
     let bytes = 0;
     for (const [place, message] of [...this.folder.records].sort(([a], [b]) => a - b)) {

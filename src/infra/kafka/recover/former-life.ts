@@ -34,6 +34,8 @@ const SETTLE_MS = 1_000;
 /** Looks at which something of ours turned up are followed by another. */
 const MOST_LOOKS = 20;
 const AGAIN_MS = 1_000;
+/** How long what is received waits in memory until it is known what a former life left, ms. */
+const SCAN_MS = 30_000;
 const PAGE_BYTES = 1024 * 1024;
 /** Until a slow disk is asked again whether it has written, ms. */
 const WRITTEN_MS = 20;
@@ -81,8 +83,13 @@ export class FormerLife {
    */
   async inherit(recovered: Recovered, behind = false): Promise<void> {
     this.#behind = behind;
-    const { spool, log } = this.#parts;
+    const { spool, log, clock } = this.#parts;
     const { messages, bytes, last } = recovered;
+    // A disk that does not let itself be read holds up nothing that is received now.
+    const patience = clock.after(SCAN_MS, () => {
+      this.#behind = true;
+      spool.begin();
+    });
     if (messages > 0) {
       log.info(
         { phase: 'outbox', messages, bytes },
@@ -94,6 +101,7 @@ export class FormerLife {
         this.#topics = topics;
       });
     }
+    patience();
     for (const { topic, first, last: end } of this.#topics.values()) spool.inherits(topic, first, end);
     spool.begin();
     await this.#until(() => this.#compare(recovered));

@@ -62,6 +62,8 @@ export interface OpenSpool {
 
 /** A reader of topics answers within so long, or is asked anew, ms. */
 const READER_MS = 5_000;
+/** So long what is received waits in memory for the folder to be opened, ms. */
+const OPEN_MS = 30_000;
 /** States in which the folder cannot be had: the collector goes on without it. */
 const AWAY: readonly StoreState[] = ['locked', 'broken', 'slow', 'full'];
 
@@ -69,19 +71,26 @@ const AWAY: readonly StoreState[] = ['locked', 'broken', 'slow', 'full'];
 export function openSpool(deps: OutboxDeps, parts: SpoolDeps): OpenSpool {
   const { link, cluster, clock, log } = parts;
   let begun = false;
+  // A folder that is neither read nor refused holds up nothing.
+  const patience = clock.after(OPEN_MS, () => goOn());
+  const goOn = () => {
+    patience();
+    if (begun) return;
+    begun = true;
+    spool.begin();
+  };
   const store: Store = deps.open({
     opened: (recovered) => {
       const late = begun;
       begun = true;
+      patience();
       void life.inherit(recovered, late);
     },
     notKept: (first, last) => spool.notKept(first, last),
     damaged: deps.damaged,
     changed: (state, reason) => {
       deps.changed(state, reason);
-      if (begun || !AWAY.includes(state)) return;
-      begun = true;
-      spool.begin();
+      if (AWAY.includes(state)) goOn();
     },
   });
   const life = new FormerLife({
@@ -128,6 +137,7 @@ export function openSpool(deps: OutboxDeps, parts: SpoolDeps): OpenSpool {
       trouble: life.trouble ?? spool.trouble,
     }),
     async close(deadlineMs) {
+      patience();
       life.stop();
       spool.close();
       await store.close(deadlineMs);
