@@ -4,27 +4,29 @@ import { type Inspection, inspect, messagesIn } from '../infra/outbox/inspect.ts
 import type { Damage, Kept } from '../infra/outbox/store.ts';
 import { readArgs, usage } from './args.ts';
 import type { Command } from './command.ts';
+import { SETTINGS_FLAGS, SETTINGS_USAGE, settingsOf } from './settings-flags.ts';
 import { writeOut } from './stdout.ts';
 
 /** `outbox` */
 export const outbox: Command = {
   name: 'outbox',
   summary: 'what is in the outbox of a folder',
-  usage: `kor-coin-stream outbox inspect DIR [--messages] [--json]
+  usage: `kor-coin-stream outbox inspect [DIR] [--messages] [--json]
 
 Prints the segments of an outbox that hold messages which Kafka has not acknowledged, the offsets from which a start looks for them
 in the topics, and what is damaged. Changes nothing, and may run while a collector uses the folder; what that did within the
-last second is not seen then.  Exit code 1 where something is damaged.
+last second is not seen then. DIR is the setting outbox.dir where it is left out. Exit code 1 where something is damaged.
 
 --messages         the messages instead, one a line, in order
---json             one object; of messages one a line`,
+--json             one object; of messages one a line
+${SETTINGS_USAGE}`,
   async run(args) {
-    const flags = { messages: 'boolean', json: 'boolean' } as const;
+    const flags = { ...SETTINGS_FLAGS, messages: 'boolean', json: 'boolean' } as const;
     const read = readArgs('outbox', args, flags, 2);
     const [action, named] = read.positionals;
     if (action !== 'inspect') throw usage('outbox', 'say what to do: inspect.');
-    if (named === undefined) throw usage('outbox', 'name the folder.');
-    const folder = named;
+    const folder = named ?? settingsOf(read).outbox.dir;
+    if (folder === null) throw usage('outbox', 'name the folder: outbox.dir is not set.');
     try {
       return read.has('messages')
         ? await printMessages(folder, read.has('json'))

@@ -97,7 +97,7 @@ test('the command prints it for people and for programs, and says what is damage
   expect(people).toMatchObject({ exit: 0, err: '' });
   expect(people.out).toContain('5 messages are not acknowledged; 1 segments hold them');
   expect(people.out).toContain('not in use');
-  const json = await run('inspect', folder, '--json');
+  const json = await run('inspect', '--json', '--set', `outbox.dir=${folder}`);
   expect(JSON.parse(json.out)).toMatchObject({ unreleased: 5, used_by: null, damages: [] });
   const messages = await run('inspect', folder, '--messages', '--json');
   const lines = messages.out.trim().split('\n');
@@ -126,4 +126,5 @@ test('what is no outbox, and what is no command, is said', async () => {
   expect(none.err).toContain('there is no outbox in this folder');
   expect((await run('inspect', join(folder, 'nowhere'))).err).toContain('ENOENT');
   expect((await run('look', folder)).exit).toBe(64);
+  expect((await run('inspect')).err).toContain('outbox.dir is not set');
 }, 60_000);
