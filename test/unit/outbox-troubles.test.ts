@@ -295,6 +295,23 @@ describe('a slow disk', () => {
     expect(told.lost).toEqual([]);
   });
 
+  test('a folder that does not get read is told of, and taken when it is', async () => {
+    const slow = hanging(new MemoryDisk());
+    slow.hang = true;
+    const clock = new QuickClock();
+    const parts = { folder: '/outbox', maxBytes: 2 ** 30, fsyncMs: 1_000, collector: 'a', schemas: {} };
+    const store = openStore({ ...parts, clock, disk: slow.real, events: eventsOf() });
+    await settled();
+    expect(store.figures.state).toBe('opening');
+    await clock.advance(30_000);
+    expect(store.figures).toMatchObject({ state: 'slow' });
+    expect(store.append(message(1))).toBeNull();
+    slow.go();
+    await settled();
+    expect(store.figures.state).toBe('ok');
+    expect(put(store, 1, 1)).toEqual([1]);
+  });
+
   test('a folder that is never given up does not hold the end up', async () => {
     const disk = new MemoryDisk();
     const slow = hanging(disk);

@@ -9,6 +9,8 @@ import type { Figures, Page, Place, Recovered, Store, Stored, StoreState } from 
 
 /** A folder that cannot be had is tried again so often. */
 const RETRY_MS = 2_000;
+/** A backlog whose ledger is gone is read whole, which takes seconds; what takes longer is the disk. */
+const SLOW_OPEN_MS = 30_000;
 const READ_DEADLINE_MS = 30_000;
 
 const NOTHING: Figures = {
@@ -110,11 +112,16 @@ class OpeningStore implements Store {
   }
 
   async #open(): Promise<void> {
+    const cancel = this.#parts.clock.after(SLOW_OPEN_MS, () => {
+      this.#change('slow', `the folder has not been read within ${SLOW_OPEN_MS} ms`);
+    });
     try {
       if (await this.#take()) return;
       this.#change('locked', 'another process uses the folder');
     } catch (error) {
       this.#change('broken', messageOf(error));
+    } finally {
+      cancel();
     }
     this.#lock?.release();
     this.#lock = null;
