@@ -21,15 +21,19 @@ export interface GapTold {
   readonly fill: FillTold | null;
 }
 
-/** Every gap record of the trades of an exchange, in their order. */
+/** Every gap record of the trades of an exchange, in their order; without those of what is left of another. */
 export async function gapsOf(bootstrap: string, exchange: string): Promise<GapTold[]> {
   interface Event {
     readonly target: { readonly exchange: string; readonly request_type: string } | null;
     readonly gap: GapTold | null;
+    readonly detail: { readonly rest_of?: string } | null;
   }
   const events = await readTopic<Event>({ bootstrap, topic: 'ws.event' });
   return events.flatMap(({ value }) =>
-    value?.gap && value.target?.exchange === exchange && value.target.request_type === 'trade'
+    value?.gap &&
+    value.detail?.rest_of === undefined &&
+    value.target?.exchange === exchange &&
+    value.target.request_type === 'trade'
       ? [value.gap]
       : [],
   );

@@ -141,6 +141,12 @@ const SCENES: Readonly<Record<string, Scene>> = {
     series: { [`kcs_outbox_lost_messages_total{${AT}}`]: '0x5 7x30' },
     fires: { 4: [], 8: ['KcsOutboxLost'], 30: [] },
   },
+  'a gap that is filled within an hour: nothing; one that is not: told': {
+    series: {
+      [`kcs_backfill_oldest_seconds{${AT},exchange="okx"}`]: '0+60x40 0x5 0+60x60',
+    },
+    fires: { 40: [], 46: [], 100: ['KcsBackfillStuck'] },
+  },
   'memory that the byte budget explains: nothing; more: told': {
     series: {
       [`kcs_budget_limit_bytes{${AT}}`]: '134217728x60',
