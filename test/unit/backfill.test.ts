@@ -261,3 +261,56 @@ test('while the store is away what is in memory goes on', async () => {
   await world.clock.advance(20_000);
   expect(verdict(world, 'C0').missing).toEqual([]);
 });
+
+describe('where REST has ids of its own', () => {
+  const style: Style = { name: 'other ids', proof: 'time', way: 'down', page: 20, otherIds: true };
+
+  /** Times of the trades that lie in Kafka: each happened at its own. */
+  function times(world: World): { missing: number[]; twice: number[] } {
+    const rows = world.delivered.flatMap(({ batch }) => batch.rows.map(({ timestamp }) => timestamp));
+    const there = new Map<number, number>();
+    for (const at of rows) there.set(at, (there.get(at) ?? 0) + 1);
+    const [first = 0] = rows.toSorted();
+    const until = world.clock.micros() - 1_000_000;
+    const due = world.traded.filter(({ at }) => at >= first && at < until);
+    return {
+      missing: due.flatMap(({ at }) => (there.has(at) ? [] : [at])),
+      twice: [...there].flatMap(([at, count]) => (count > 1 ? [at] : [])),
+    };
+  }
+
+  test('what was missed is known by its value, and none of it is written twice', async () => {
+    const { world } = worldOf(style);
+    await world.desire(streamOf(1));
+    await world.join('a');
+    await world.clock.advance(5000);
+    await cut(world, 3000);
+    await world.clock.advance(30_000);
+    expect(times(world)).toEqual({ missing: [], twice: [] });
+    for (const { fill } of fills(world)) expect(fill).toMatchObject({ state: 'complete', proof: 'time' });
+  });
+
+  test('after a kill what its last moments may have written is left out, and told', async () => {
+    const { world } = worldOf(style);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(5750);
+    const killed = world.clock.micros();
+    a.crash();
+    await world.clock.advance(5000);
+    await world.join('b');
+    await world.clock.advance(60_000);
+    const { missing, twice } = times(world);
+    expect(twice).toEqual([]);
+    // Everything else is there.
+    for (const at of missing) expect(at).toBeWithin(killed - 1_500_000, killed + 2_600_000);
+    const [told] = fills(world);
+    expect(told?.fill).toMatchObject({ state: 'partial', proof: 'none' });
+    for (const at of missing)
+      expect(
+        world.gaps.some(
+          (gap) => !gap.fill && gap.cause === told?.cause && at >= gap.from && at <= (gap.to ?? 0),
+        ),
+      ).toBe(true);
+  });
+});

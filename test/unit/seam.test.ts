@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { later } from '../../src/core/pipeline/later-trade.ts';
 import { Seam } from '../../src/core/pipeline/seam.ts';
 import { START, tradeOf } from './backfill-parts.ts';
 
@@ -39,4 +40,12 @@ test('a trade that came within the gap is none before it', () => {
   expect(new Seam(trade(1, 9, 4), null, 7).beganBy(START + 5 * SECOND)).toBe(true);
   expect(new Seam(trade(1, 4, 9), null, 7).beganBy(START + 5 * SECOND)).toBe(true);
   expect(new Seam(null, null, 7).beganBy(START)).toBe(true);
+});
+
+test('of the trades of one moment the one with the highest id is the latest, however a frame has them', () => {
+  const [nine, ten, old] = [trade(9, 4), trade(10, 4), trade(11, 3)];
+  expect(later(later(null, ten), nine)).toBe(ten);
+  expect(later(later(null, nine), ten)).toBe(ten);
+  expect(later(ten, old)).toBe(ten);
+  expect(later(ten, trade(8, 5)).trade_id).toBe('8');
 });

@@ -1,16 +1,16 @@
 import { sleep } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
-import { idNeighbour, neighbourOf } from '../../core/backfill/known-hole.ts';
+import { idNeighbour, neighbourOf, type Rest } from '../../core/backfill/known-hole.ts';
 import type { Gap, Target } from '../../core/events.ts';
-import type { Market, Micros } from '../../core/market/market.ts';
-import type { Neighbour } from '../../core/past-trades.ts';
+import type { Market } from '../../core/market/market.ts';
 import type { LaneHole } from '../../core/pipeline/hole-report.ts';
 import type { FillDeps, FilledExchange, FillFigures, FillStream } from './fill-parts.ts';
 import { giveUp, needsNoRequest, type PassEnd, type PassParts, pass, QUIET_MS } from './fill-pass.ts';
 import { FillReport } from './fill-report.ts';
-import type { FillGap, FillRecord, FillResult } from './fill-task.ts';
+import type { FillGap, FillRecord } from './fill-task.ts';
 import { LastTrades } from './last-trades.ts';
 import { Ledger } from './ledger.ts';
+import { gapRecord, newRecord } from './new-record.ts';
 import { OpenFill } from './open-fill.ts';
 import { OpenSeams } from './open-seams.ts';
 import { restEvents } from './rest-events.ts';
@@ -23,16 +23,6 @@ const AT_ONCE = 2;
 const MOST = 5000;
 /** Time for the store to take how far trades got, in ms. */
 const HAND_OVER_MS = 1000;
-/** Clocks of exchanges, and ways from them, differ by less than this, or the clock of one of them does not count. */
-const SKEW: Micros = 2_000_000;
-/** A process that stood still lets an exchange leave out trades, and goes on with later ones over the same socket. */
-const LEFT_OUT: FillResult = {
-  state: 'impossible',
-  proof: 'none',
-  reason:
-    'trades were left out between ones that were received; holes in consecutive ids are gaps of their own',
-};
-const EMPTY = { rows: 0, first_id: null, last_id: null };
 
 /** What is to be fetched of the trades of one exchange: the oldest gap first, each code's one after the other. */
 export class ExchangeFills {
@@ -101,9 +91,9 @@ export class ExchangeFills {
       const { market, lane, seam, before } = open;
       seam.ends(to);
       void before.then((left) => {
-        const plain = this.#record(told, market.symbol, left, null, from, to);
-        const record = seam.beganBy(from + SKEW) ? plain : { ...plain, result: LEFT_OUT };
-        if (!this.#add(market, record, { lane, seam })) lane.closeSeam(seam);
+        const other = this.#exchange.pastTrades.otherIds ?? false;
+        const { record, lost } = gapRecord(told, market, seam, left, other, this.#deps.clock.micros());
+        if (!this.#add(market, record, { lane, seam }, lost)) lane.closeSeam(seam);
       });
     }
   }
@@ -116,7 +106,9 @@ export class ExchangeFills {
     for (const { lane, hole } of holes) {
       const before = idNeighbour(hole.first - 1, hole.from);
       const after = idNeighbour(hole.last + 1, hole.to);
-      this.#add(lane.market, this.#record(told, lane.market.symbol, before, after, hole.from, hole.to), null);
+      const { symbol } = lane.market;
+      const since = this.#deps.clock.micros();
+      this.#add(lane.market, newRecord(told, symbol, before, after, hole.from, hole.to, since), null);
     }
   }
 
@@ -168,23 +160,17 @@ export class ExchangeFills {
     };
   }
 
-  #record(
-    gap: FillGap,
-    symbol: string,
-    before: Neighbour | null,
-    after: Neighbour | null,
-    from: Micros,
-    to: Micros,
-  ): FillRecord {
-    const name = `${gap.gap_id}|${gap.from}|${before?.trade_id ?? from}|${symbol}`;
-    const since = this.#deps.clock.micros();
-    return { name, gap, symbol, since, before, after, from, to, known: [], filled: EMPTY, result: null };
-  }
-
-  #add(market: Market, record: FillRecord, watched: ConstructorParameters<typeof OpenFill>[2]): boolean {
+  /** @param lost parts of the hole that are passed by */
+  #add(
+    market: Market,
+    record: FillRecord,
+    watched: ConstructorParameters<typeof OpenFill>[2],
+    lost: readonly Rest[] = [],
+  ): boolean {
     if (this.#fills.has(record.name) || this.#fills.size >= MOST) return false;
     const nowMs = this.#deps.clock.now();
     const fill = new OpenFill(market, record, watched, nowMs);
+    fill.lost.push(...lost);
     if (this.#stopping) {
       // What is told at the stop is left to the next life.
       this.#put(fill);

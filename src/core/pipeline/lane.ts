@@ -47,7 +47,7 @@ export class Lane {
   lastTicker: Ticker | null = null;
   /** The latest trade that went on, by its time; merge's. */
   lastTrade: Trade | null = null;
-  /** The latest trade that Kafka acknowledged, by its time. */
+  /** The latest trade that Kafka acknowledged, or the outbox keeps alone, by its time. */
   ackedTrade: Trade | null = null;
   /** Places where trades may be missing, as long as somebody wants to know more of them; null: none. */
   seams: Seam[] | null = null;

@@ -5,6 +5,7 @@ import type { Incoming, LaneChunk, RowChunk } from './chunks.ts';
 import type { HoleReport } from './hole-report.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
+import { later } from './later-trade.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { Released } from './takeover.ts';
 import type { Takeovers } from './takeovers.ts';
@@ -56,8 +57,7 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
       lane.lastPrice = row.close;
     } else {
       lane.lastPrice = row.price;
-      // What answers a subscription may be older than what was there.
-      if (lane.lastTrade === null || row.timestamp >= lane.lastTrade.timestamp) lane.lastTrade = row;
+      lane.lastTrade = later(lane.lastTrade, row);
       if (lane.seams) for (const seam of lane.seams) seam.take(row, socket);
       if (lane.watch?.see(row, passedMs)) holes.opened(lane);
     }

@@ -3,6 +3,7 @@ import type { Ack, Batch, Settled, Writer } from '../ports.ts';
 import type { LaneBatch } from './batch.ts';
 import type { Account } from './budget.ts';
 import type { Lane } from './lane.ts';
+import { later } from './later-trade.ts';
 import type { RowNotes } from './row-notes.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { Transit } from './transit.ts';
@@ -24,6 +25,11 @@ export function countAcknowledged(stats: StreamStats, lane: Lane | null, rows: C
     minute.network.record(received_at - timestamp);
     minute.delivery.record(ack.at - received_at);
   }
+}
+
+/** The latest trade of the code that needs not be fetched by whoever has it next. */
+function noteLatest(lane: Lane, rows: readonly Row[]): void {
+  for (const row of rows) if (row.kind === 'trade') lane.ackedTrade = later(lane.ackedTrade, row);
 }
 
 function countUndelivered(stats: StreamStats, lane: Lane | null, rows: Counted): void {
@@ -66,8 +72,7 @@ export function write(
   function acknowledged(batch: LaneBatch, ack: Ack): void {
     const { rows, lane } = batch;
     countAcknowledged(stats, lane, rows, ack);
-    for (const row of rows)
-      if (row.kind === 'trade' && row.timestamp >= (lane.ackedTrade?.timestamp ?? 0)) lane.ackedTrade = row;
+    noteLatest(lane, rows);
     settle(batch);
   }
 
@@ -79,6 +84,8 @@ export function write(
   /** It is on disk, and waits there. */
   function shelved(batch: LaneBatch): void {
     stats.shelf.enter(batch.rows, batch.arrival);
+    // The next life sends it: nobody needs to fetch it.
+    noteLatest(batch.lane, batch.rows);
     settle(batch);
   }
 
