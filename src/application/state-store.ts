@@ -4,8 +4,7 @@ import { type DesiredStream, type StreamKey, streamKey } from '../core/desired/s
 import type { Outcome, Resolved, Target, TargetName } from '../core/events.ts';
 import type { Listing, Rate } from '../core/exchange.ts';
 import type { Micros } from '../core/market/market.ts';
-import type { Neighbour } from '../core/past-trades.ts';
-import type { FillRecord } from './backfill/fill-task.ts';
+import type { FillRecord, LastTrade } from './backfill/fill-task.ts';
 
 /**
  * What the collector remembers outside itself, in parts that can be used alone. Every call either answers within the
@@ -333,6 +332,6 @@ export interface FillStore {
   put(exchange: string, tasks: readonly FillRecord[]): Promise<void>;
   remove(exchange: string, names: readonly string[]): Promise<void>;
   /** The latest trade of each symbol that Kafka is known to have acknowledged; null where none is. */
-  lastTrades(exchange: string, symbols: readonly string[]): Promise<(Neighbour | null)[]>;
-  keepLastTrades(exchange: string, trades: ReadonlyMap<string, Neighbour>): Promise<void>;
+  lastTrades(exchange: string, symbols: readonly string[]): Promise<(LastTrade | null)[]>;
+  keepLastTrades(exchange: string, trades: ReadonlyMap<string, LastTrade>): Promise<void>;
 }

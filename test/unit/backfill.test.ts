@@ -290,6 +290,19 @@ describe('where REST has ids of its own', () => {
     for (const { fill } of fills(world)) expect(fill).toMatchObject({ state: 'complete', proof: 'time' });
   });
 
+  test('after a stop in order nothing is left out', async () => {
+    const { world } = worldOf(style);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(5750);
+    await a.stop();
+    await world.clock.advance(5000);
+    await world.join('b');
+    await world.clock.advance(60_000);
+    expect(times(world)).toEqual({ missing: [], twice: [] });
+    for (const { fill } of fills(world)) expect(fill).toMatchObject({ state: 'complete', proof: 'time' });
+  });
+
   test('after a kill what its last moments may have written is left out, and told', async () => {
     const { world } = worldOf(style);
     await world.desire(streamOf(1));

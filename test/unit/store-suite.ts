@@ -106,6 +106,8 @@ export function storeSuite(
       await fills.keepLastTrades('okx', new Map([['BTC-USDT', TRADE]]));
       await fills.keepLastTrades('okx', new Map());
       expect(await fills.lastTrades('okx', ['ETH-USDT', 'BTC-USDT'])).toEqual([null, TRADE]);
+      await fills.keepLastTrades('okx', new Map([['BTC-USDT', { ...TRADE, final: true }]]));
+      expect(await fills.lastTrades('okx', ['BTC-USDT'])).toEqual([{ ...TRADE, final: true }]);
       expect(await fills.lastTrades('binance', ['BTC-USDT'])).toEqual([null]);
       expect(await fills.lastTrades('okx', [])).toEqual([]);
     });

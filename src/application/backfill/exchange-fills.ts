@@ -135,9 +135,13 @@ export class ExchangeFills {
     return this.#last.keep();
   }
 
-  /** A shard is given up: whoever is next begins where its trades end. A store that is away holds nothing up. */
-  async handOver(): Promise<void> {
-    await Promise.race([this.#last.keep(), sleep(this.#deps.clock, HAND_OVER_MS)]);
+  /**
+   * Codes are given up: whoever is next begins where their trades end. A store that is away holds nothing up.
+   * @param delivered whether all that was received of them is
+   */
+  async handOver(symbols: ReadonlySet<string>, delivered: boolean): Promise<void> {
+    const kept = delivered ? this.#last.final(symbols) : this.#last.keep();
+    await Promise.race([kept, sleep(this.#deps.clock, HAND_OVER_MS)]);
   }
 
   /** Begins nothing more; resolves when what is under way has come to its end. */

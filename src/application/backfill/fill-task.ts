@@ -27,6 +27,12 @@ export interface Filled {
   readonly last_id: string | null;
 }
 
+/** The latest trade of a code that needs not be fetched. */
+export interface LastTrade extends Neighbour {
+  /** Whoever had the code gave it up in order: nothing later of it was written. */
+  readonly final?: boolean | undefined;
+}
+
 /** One code of one gap whose trades are to be fetched, as the state store keeps it. */
 export interface FillRecord {
   /** Of this task among all of its exchange. */

@@ -1,8 +1,8 @@
 import { neighbourOf } from '../../core/backfill/known-hole.ts';
 import type { Trade } from '../../core/market/rows.ts';
-import type { Neighbour } from '../../core/past-trades.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
 import type { FillStore } from '../state-store.ts';
+import type { LastTrade } from './fill-task.ts';
 
 /** Symbols that are written at a time, so that no turn of the event loop is long. */
 const AT_A_TIME = 200;
@@ -16,9 +16,9 @@ export class LastTrades {
   readonly #store: FillStore;
   readonly #lanes = new Map<string, Lane>();
   readonly #written = new Map<string, Trade>();
-  readonly #reading = new Map<string, Promise<Neighbour | null>>();
+  readonly #reading = new Map<string, Promise<LastTrade | null>>();
   #asked: string[] = [];
-  #answer: Promise<ReadonlyMap<string, Neighbour | null>> | null = null;
+  #answer: Promise<ReadonlyMap<string, LastTrade | null>> | null = null;
 
   constructor(exchange: string, store: FillStore) {
     this.#exchange = exchange;
@@ -26,7 +26,7 @@ export class LastTrades {
   }
 
   /** What the store knows of a symbol; null where it knows nothing, or does not answer. */
-  of(symbol: string): Promise<Neighbour | null> {
+  of(symbol: string): Promise<LastTrade | null> {
     const running = this.#reading.get(symbol);
     if (running) return running;
     this.#asked.push(symbol);
@@ -41,6 +41,18 @@ export class LastTrades {
   /** Lanes of which the latest trades are to be kept; those of a code that has left may have rows on their way. */
   watch(lanes: Iterable<Lane>): void {
     for (const lane of lanes) this.#lanes.set(lane.market.symbol, lane);
+  }
+
+  /** Nothing later of these codes is on its way. Never fails. */
+  async final(symbols: ReadonlySet<string>): Promise<void> {
+    const last = Array.from(this.#lanes).flatMap(([symbol, { ackedTrade }]): [string, LastTrade][] =>
+      ackedTrade && symbols.has(symbol) ? [[symbol, { ...neighbourOf(ackedTrade), final: true }]] : [],
+    );
+    for (const [symbol] of last) {
+      const trade = this.#lanes.get(symbol)?.ackedTrade;
+      if (trade) this.#written.set(symbol, trade);
+    }
+    await this.#store.keepLastTrades(this.#exchange, new Map(last)).catch(() => {});
   }
 
   /** Writes what is new. Never fails: the next call writes what this one could not. */
@@ -62,7 +74,7 @@ export class LastTrades {
     }
   }
 
-  async #read(): Promise<ReadonlyMap<string, Neighbour | null>> {
+  async #read(): Promise<ReadonlyMap<string, LastTrade | null>> {
     const symbols = this.#asked;
     this.#asked = [];
     this.#answer = null;

@@ -2,7 +2,7 @@ import type { Rest } from '../../core/backfill/known-hole.ts';
 import type { Market, Micros } from '../../core/market/market.ts';
 import type { Neighbour } from '../../core/past-trades.ts';
 import type { Seam } from '../../core/pipeline/seam.ts';
-import type { FillGap, FillRecord, FillResult } from './fill-task.ts';
+import type { FillGap, FillRecord, FillResult, LastTrade } from './fill-task.ts';
 
 const EMPTY = { rows: 0, first_id: null, last_id: null };
 /** Clocks of exchanges, and ways from them, differ by less than this, or the clock of one of them does not count. */
@@ -40,13 +40,13 @@ export function gapRecord(
   gap: FillGap,
   market: Market,
   seam: Seam,
-  left: Neighbour | null,
+  left: LastTrade | null,
   otherIds: boolean,
   since: Micros,
 ): { readonly record: FillRecord; readonly lost: readonly Rest[] } {
   const { from, to } = gap;
   const { symbol } = market;
-  if (otherIds && seam.before === null && left !== null) {
+  if (otherIds && seam.before === null && left !== null && left.final !== true) {
     // By the ids of REST nobody could tell what a process wrote that was killed before it had noted it.
     const begin = Math.max(from, left.timestamp + UNNOTED);
     const hole = { market, before: left, after: null, from, to: begin };

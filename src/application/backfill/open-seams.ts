@@ -1,7 +1,7 @@
 import type { Market } from '../../core/market/market.ts';
-import type { Neighbour } from '../../core/past-trades.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
 import type { Seam } from '../../core/pipeline/seam.ts';
+import type { LastTrade } from './fill-task.ts';
 
 /** Gaps of one code that begin before one of them is told as over. */
 const MOST = 16;
@@ -11,7 +11,7 @@ export interface OpenSeam {
   readonly market: Market;
   readonly lane: Lane;
   readonly seam: Seam;
-  readonly before: Promise<Neighbour | null>;
+  readonly before: Promise<LastTrade | null>;
 }
 
 /** The places in the trades of codes that are lost now, in the order of their gaps. */

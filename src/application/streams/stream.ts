@@ -257,7 +257,7 @@ export class RunningStream {
     const symbols = new Set(this.#coverage.ended(shard));
     const own = () => [...this.lanes].filter(({ market }) => symbols.has(market.symbol));
     const delivered = await drained(clock, this.#closed(shard).then(own));
-    await this.#fills?.handOver();
+    await this.#fills?.handOver(symbols, delivered);
     const left = {
       covered: this.covered(shard),
       delivered,

@@ -1,10 +1,9 @@
-import type { FillRecord } from '../../application/backfill/fill-task.ts';
+import type { FillRecord, LastTrade } from '../../application/backfill/fill-task.ts';
 import type { FillStore } from '../../application/state-store.ts';
-import type { Neighbour } from '../../core/past-trades.ts';
 
 export function memoryFills(): FillStore {
   const tasks = new Map<string, Map<string, FillRecord>>();
-  const trades = new Map<string, Neighbour>();
+  const trades = new Map<string, LastTrade>();
   const of = (exchange: string): Map<string, FillRecord> => {
     const known = tasks.get(exchange) ?? new Map<string, FillRecord>();
     tasks.set(exchange, known);

@@ -74,6 +74,8 @@ export const NEIGHBOUR = z.object({
   side: z.enum(['BUY', 'SELL', 'UNKNOWN']),
 });
 
+export const LAST_TRADE = NEIGHBOUR.extend({ final: z.boolean().optional() });
+
 export const FILL = z.object({
   name: z.string().min(1),
   gap: z.object({

@@ -1,5 +1,5 @@
 import type { FillStore } from '../../application/state-store.ts';
-import { FILL, NEIGHBOUR, stored } from './answers.ts';
+import { FILL, LAST_TRADE, stored } from './answers.ts';
 import type { RunCommand } from './connection.ts';
 
 /** The longest that any exchange but those that have all trades goes back, in s: older tasks are of no use. */
@@ -38,7 +38,7 @@ export function redisFills(run: RunCommand, prefix: string): FillStore {
     async lastTrades(exchange, symbols) {
       if (symbols.length === 0) return [];
       const values = (await run('HMGET', tradesOf(exchange), ...symbols)) as unknown[];
-      return symbols.map((_, at) => stored(NEIGHBOUR, values[at]));
+      return symbols.map((_, at) => stored(LAST_TRADE, values[at]));
     },
     async keepLastTrades(exchange, trades) {
       if (trades.size === 0) return;
