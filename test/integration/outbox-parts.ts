@@ -149,7 +149,10 @@ export class OutboxWorld {
         }
       });
     }
+    const closed = new Map(ids.flatMap((id) => ledger.of('close', id)).map(({ socket, at }) => [socket, at]));
     const known = (row: Row) => {
+      // A socket that is closed in order, as of a shard that is handed over, is not read to its end.
+      if (row.at > (closed.get(row.socket) ?? Number.POSITIVE_INFINITY) - within) return false;
       const life = this.lives.find(({ from, to }) => row.at >= from && row.at <= to);
       return row.type === 'trade' && row.socket !== null && life !== undefined && row.at < life.to - within;
     };
