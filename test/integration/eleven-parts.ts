@@ -55,6 +55,7 @@ export interface ReadRow {
   readonly volume: number;
   readonly side: string;
   readonly close: number;
+  readonly stream_type: string;
 }
 
 /** A broker, a simulator and a collector, each a process of its own; the registry is there for all runs. */

@@ -48,7 +48,9 @@ function notAsSent(ledger: Ledger, exchange: string, read: readonly ReadRow[]): 
     if (!place.has(key)) place.set(key, i);
   }
   const last = new Map<string, number>();
-  return read.filter(({ symbol, trade_id }) => {
+  return read.filter(({ symbol, trade_id, stream_type }) => {
+    // What was fetched afterwards stands behind what was received.
+    if (stream_type === 'BACKFILL') return false;
     const at = place.get(`${symbol} ${trade_id}`) ?? -1;
     const behind = at < (last.get(symbol) ?? -1);
     last.set(symbol, at);

@@ -28,7 +28,8 @@ export async function rawTopic(bootstrap: string, registry: string, topic: strin
   const rows: ReadRow[] = [];
   const symbols = new Map<string, string>();
   await scanTopic<Batch>({ bootstrap, registry, topic }, ({ value, headers, timestamp: appended }) => {
-    if (value === null) return;
+    // What was fetched afterwards is neither in order nor in time, and has a long run of its own.
+    if (value === null || headers.late === 'backfill') return;
     const { exchange, symbol, code, request_type, data } = value;
     const stream = `${exchange} ${request_type} ${symbol}`;
     symbols.set(`${exchange} ${code}`, symbol);
