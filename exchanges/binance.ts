@@ -19,7 +19,16 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 import type { Trade } from '../src/core/market/rows.ts';
-import { DECIMAL, NUMBER, rowsOf, type Scanner, scanner, WORD } from '../src/core/market/scan.ts';
+import {
+  DECIMAL,
+  FLAG,
+  NUMBER,
+  rowsOf,
+  type Scanner,
+  scanner,
+  WHOLE,
+  WORD,
+} from '../src/core/market/scan.ts';
 import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { upByIds } from '../src/core/market/trade-walks.ts';
@@ -154,6 +163,13 @@ function ban(closeCode: number, reason: string): Ban | null {
 const PAIRS = rowsOf([DECIMAL, DECIMAL]);
 /** Frames as nearly all of them are spelled. */
 const SCANNERS: Partial<Record<RequestType, Scanner>> = {
+  trade: scanner({
+    stream: WORD,
+    data: {
+      ...{ e: 'trade', E: NUMBER, s: WORD, t: WHOLE, p: DECIMAL, q: DECIMAL, T: NUMBER },
+      ...{ m: FLAG, M: FLAG },
+    },
+  }),
   orderbook: scanner({
     stream: WORD,
     data: { e: 'depthUpdate', E: NUMBER, s: WORD, U: NUMBER, u: NUMBER, b: PAIRS, a: PAIRS },
@@ -186,7 +202,8 @@ function session(type: RequestType, stream: string, markets: Markets): Session {
     read: (text, receivedAt, emit) => read(text, receivedAt, type, stream, markets, only, asked, emit),
     scanned: scan && {
       scan,
-      read: ({ data }, receivedAt, emit) => event(data as JsonObject, '', receivedAt, type, markets, emit),
+      read: ({ data }, receivedAt, emit) =>
+        event(data as JsonObject, '', number, receivedAt, type, markets, emit),
     },
   };
 }
@@ -223,12 +240,14 @@ function read(
     return emit(whole(frame, data, markets, only, receivedAt));
   }
   if (!EVENTS[type].includes(data.e)) return control(frame, data, type, own, asked, emit);
-  event(data, text, receivedAt, type, markets, emit);
+  event(data, text, decimal, receivedAt, type, markets, emit);
 }
 
+/** @param figure reads a price or a volume: of what was scanned it is a number */
 function event(
   data: JsonObject,
   text: string,
+  figure: (value: unknown) => number,
   receivedAt: Micros,
   type: RequestType,
   markets: Markets,
@@ -240,7 +259,7 @@ function event(
   if (type === 'orderbook') return emit(orderbook(data, market, receivedAt));
   return type === 'ticker'
     ? ticker(data, market, receivedAt, emit)
-    : trade(data, text, market, receivedAt, emit);
+    : trade(data, text, figure, market, receivedAt, emit);
 }
 
 /** What an event of each type is called. */
@@ -332,15 +351,22 @@ function ticker(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit
  *  "m":true,"M":true}
  * `m`: the buyer is the maker. Until 2024 a trade's `a` and `b` were order ids; in an aggTrade `a` is the trade id.
  */
-function trade(data: JsonObject, text: string, market: Market, received_at: Micros, emit: Emit): void {
+function trade(
+  data: JsonObject,
+  text: string,
+  figure: (value: unknown) => number,
+  market: Market,
+  received_at: Micros,
+  emit: Emit,
+): void {
   emit(
     tradeRow({
       market,
       timestamp: timeOf(data.T ?? data.E),
       received_at,
       trade_id: data.e === 'trade' ? exactDigits(text, 't', data.t) : exactDigits(text, 'a', data.a),
-      price: decimal(data.p),
-      volume: decimal(data.q),
+      price: figure(data.p),
+      volume: figure(data.q),
       side: sideOf(data.m, false, true),
     }),
   );

@@ -117,6 +117,26 @@ function startsHere(ascii: string, first: number): boolean {
   return true;
 }
 
+const TRUE = literal('true');
+const FALSE = literal('false');
+
+/** `true` or `false`; null where neither stands there. */
+export function flag(): boolean | null {
+  if (pass(TRUE)) return true;
+  return pass(FALSE) ? false : null;
+}
+
+/** A number of digits alone, so few that a double holds any of them; NaN where none stands there. */
+export function whole(): number {
+  const first = at;
+  let value = 0;
+  for (let char = bytes[at] as number; char >= ZERO && char <= NINE; char = bytes[++at] as number)
+    value = value * 10 + char - ZERO;
+  const digits = at - first;
+  if (digits === 0 || digits > EXACT || (digits > 1 && bytes[first] === ZERO)) return Number.NaN;
+  return value;
+}
+
 /** A number that may be below 0, see `unsigned`. */
 export function signed(): number {
   if (bytes[at] !== MINUS) return unsigned();

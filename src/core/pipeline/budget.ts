@@ -14,6 +14,11 @@ export class ByteBudget {
   readonly share: number;
   #used = 0;
   readonly #accounts = new Set<Account>();
+  /** In rising order. */
+  readonly #marks: readonly number[];
+  /** The marks around what is used. */
+  #below = Number.NEGATIVE_INFINITY;
+  #above: number;
 
   /**
    * @param total bytes for all streams
@@ -22,6 +27,8 @@ export class ByteBudget {
   constructor(total: number, shareOfTotal = 0.25) {
     this.total = total;
     this.share = total * shareOfTotal;
+    this.#marks = MARKS.map((mark) => mark * total).sort((a, b) => a - b);
+    this.#above = this.#marks[0] ?? Number.POSITIVE_INFINITY;
   }
 
   get used(): number {
@@ -41,15 +48,13 @@ export class ByteBudget {
   }
 
   change(bytes: number): void {
-    const before = this.#used;
     this.#used += bytes;
-    if (crossed(before, this.#used, this.total)) for (const account of this.#accounts) account.settle();
+    // Only the marks matter to the other streams, so they are asked only when the total passes one.
+    if (this.#used >= this.#below && this.#used < this.#above) return;
+    this.#below = this.#marks.findLast((mark) => mark <= this.#used) ?? Number.NEGATIVE_INFINITY;
+    this.#above = this.#marks.find((mark) => mark > this.#used) ?? Number.POSITIVE_INFINITY;
+    for (const account of this.#accounts) account.settle();
   }
-}
-
-/** Only the marks matter to the other streams, so they are asked only when the total passes one. */
-function crossed(before: number, after: number, total: number): boolean {
-  return MARKS.some((mark) => before < mark * total !== after < mark * total);
 }
 
 const MARKS = Object.values(WEIGHTS).flatMap(({ stopAt }) => [stopAt, stopAt * RESUME_AT]);
