@@ -248,8 +248,11 @@ export async function startCollector(
   let stopped: Promise<LeftBehind> | null = null;
   onStreams(stop);
   try {
-    await orchestrator.start();
-    await control.start();
+    await messaging.begun;
+    if (stopped === null) {
+      await orchestrator.start();
+      await control.start();
+    }
   } catch (error) {
     // Streams may run by now: what they received is delivered before the program ends.
     await stop();

@@ -55,6 +55,8 @@ export interface Messaging {
   readonly bootstrap: string | null;
   /** Resolves where the way out is gone for good, which ends the program; a broker may always come back. */
   readonly lost: Promise<Fault>;
+  /** Resolves when rows may be received: within a minute, whatever the disk of an outbox does. Left out: at once. */
+  readonly begun?: Promise<void>;
   state(): MessagingState;
   /** Sends and waits; what is left at the deadline fails with `undelivered`. */
   flush(deadlineMs: number): Promise<Leftover>;

@@ -121,6 +121,10 @@ export class OutboxWorld {
     let messages = 0;
     let trades = 0;
     let late = 0;
+    // What an exchange sends again to a subscription comes twice, and behind newer ones.
+    const again = new Set(
+      ledger.rows.flatMap((row) => (row.snapshot ? [`${row.exchange} ${row.symbol} ${row.id}`] : [])),
+    );
     const order = new Map(ledger.rows.map((row, at) => [`${row.exchange} ${row.symbol} ${row.id}`, at]));
     for (const region of new Set(ids.map((id) => REGIONS[id]))) {
       const topic = `trade-data.${region}`;
@@ -137,6 +141,7 @@ export class OutboxWorld {
           | undefined;
         for (const { trade_id } of data) {
           const name = `${exchange} ${symbol} ${trade_id}`;
+          if (again.has(name)) continue;
           raw.set(name, (raw.get(name) ?? 0) + 1);
           const at = order.get(name) ?? -1;
           const market = `${exchange} ${symbol}`;
@@ -154,7 +159,13 @@ export class OutboxWorld {
       // A socket that is closed in order, as of a shard that is handed over, is not read to its end.
       if (row.at > (closed.get(row.socket) ?? Number.POSITIVE_INFINITY) - within) return false;
       const life = this.lives.find(({ from, to }) => row.at >= from && row.at <= to);
-      return row.type === 'trade' && row.socket !== null && life !== undefined && row.at < life.to - within;
+      return (
+        row.type === 'trade' &&
+        row.socket !== null &&
+        !row.snapshot &&
+        life !== undefined &&
+        row.at < life.to - within
+      );
     };
     const due = ledger.rows.filter(known);
     const missing = due.filter((row) => !kept.has(`${row.exchange} ${row.symbol} ${row.id}`));

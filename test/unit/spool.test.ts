@@ -133,6 +133,19 @@ function desk(given: Given = {}) {
 
 const numbers = (count: number, first = 0) => Array.from({ length: count }, (_, i) => `${first + i}`);
 
+test('what is received waits until it is known what a former life left', async () => {
+  const { spool } = desk();
+  let begun = false;
+  void spool.begun.then(() => {
+    begun = true;
+  });
+  await settle();
+  expect(begun).toBe(false);
+  spool.begin();
+  await settle();
+  expect(begun).toBe(true);
+});
+
 describe('a message', () => {
   test('is on disk before the client has it, all of a turn in one write, and released when it is acknowledged', async () => {
     const { spool, store, folder, send, acknowledge, log, onDiskWhenHanded } = desk();

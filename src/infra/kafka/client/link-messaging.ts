@@ -64,6 +64,7 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
     driver,
     bootstrap,
     lost: new Promise(() => {}),
+    ...(outbox ? { begun: outbox.spool.begun } : {}),
     publisher,
     writer: kafkaWriter({
       queue: wayOut,

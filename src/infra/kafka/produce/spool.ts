@@ -70,6 +70,7 @@ export class Spool implements WayOut, SpoolEnds {
   #reading = false;
   /** What former lives left is known: reading back may begin. */
   #open = false;
+  readonly #begun = Promise.withResolvers<void>();
   #closed = false;
   #timer: Cancel | null = null;
   #idle: (() => void)[] = [];
@@ -81,6 +82,11 @@ export class Spool implements WayOut, SpoolEnds {
 
   constructor(parts: SpoolParts) {
     this.#parts = parts;
+  }
+
+  /** Resolves when what is received from then on is on disk within its turn, and behind what former lives left. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
   }
 
   /** Topics of which messages lie on disk alone, or wait behind such. */
@@ -156,6 +162,7 @@ export class Spool implements WayOut, SpoolEnds {
   /** What former lives left is known by now. */
   begin(): void {
     this.#open = true;
+    this.#begun.resolve();
     this.#schedule();
   }
 
