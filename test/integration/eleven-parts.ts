@@ -18,6 +18,7 @@ export interface ReadGap {
   readonly codes: readonly string[];
   readonly first_missing_id: string | null;
   readonly last_missing_id: string | null;
+  readonly fill?: object | null;
 }
 
 interface ReadTarget {
@@ -226,10 +227,18 @@ export function outsideGaps(
   });
 }
 
+/** Events that tell of missing ids, without those that tell afterwards how far they were fetched, and what is left. */
+export function firstToldMissing(events: readonly ReadEvent[]): ReadEvent[] {
+  return events.filter(
+    ({ gap, detail }) =>
+      gap?.cause === 'missing_ids' && !gap.fill && !(detail !== null && 'rest_of' in detail),
+  );
+}
+
 /** What every event says of trades that never came, alone or several in one: `binance USDT-BTC 5 7`. */
 export function toldMissing(events: readonly ReadEvent[]): string[] {
-  return events.flatMap(({ gap, target, detail }) => {
-    if (gap?.cause !== 'missing_ids') return [];
+  return firstToldMissing(events).flatMap(({ gap, target, detail }) => {
+    if (!gap) return [];
     const several = detail?.missing as
       | { code: string; first_missing_id: string; last_missing_id: string }[]
       | undefined;
