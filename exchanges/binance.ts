@@ -243,11 +243,13 @@ function read(
   event(data, text, decimal, receivedAt, type, markets, emit);
 }
 
-/** @param figure reads a price or a volume: of what was scanned it is a number */
+/** Reads a price or a volume, which is a number where the frame was scanned. */
+type Figure = (value: unknown) => number;
+
 function event(
   data: JsonObject,
   text: string,
-  figure: (value: unknown) => number,
+  figure: Figure,
   receivedAt: Micros,
   type: RequestType,
   markets: Markets,
@@ -259,7 +261,7 @@ function event(
   if (type === 'orderbook') return emit(orderbook(data, market, receivedAt));
   return type === 'ticker'
     ? ticker(data, market, receivedAt, emit)
-    : trade(data, text, figure, market, receivedAt, emit);
+    : emit(trade(data, text, figure, market, receivedAt));
 }
 
 /** What an event of each type is called. */
@@ -351,25 +353,16 @@ function ticker(data: JsonObject, market: Market, receivedAt: Micros, emit: Emit
  *  "m":true,"M":true}
  * `m`: the buyer is the maker. Until 2024 a trade's `a` and `b` were order ids; in an aggTrade `a` is the trade id.
  */
-function trade(
-  data: JsonObject,
-  text: string,
-  figure: (value: unknown) => number,
-  market: Market,
-  received_at: Micros,
-  emit: Emit,
-): void {
-  emit(
-    tradeRow({
-      market,
-      timestamp: timeOf(data.T ?? data.E),
-      received_at,
-      trade_id: data.e === 'trade' ? exactDigits(text, 't', data.t) : exactDigits(text, 'a', data.a),
-      price: figure(data.p),
-      volume: figure(data.q),
-      side: sideOf(data.m, false, true),
-    }),
-  );
+function trade(data: JsonObject, text: string, figure: Figure, market: Market, received_at: Micros): Trade {
+  return tradeRow({
+    market,
+    timestamp: timeOf(data.T ?? data.E),
+    received_at,
+    trade_id: data.e === 'trade' ? exactDigits(text, 't', data.t) : exactDigits(text, 'a', data.a),
+    price: figure(data.p),
+    volume: figure(data.q),
+    side: sideOf(data.m, false, true),
+  });
 }
 
 /**
