@@ -58,6 +58,17 @@ describe('schemas in the registry', () => {
       );
     }));
 
+  test('of several collectors that start together at an empty registry each gets the same schemas', () =>
+    withRegistry(async (registry, url) => {
+      const options = { register: true, startupTimeoutMs: 30_000 };
+      const starts = Array.from({ length: 6 }, () =>
+        preflight(registryClient({ url }), options, deps.clock, deps.log),
+      );
+      const [first, ...others] = await Promise.all(starts);
+      for (const other of others) expect(other).toEqual(first as NonNullable<typeof first>);
+      expect((await registry.subjects()).length).toBe(avroFamilies().length);
+    }));
+
   test('a path at which there is no registry is a configuration error', () =>
     withRegistry(async (_, url) => {
       const wrong = registryClient({ url: url.replace('/apis/ccompat/v7', '/apis/nothing') });

@@ -169,3 +169,23 @@ describe('a registry in read-only mode', () => {
     await expect(looked).rejects.toThrow('read-only mode');
   });
 });
+
+test('a schema that somebody else registers at the same moment is found; one that is refused is not asked for forever', async () => {
+  const conflict = { status: 409, body: { error_code: 40901, message: 'It already exists' } };
+  const absent = { status: 404, body: { error_code: 40403, message: 'Schema not found.' } };
+  const register = `POST /subjects/${TRADE}/versions`;
+  const lookup = `POST /subjects/${TRADE}`;
+  await registerSchemas(registry());
+  const theirs = fake.asked.length;
+  let looked = 0;
+  fake.instead = (asked) => {
+    if (asked === lookup && looked++ === 0) return absent;
+    return asked === register ? conflict : null;
+  };
+  const found = await registerSchemas(registry());
+  expect(found.get('trade-data')).toMatchObject({ version: 1 });
+  expect(fake.asked.slice(theirs).filter((asked) => asked === register)).toHaveLength(1);
+
+  fake.instead = (asked) => (asked === lookup ? absent : asked === register ? conflict : null);
+  await expect(registerSchemas(registry())).rejects.toMatchObject({ code: 'schema_incompatible' });
+});

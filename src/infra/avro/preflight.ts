@@ -22,6 +22,8 @@ export interface SchemaStatus {
 
 /** What every subject that we create is held to: a new reader reads everything ever written. */
 export const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
+/** What a registry refuses so often while it says nothing against the schema is refused. */
+const REGISTER_TRIES = 2;
 const RETRY_MS = 500;
 
 /**
@@ -147,14 +149,19 @@ async function ensure(registry: Registry, status: SchemaStatus, unset: Set<strin
   return registered;
 }
 
+/** Of collectors that start together all but one are told 409 for the same schema: that one is theirs as well. */
 async function register(registry: Registry, status: SchemaStatus): Promise<Registered> {
-  try {
-    return await registry.register(status.subject, SCHEMA_FILES[status.file]);
-  } catch (error) {
-    // Another version may have come in between the check and the registration.
-    if (error instanceof Fault && error.code === 'schema_incompatible')
-      throw incompatible({ ...status, problems: [error.message] });
-    throw error;
+  const schema = SCHEMA_FILES[status.file];
+  for (let left = REGISTER_TRIES; ; ) {
+    try {
+      return await registry.register(status.subject, schema);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'schema_incompatible') throw error;
+      const theirs = await registry.lookup(status.subject, schema);
+      if (theirs) return theirs;
+      // Another version may have come in between the check and the registration.
+      if (--left === 0) throw incompatible({ ...status, problems: [error.message] });
+    }
   }
 }
 
