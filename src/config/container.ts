@@ -167,7 +167,7 @@ export async function startCollector(
   const grid = new Grid(clock, gridMs(batch), (error) => reporter.error(tickFault(error), { target: null }));
   let sockets = 0;
   const { writer } = messaging;
-  const backfill = openBackfill(settings, exchanges, rest, {
+  const backfill = openBackfill(settings, exchanges, rest, store.opens, {
     clock,
     writer,
     budget,

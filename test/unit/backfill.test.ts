@@ -3,6 +3,7 @@ import type { RestAnswer } from '../../src/application/rest/book-fetches.ts';
 import type { Fill, Gap } from '../../src/core/events.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import { answer, pastTrades, STYLES, type Style, type TradeFacts } from './backfill-parts.ts';
+import { fakeExchange } from './connection-parts.ts';
 import { streamOf, World } from './lease-rig.ts';
 
 const BY_ID: Style = { name: 'down by id', proof: 'ids', way: 'down', page: 20 };
@@ -325,5 +326,42 @@ describe('where REST has ids of its own', () => {
           (gap) => !gap.fill && gap.cause === told?.cause && at >= gap.from && at <= (gap.to ?? 0),
         ),
       ).toBe(true);
+  });
+});
+
+describe('what an exchange allows an address', () => {
+  const windows = { rest: [{ count: 4, perMs: 120_000 }], shutOutMs: 40_000 };
+  const over: Partial<Exchange> = { limits: { ...fakeExchange().limits, ...windows } };
+
+  test('outlasts kills: all lives together ask no more often than one', async () => {
+    const { world, rest } = worldOf({ ...BY_ID, page: 2 }, over);
+    await world.desire(streamOf(2));
+    for (let life = 0; life < 4; life++) {
+      const member = await world.join(`life-${life}`);
+      await world.clock.advance(25_000);
+      member.crash();
+      await world.clock.advance(2_000);
+    }
+    expect(rest.asked).toBeGreaterThan(1);
+    expect(rest.asked).toBeLessThanOrEqual(4);
+  });
+
+  test('a refusal outlasts a kill, for as long as the exchange shuts an address out', async () => {
+    const { world, rest } = worldOf({ ...BY_ID, page: 500 }, over);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(5_000);
+    rest.refusal = { status: 429, retryAfterMs: null, text: '' };
+    await cut(world, 2_000);
+    await world.clock.advance(2_000);
+    expect(rest.asked).toBe(1);
+    a.crash();
+    await world.join('b');
+    rest.refusal = null;
+    await world.clock.advance(30_000);
+    expect(rest.asked).toBe(1);
+    await world.clock.advance(60_000);
+    expect(rest.asked).toBeGreaterThan(1);
+    expect(verdict(world, 'C0').missing).toEqual([]);
   });
 });

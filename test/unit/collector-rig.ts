@@ -7,8 +7,9 @@ import { StreamFigures } from '../../src/application/metrics/figures.ts';
 import { Reporter } from '../../src/application/reporting/reporter.ts';
 import type { RestAnswer } from '../../src/application/rest/book-fetches.ts';
 import { RestTurns } from '../../src/application/rest/rest-turns.ts';
-import type { DesiredStore, FillStore } from '../../src/application/state-store.ts';
+import type { DesiredStore, FillStore, OpenTimes } from '../../src/application/state-store.ts';
 import { Orchestrator } from '../../src/application/streams/orchestrator.ts';
+import { SharedOpens } from '../../src/application/streams/shared-opens.ts';
 import type { Clock } from '../../src/common/clock.ts';
 import { createLog } from '../../src/common/log.ts';
 import { LimitedGate } from '../../src/core/connection/open-gate.ts';
@@ -46,6 +47,7 @@ export interface CollectorOptions
 
 export interface RestSide {
   readonly fills: FillStore;
+  readonly opens: OpenTimes;
   readonly maxAgeMs?: number;
   ask(url: string): Promise<RestAnswer>;
 }
@@ -113,7 +115,7 @@ export function collectorOf(options: CollectorOptions): Collector {
 }
 
 function backfillOf(
-  { fills, maxAgeMs = 86_400_000, ask }: RestSide,
+  { fills, opens, maxAgeMs = 86_400_000, ask }: RestSide,
   { exchange, ...deps }: Pick<FillDeps, 'clock' | 'writer' | 'budget' | 'reporter'> & { exchange: Exchange },
 ): Backfill {
   const turns = new RestTurns(deps.clock, exchange);
@@ -123,6 +125,7 @@ function backfillOf(
     settings: { maxAgeMs, maxRows: 100_000 },
     turns: () => turns,
     ask: (_, url) => ask(url),
+    history: () => new SharedOpens(opens, 'here', deps.clock),
   });
   backfill.start();
   return backfill;

@@ -220,7 +220,9 @@ export class Member {
       ended: (one) => this.#dead(one),
       onFault: (fault) => this.faults.push(fault),
       over: world.over,
-      rest: ask ? { fills: this.#reached('fills'), ask: (url) => ask(world, url) } : undefined,
+      rest: ask
+        ? { fills: this.#reached('fills'), opens: this.#reached('opens'), ask: (url) => ask(world, url) }
+        : undefined,
       leases: this.#reached('leases'),
       collectors: this.#reached('collectors'),
       desired: this.#reached('desired'),
@@ -351,7 +353,7 @@ export class Member {
   }
 
   /** A part of the store, as far as it can be reached from here. */
-  #reached<P extends 'leases' | 'collectors' | 'desired' | 'fills'>(part: P): StateStore[P] {
+  #reached<P extends 'leases' | 'collectors' | 'desired' | 'fills' | 'opens'>(part: P): StateStore[P] {
     return new Proxy(this.#world.store[part], {
       get: (_first, name) => {
         return (...args: unknown[]) => {

@@ -14,6 +14,7 @@ import { gapRecord, newRecord } from './new-record.ts';
 import { OpenFill } from './open-fill.ts';
 import { OpenSeams } from './open-seams.ts';
 import { restEvents } from './rest-events.ts';
+import { SharedRequests } from './shared-requests.ts';
 
 /** What was sent in one moment comes within this time, in ms: then what a page holds of it beyond was missed. */
 const SETTLE_MS = 1000;
@@ -40,6 +41,7 @@ export class ExchangeFills {
   /** Codes whose tasks in the store are not known yet. */
   readonly #asked = new Map<string, Market>();
   #loading = false;
+  readonly #shared: SharedRequests;
   #stopping = false;
   #counts = { rows: 0, requests: 0, refused: 0, complete: 0, partial: 0, impossible: 0 };
   #error: string | null = null;
@@ -47,6 +49,7 @@ export class ExchangeFills {
   constructor(exchange: FilledExchange, deps: FillDeps) {
     this.#exchange = exchange;
     this.#deps = deps;
+    this.#shared = new SharedRequests(exchange, deps.history(exchange), deps.clock);
     this.#target = { exchange: exchange.id, region: exchange.region, request_type: 'trade' };
     this.#last = new LastTrades(exchange.id, deps.store);
     this.#report = new FillReport(this.#target, deps.reporter, deps.clock, (names) => {
@@ -273,6 +276,7 @@ export class ExchangeFills {
     const done = work({
       deps: this.#deps,
       exchange: this.#exchange,
+      shared: this.#shared,
       ledger,
       fence: () => (this.#stopping ? undefined : this.#carried.get(symbol)),
       asked: () => void this.#counts.requests++,

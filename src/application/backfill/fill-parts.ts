@@ -1,4 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
+import type { OpenHistory } from '../../core/connection/open-gate.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import type { Market } from '../../core/market/market.ts';
 import type { PastTrades } from '../../core/past-trades.ts';
@@ -26,6 +27,8 @@ export interface FillDeps {
   readonly reporter: Reporter;
   readonly settings: FillSettings;
   turns(exchange: Exchange): RestTurns;
+  /** Requests of runs before this one, and of others, from the address that the exchange sees. */
+  history(exchange: Exchange): OpenHistory;
   /** One request, bounded in time and size. @throws Error */
   ask(exchange: Exchange, url: string): Promise<RestAnswer>;
 }

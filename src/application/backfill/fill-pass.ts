@@ -7,6 +7,7 @@ import type { FillDeps, FilledExchange } from './fill-parts.ts';
 import type { FillResult } from './fill-task.ts';
 import type { Ledger } from './ledger.ts';
 import type { OpenFill } from './open-fill.ts';
+import type { SharedRequests } from './shared-requests.ts';
 import { writeRows } from './write-rows.ts';
 
 /** An exchange shows its trades late: how often it is asked again for what it must have, and after how long, in ms. */
@@ -29,6 +30,7 @@ export type PassEnd =
 export interface PassParts {
   readonly deps: FillDeps;
   readonly exchange: FilledExchange;
+  readonly shared: SharedRequests;
   readonly ledger: Ledger;
   /** Undefined: the code is not carried here any more. */
   fence(): number | null | undefined;
@@ -61,7 +63,7 @@ export async function pass(fill: OpenFill, parts: PassParts): Promise<PassEnd> {
   const { walk } = fill;
   for (let page = 0; page < PAGES && walk.url !== null && walk.size < GATHERED; page++) {
     parts.asked();
-    const read = await askPage(exchange, fill.market, walk.url, deps, fill.record.gap.from, () => {
+    const read = await askPage(parts, fill.market, walk.url, fill.record.gap.from, () => {
       return parts.fence() !== undefined;
     });
     if (read === null) return { kind: 'left' };
