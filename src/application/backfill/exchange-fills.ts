@@ -278,6 +278,7 @@ export class ExchangeFills {
       exchange: this.#exchange,
       shared: this.#shared,
       ledger,
+      live: () => this.#stream?.pipeline.lanes.of(fill.market) ?? null,
       fence: () => (this.#stopping ? undefined : this.#carried.get(symbol)),
       asked: () => void this.#counts.requests++,
       written: (rows) => {

@@ -8,7 +8,7 @@ import type { FillResult } from './fill-task.ts';
 import type { Ledger } from './ledger.ts';
 import type { OpenFill } from './open-fill.ts';
 import type { SharedRequests } from './shared-requests.ts';
-import { writeRows } from './write-rows.ts';
+import { type LiveTrades, writeRows } from './write-rows.ts';
 
 /** An exchange shows its trades late: how often it is asked again for what it must have, and after how long, in ms. */
 const AGAIN_MS = [1000, 2000, 5000, 10_000, 20_000];
@@ -32,6 +32,8 @@ export interface PassParts {
   readonly exchange: FilledExchange;
   readonly shared: SharedRequests;
   readonly ledger: Ledger;
+  /** The code on its way; null where its stream has ended. */
+  live(): LiveTrades | null;
   /** Undefined: the code is not carried here any more. */
   fence(): number | null | undefined;
   asked(): void;
@@ -174,7 +176,7 @@ async function finish(
 
 function write(fill: OpenFill, rows: readonly Trade[], parts: PassParts) {
   const { deps, exchange } = parts;
-  return writeRows(deps, exchange, fill.market, rows, parts.fence, (written) => {
+  return writeRows(deps, exchange, fill.market, rows, parts.live(), parts.fence, (written) => {
     fill.wrote(written);
     parts.written(written);
   });

@@ -2,6 +2,7 @@ import { sleep } from '../../common/clock.ts';
 import { Fault } from '../../common/errors.ts';
 import type { Market } from '../../core/market/market.ts';
 import type { Trade } from '../../core/market/rows.ts';
+import type { Lane } from '../../core/pipeline/lane.ts';
 import { costOf, MESSAGE_COST } from '../../core/pipeline/weights.ts';
 import type { FillDeps, FilledExchange } from './fill-parts.ts';
 
@@ -10,8 +11,12 @@ const PER_BATCH = 500;
 const MOST_OF_BUDGET = 0.5;
 const LOOK_MS = 250;
 
+/** What is known of the trades that a socket brings. */
+export type LiveTrades = Pick<Lane, 'seen' | 'fetches'>;
+
 /**
- * Hands trades over one message after the other, each when Kafka has the one before.
+ * Hands trades over one message after the other, each when Kafka has the one before. What a socket has brought since it was asked
+ * for is left out, and what a socket brings from now on is a repeat of what is handed over.
  * @param written told of those that Kafka has
  * @returns `left` where the lease was lost or the program ends; `refused` where Kafka will never take some of them
  */
@@ -20,6 +25,7 @@ export async function writeRows(
   exchange: FilledExchange,
   market: Market,
   rows: readonly Trade[],
+  live: LiveTrades | null,
   fence: () => number | null | undefined,
   written: (rows: readonly Trade[]) => void,
 ): Promise<'written' | 'left' | 'refused'> {
@@ -31,7 +37,9 @@ export async function writeRows(
         await sleep(clock, LOOK_MS);
       const token = fence();
       if (token === undefined) return 'left';
-      const part = rows.slice(at, at + PER_BATCH);
+      const part = rows.slice(at, at + PER_BATCH).filter(({ trade_id }) => !live?.seen?.has(trade_id));
+      if (part.length === 0) continue;
+      live?.fetches(part);
       const cost = costOf(part) + MESSAGE_COST;
       account.reserve(cost);
       try {

@@ -5,7 +5,7 @@ import { LaneBook } from './lane-book.ts';
 import type { CodeCount, MinuteStats } from './minute-stats.ts';
 import type { Note } from './row-notes.ts';
 import { Seam } from './seam.ts';
-import type { SeenIds } from './seen-ids.ts';
+import { SeenIds } from './seen-ids.ts';
 import { NEVER } from './transit.ts';
 
 /**
@@ -52,6 +52,9 @@ export class Lane {
   /** Places where trades may be missing, as long as somebody wants to know more of them; null: none. */
   seams: Seam[] | null = null;
 
+  /** Ids of the latest trades that were fetched over REST: a socket may bring one of them late. Null: none. */
+  fetched: SeenIds | null = null;
+
   /** Rows of the current chunk, and those of them that are no answer to a subscription; merge's. */
   inChunk = 0;
   liveInChunk = 0;
@@ -81,6 +84,17 @@ export class Lane {
     const seam = new Seam(this.lastTrade, this.seen?.copy() ?? null, socket);
     this.seams = [...(this.seams ?? []), seam];
     return seam;
+  }
+
+  /** Trades that were fetched go on their way to Kafka. */
+  fetches(rows: readonly Trade[]): void {
+    this.fetched ??= new SeenIds();
+    for (const { trade_id } of rows) this.fetched.add(trade_id);
+  }
+
+  /** Whether a trade is on its way to Kafka, or there, as far as that is remembered. */
+  had({ trade_id, fills }: Trade): boolean {
+    return fills === 1 && (this.fetched?.has(trade_id) ?? false);
   }
 
   closeSeam(seam: Seam): void {

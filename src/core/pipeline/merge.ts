@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import type { SocketHandle } from '../connection/pipe.ts';
-import type { Row } from '../market/rows.ts';
+import type { Row, Trade } from '../market/rows.ts';
 import type { Incoming, LaneChunk, RowChunk } from './chunks.ts';
 import type { HoleReport } from './hole-report.ts';
 import type { Lane } from './lane.ts';
@@ -44,7 +44,7 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
   function take(row: Row, lane: Lane, socket: number, out: Going): void {
     const passage = takeovers.any ? takeovers.pass(row, lane, socket, passedMs) : 'on';
     if (passage === 'held') return;
-    if (passage === 'repeat' || (row.kind === 'trade' && lane.seen && !lane.seen.add(row.trade_id))) {
+    if (passage === 'repeat' || (row.kind === 'trade' && isRepeat(row, lane))) {
       dropped(row, lane);
       return;
     }
@@ -133,3 +133,7 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
 
 /** Rows that go on, each beside its lane. */
 type Going = Omit<LaneChunk, 'arrival'>;
+
+function isRepeat(row: Trade, lane: Lane): boolean {
+  return (lane.seen !== null && !lane.seen.add(row.trade_id)) || (lane.fetched !== null && lane.had(row));
+}

@@ -28,7 +28,10 @@ export class SeenIds {
 
   has(id: string): boolean {
     this.#split(id);
-    return this.#holds(this.#idHigh, this.#idLow);
+    const high = this.#idHigh;
+    const low = this.#idLow;
+    if (high > this.#maxHigh || (high === this.#maxHigh && low > this.#maxLow)) return false;
+    return this.#holds(high, low);
   }
 
   /** What was seen until now, whatever is added from now on. */
