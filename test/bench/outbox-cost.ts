@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/common/clock.ts';
 import { systemDisk } from '../../src/infra/outbox/disk.ts';
 import { openStore } from '../../src/infra/outbox/open-store.ts';
-import type { Stored } from '../../src/infra/outbox/store.ts';
+import type { Store, Stored } from '../../src/infra/outbox/store.ts';
 
 /** What a message costs that is appended, written, released and told acknowledged. */
 export interface OutboxCost {
@@ -52,19 +52,7 @@ export async function outboxCost(): Promise<OutboxCost[]> {
 }
 
 async function costOf(load: (typeof LOADS)[number]): Promise<OutboxCost> {
-  const folder = mkdtempSync(join(tmpdir(), 'outbox-cost-'));
-  const open = Promise.withResolvers<unknown>();
-  const store = openStore({
-    folder,
-    maxBytes: 4 * 1024 ** 3,
-    fsyncMs: 1_000,
-    collector: 'bench',
-    schemas: {},
-    clock: systemClock,
-    disk: systemDisk,
-    events: { opened: open.resolve, notKept: fail, damaged: fail, changed() {} },
-  });
-  await open.promise;
+  const { store, folder } = await openEmpty();
   const message = messageOf(load.rowsAMessage, load.valueBytes);
   const turns = Math.ceil(BYTES / (load.valueBytes + 250) / load.messagesATurn);
   const cpu = process.cpuUsage();
@@ -100,6 +88,23 @@ async function costOf(load: (typeof LOADS)[number]): Promise<OutboxCost> {
   };
 }
 
+async function openEmpty(): Promise<{ store: Store; folder: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'outbox-cost-'));
+  const open = Promise.withResolvers<unknown>();
+  const store = openStore({
+    folder,
+    maxBytes: 4 * 1024 ** 3,
+    fsyncMs: 1_000,
+    collector: 'bench',
+    schemas: {},
+    clock: systemClock,
+    disk: systemDisk,
+    events: { opened: open.resolve, notKept: fail, damaged: fail, changed() {} },
+  });
+  await open.promise;
+  return { store, folder };
+}
+
 function messageOf(rows: number, bytes: number): Stored {
   return {
     topic: 'trade-data.korea',
@@ -124,19 +129,7 @@ function fail(): never {
 
 /** Messages a second that are read back, of the steady load; of one core. */
 export async function readBackRate(): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'outbox-read-'));
-  const open = Promise.withResolvers<unknown>();
-  const store = openStore({
-    folder,
-    maxBytes: 4 * 1024 ** 3,
-    fsyncMs: 1_000,
-    collector: 'bench',
-    schemas: {},
-    clock: systemClock,
-    disk: systemDisk,
-    events: { opened: open.resolve, notKept: fail, damaged: fail, changed() {} },
-  });
-  await open.promise;
+  const { store, folder } = await openEmpty();
   const message = messageOf(3.3, 400);
   for (let n = 0; n < READ_BACK; n++) {
     store.append(message);

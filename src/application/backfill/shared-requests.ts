@@ -1,10 +1,8 @@
 import { type Clock, sleep } from '../../common/clock.ts';
-import type { OpenHistory } from '../../core/connection/open-gate.ts';
+import { type OpenHistory, OUTLASTS_RESTART_MS } from '../../core/connection/open-gate.ts';
 import type { Ban, Rate } from '../../core/exchange.ts';
 import type { FilledExchange } from './fill-parts.ts';
 
-/** Shorter windows are over before a program that ended is back. */
-const OUTLASTS_RESTART_MS = 5_000;
 /** The store is asked again at the latest: others may have given a place back. */
 const LONGEST_MS = 10_000;
 /** How soon it is noticed that nobody wants it any more. */

@@ -9,7 +9,7 @@ const NO_PLACE_MS = 5000;
 /** How long a breaker, or the memory of earlier opens, may take to answer. */
 const ANSWER_MS = 3000;
 /** Shorter windows are over before a program that ended is back. */
-const OUTLASTS_RESTART_MS = 5000;
+export const OUTLASTS_RESTART_MS = 5000;
 
 export type OpenDecision =
   | { readonly allowed: true }

@@ -135,5 +135,5 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
 type Going = Omit<LaneChunk, 'arrival'>;
 
 function isRepeat(row: Trade, lane: Lane): boolean {
-  return (lane.seen !== null && !lane.seen.add(row.trade_id)) || (lane.fetched !== null && lane.had(row));
+  return (lane.seen !== null && !lane.seen.add(row.trade_id)) || lane.had(row);
 }
