@@ -1,8 +1,11 @@
 import { type Message, readTopic } from '../services/avro-consumer.ts';
+import { freePort } from '../services/ports.ts';
 import { comparePast, type ReadTrade } from '../simulator/compare.ts';
 import type { PastTrade } from '../simulator/rest/service.ts';
 import type { Simulator } from '../simulator/simulator.ts';
+import type { Running } from './leases-parts.ts';
 import { readTrades } from './leases-parts.ts';
+import { start } from './program.ts';
 
 export interface FillTold {
   readonly state: string;
@@ -96,4 +99,37 @@ function rowsOf(
   return messages.flatMap(({ value }) =>
     value?.symbol === symbol ? value.data.map((row): ReadTrade => ({ ...row, symbol })) : [],
   );
+}
+
+/** Starts a collector of all trades of these exchanges. @param env where Kafka and Redis are */
+export async function startTrades(
+  simulator: Simulator,
+  exchanges: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Running> {
+  const port = await freePort();
+  const streams = exchanges.flatMap((exchange) => [
+    ...['--exchange', exchange, '--type', 'trade', '--symbols', simulator.symbols(exchange).join(',')],
+  ]);
+  const program = start(['run', ...streams], {
+    ...simulator.env(),
+    ...env,
+    MESSAGING_USE_AVRO: 'false',
+    COLLECTOR_ID: 'only',
+    HTTP_PORT: String(port),
+  });
+  return { id: 'only', program, url: `http://127.0.0.1:${port}` };
+}
+
+/** Ends all sockets of these exchanges and lets none in for so long. */
+export async function cutAll(
+  simulator: Simulator,
+  exchanges: readonly string[],
+  forMs: number,
+): Promise<void> {
+  for (const exchange of exchanges) {
+    await simulator.do({ do: 'refuse-open', exchange, status: 503, forMs });
+    await simulator.do({ do: 'cut', exchange });
+  }
+  await Bun.sleep(forMs);
 }

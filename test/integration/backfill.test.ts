@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
-import { freePort } from '../services/ports.ts';
 import { type RedisServer, startRedis } from '../services/redis.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { gapsOf, pastVerdict, unfilled } from './backfill-parts.ts';
+import { cutAll, gapsOf, pastVerdict, startTrades, unfilled } from './backfill-parts.ts';
 import { type Running, shared } from './leases-parts.ts';
-import { start } from './program.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(400_000);
@@ -36,30 +34,13 @@ afterAll(async () => {
 });
 
 async function collector(): Promise<Running> {
-  const port = await freePort();
-  const streams = IDS.flatMap((exchange) => [
-    ...['--exchange', exchange, '--type', 'trade', '--symbols', simulator.symbols(exchange).join(',')],
-  ]);
-  const program = start(['run', ...streams], {
-    ...simulator.env(),
-    KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
-    MESSAGING_USE_AVRO: 'false',
-    REDIS_URL: redis.url,
-    COLLECTOR_ID: 'only',
-    HTTP_PORT: String(port),
-  });
-  running = { id: 'only', program, url: `http://127.0.0.1:${port}` };
+  const env = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap, REDIS_URL: redis.url };
+  running = await startTrades(simulator, IDS, env);
   await shared([running], [IDS.length], LIVE_MS);
   return running;
 }
 
-async function cut(forMs: number): Promise<void> {
-  for (const exchange of IDS) {
-    await simulator.do({ do: 'refuse-open', exchange, status: 503, forMs });
-    await simulator.do({ do: 'cut', exchange });
-  }
-  await Bun.sleep(forMs);
-}
+const cut = (forMs: number): Promise<void> => cutAll(simulator, IDS, forMs);
 
 /** Resolves when every gap of a code that is over was told with what became of it. */
 async function filled(): Promise<void> {

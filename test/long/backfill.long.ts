@@ -6,11 +6,9 @@
  */
 import { parseArgs } from 'node:util';
 import { EXCHANGES } from '../../exchanges/index.ts';
-import { gapsOf, pastVerdict, unfilled } from '../integration/backfill-parts.ts';
+import { cutAll, gapsOf, pastVerdict, startTrades, unfilled } from '../integration/backfill-parts.ts';
 import { type Running, shared } from '../integration/leases-parts.ts';
-import { start } from '../integration/program.ts';
 import { startKafka } from '../services/kafka.ts';
-import { freePort } from '../services/ports.ts';
 import { startRedis } from '../services/redis.ts';
 import { endAllServers } from '../services/scratch.ts';
 import { startSimulator } from '../simulator/simulator.ts';
@@ -56,30 +54,13 @@ const [kafka, redis, simulator] = await Promise.all([
 ]);
 
 async function collector(): Promise<Running> {
-  const port = await freePort();
-  const streams = ids.flatMap((exchange) => [
-    ...['--exchange', exchange, '--type', 'trade', '--symbols', simulator.symbols(exchange).join(',')],
-  ]);
-  const program = start(['run', ...streams], {
-    ...simulator.env(),
-    KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
-    MESSAGING_USE_AVRO: 'false',
-    REDIS_URL: redis.url,
-    COLLECTOR_ID: 'only',
-    HTTP_PORT: String(port),
-  });
-  const one = { id: 'only', program, url: `http://127.0.0.1:${port}` };
+  const env = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap, REDIS_URL: redis.url };
+  const one = await startTrades(simulator, ids, env);
   await shared([one], [ids.length], LIVE_MS);
   return one;
 }
 
-async function cut(forMs: number): Promise<void> {
-  for (const exchange of ids) {
-    await simulator.do({ do: 'refuse-open', exchange, status: 503, forMs });
-    await simulator.do({ do: 'cut', exchange });
-  }
-  await Bun.sleep(forMs);
-}
+const cut = (forMs: number): Promise<void> => cutAll(simulator, ids, forMs);
 
 async function filled(): Promise<string[]> {
   const deadline = Date.now() + FILLED_MS;
