@@ -33,6 +33,11 @@ const OLD_TRADE = JSON.stringify({
   fields: [{ name: 'ticket_id', type: 'int' }],
 });
 
+/** What messages carry. A registry that is asked by many at once may give one schema several versions, under one id. */
+function idsOf(schemas: Awaited<ReturnType<typeof preflight>>): [family: string, id: number][] {
+  return [...schemas].map(([family, { id }]) => [family, id]);
+}
+
 describe('schemas in the registry', () => {
   test('missing with register off is fatal; registering makes them, once, at BACKWARD_TRANSITIVE', () =>
     withRegistry(async (registry, url) => {
@@ -64,8 +69,8 @@ describe('schemas in the registry', () => {
       const starts = Array.from({ length: 6 }, () =>
         preflight(registryClient({ url }), options, deps.clock, deps.log),
       );
-      const [first, ...others] = await Promise.all(starts);
-      for (const other of others) expect(other).toEqual(first as NonNullable<typeof first>);
+      const [first = [], ...others] = (await Promise.all(starts)).map(idsOf);
+      for (const other of others) expect(other).toEqual(first);
       expect((await registry.subjects()).length).toBe(avroFamilies().length);
     }));
 

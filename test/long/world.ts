@@ -25,6 +25,11 @@ const TYPES = ['ticker', 'trade'];
 const PINNED = ['upbit', 'binance', 'coinone', 'kraken', 'bitfinex'];
 const PARTITIONS = 2;
 const START_ATTEMPTS = 3;
+const BROKERS = {
+  'log.message.timestamp.type': 'LogAppendTime',
+  // Partitions go back to the broker that led them when the faults say so, and not some time within five minutes.
+  'auto.leader.rebalance.enable': 'false',
+};
 
 export interface WorldOptions {
   readonly form: Form;
@@ -60,7 +65,7 @@ export interface World {
 export async function startWorld(options: WorldOptions): Promise<World> {
   mkdirSync(options.folder, { recursive: true });
   // One after another, and once more where it fails: on a busy machine they keep each other from starting.
-  const cluster = await patiently(() => startKafkaCluster({ 'log.message.timestamp.type': 'LogAppendTime' }));
+  const cluster = await patiently(() => startKafkaCluster(BROKERS));
   const registry = await patiently(startRegistry);
   const redis = await patiently(startRedis);
   await patiently(() => prepareTopics(cluster));

@@ -1,17 +1,22 @@
 import { inSync, USER } from '../../services/kafka-cluster.ts';
-import { deleteTopic, deny, type Right, undeny } from '../../services/kafka-wire.ts';
+import { deleteTopic, deny, preferLeaders, type Right, undeny } from '../../services/kafka-wire.ts';
 import { makeTopic } from '../world.ts';
 import type { Fault } from './fault.ts';
 
 const SYNC_WITHIN_MS = 60_000;
 /** What is on its way when a right is withdrawn has arrived, or is refused, by then. */
 const SETTLED_MS = 2000;
+/** A follower whose leader moved asks the new one a second later (replica.fetch.backoff.ms): nothing is acknowledged before. */
+const FOLLOWED_MS = 1500;
 
 function write(topic: string): Right[] {
   return [{ principal: USER, operation: 'Write', on: 'topic', name: topic }];
 }
 
-/** One of two brokers is killed: with one in sync where two are asked for nothing is acknowledged, until it is back. */
+/**
+ * One of two brokers is killed: with one in sync where two are asked for nothing is acknowledged, until it is back. Then the
+ * partitions that it led before are given back to it.
+ */
 export function brokerKilled(): Fault {
   return {
     name: 'broker-killed',
@@ -26,6 +31,8 @@ export function brokerKilled(): Fault {
     async end({ cluster }) {
       await cluster.second.start();
       await inSync(cluster.bootstrap, SYNC_WITHIN_MS);
+      await preferLeaders(cluster.bootstrap);
+      await Bun.sleep(FOLLOWED_MS);
     },
   };
 }
