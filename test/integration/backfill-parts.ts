@@ -4,8 +4,9 @@ import { comparePast, type ReadTrade } from '../simulator/compare.ts';
 import type { PastTrade } from '../simulator/rest/service.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 import type { Running } from './leases-parts.ts';
-import { readTrades } from './leases-parts.ts';
+import { byFence, readTrades } from './leases-parts.ts';
 import { start } from './program.ts';
+import type { TradeBatch } from './spine-parts.ts';
 
 export interface FillTold {
   readonly state: string;
@@ -60,6 +61,8 @@ export interface PastVerdict {
   readonly altered: string[];
   /** Rows that were fetched afterwards. */
   readonly filled: number;
+  /** Rows that answer a subscription after a restart and were written before it. */
+  readonly again: number;
 }
 
 /** What lies in Kafka of an exchange, live and filled, against what happened there since each code's first row. */
@@ -71,10 +74,11 @@ export async function pastVerdict(
   untilMs: number,
 ): Promise<PastVerdict> {
   const messages = (await readTrades(bootstrap, region)).filter(({ value }) => value?.exchange === exchange);
-  const all: PastVerdict = { missing: [], repeated: [], foreign: [], altered: [], filled: 0 };
+  const { rows: read, again } = asRead(messages);
+  const all: PastVerdict = { missing: [], repeated: [], foreign: [], altered: [], filled: 0, again };
   let filled = 0;
   for (const symbol of simulator.symbols(exchange)) {
-    const rows = rowsOf(messages, symbol).filter(({ timestamp }) => timestamp < untilMs * 1000);
+    const rows = read.filter((row) => row.symbol === symbol && row.timestamp < untilMs * 1000);
     filled += rows.filter(({ stream_type }) => stream_type === 'BACKFILL').length;
     if (rows.length === 0) continue;
     const firstMs = Math.floor(Math.min(...rows.map(({ timestamp }) => timestamp)) / 1000);
@@ -82,23 +86,35 @@ export async function pastVerdict(
     const truth = simulator.ledger.past(exchange, symbol, { fromMs: firstMs + 1, toMs: untilMs - 1 });
     const found = comparePast(truth, rows.filter(happened));
     const named = ({ id }: PastTrade): string => `${exchange} ${symbol} ${id}`;
-    const read = ({ trade_id, stream_type }: ReadTrade): string =>
+    const toldOf = ({ trade_id, stream_type }: ReadTrade): string =>
       `${exchange} ${symbol} ${trade_id} ${stream_type}`;
     all.missing.push(...found.missing.map(named));
-    all.repeated.push(...found.repeated.map(read));
-    all.foreign.push(...found.foreign.map(read));
-    all.altered.push(...found.altered.map(read));
+    all.repeated.push(...found.repeated.map(toldOf));
+    all.foreign.push(...found.foreign.map(toldOf));
+    all.altered.push(...found.altered.map(toldOf));
   }
   return { ...all, filled };
 }
 
-function rowsOf(
-  messages: readonly Message<{ symbol: string; data: Omit<ReadTrade, 'symbol'>[] }>[],
-  symbol: string,
-) {
-  return messages.flatMap(({ value }) =>
-    value?.symbol === symbol ? value.data.map((row): ReadTrade => ({ ...row, symbol })) : [],
-  );
+/**
+ * Trades of one exchange as a reader keeps them: the messages of a lower fence are dropped, and what answers a subscription
+ * of a later life is passed over where an earlier one wrote it. Everything else that comes again is left in.
+ * @returns with the number of rows that were passed over
+ */
+export function asRead(messages: readonly Message<TradeBatch>[]): { rows: ReadTrade[]; again: number } {
+  const fences = new Map<string, number>();
+  const rows: ReadTrade[] = [];
+  let again = 0;
+  for (const { fence, batch } of byFence(messages).kept) {
+    for (const row of batch.data) {
+      const id = `${batch.symbol} ${row.trade_id}`;
+      const before = fences.get(id);
+      if (before !== undefined && before < fence && row.stream_type === 'SNAPSHOT') again++;
+      else rows.push({ ...row, symbol: batch.symbol });
+      fences.set(id, Math.max(fence, before ?? 0));
+    }
+  }
+  return { rows, again };
 }
 
 /** Starts a collector of all trades of these exchanges. @param env where Kafka and Redis are */
