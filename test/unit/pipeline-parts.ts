@@ -34,6 +34,8 @@ export interface Rig {
   readonly pressure: boolean[];
   /** @param predecessor id of the socket that it is to replace */
   socket(predecessor?: number): SocketHandle;
+  /** The next message does not get to Kafka. */
+  refuse(): void;
   /** Keeps acknowledgements back until the call of what it returns. */
   hold(): () => void;
 }
@@ -63,9 +65,14 @@ export function rig(
     return parts && { quote: parts[0], base: parts[1] };
   });
   let held: (() => void)[] | null = null;
+  let refuses = false;
   const writer: Writer = {
     journal: outbox.journal,
     write(batch) {
+      if (refuses) {
+        refuses = false;
+        return Promise.reject(new Error('not delivered'));
+      }
       batches.push(batch);
       if (outbox.shelves?.()) return Promise.resolve({ at: clock.micros(), bytes: 0, shelved: true });
       const ack = { at: clock.micros(), bytes: 10 };
@@ -107,6 +114,9 @@ export function rig(
       control() {},
       data() {},
     }),
+    refuse() {
+      refuses = true;
+    },
     hold() {
       const waiting: (() => void)[] = [];
       held = waiting;

@@ -93,7 +93,7 @@ describe('what is remembered', () => {
   test('is forgotten an hour after the code left, once no socket is left that had it', () => {
     const remembered = new RememberedIds();
     remembered.opened(7);
-    remembered.keep(CODE, new SeenIds(), 1000);
+    remembered.keep(CODE, { seen: new SeenIds(), fetched: null }, 1000);
     remembered.opened(8);
     remembered.look(1000 + HOUR_MS - 1, Number.POSITIVE_INFINITY);
     expect(remembered.size).toBe(1);

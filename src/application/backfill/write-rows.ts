@@ -12,7 +12,7 @@ const MOST_OF_BUDGET = 0.5;
 const LOOK_MS = 250;
 
 /** What is known of the trades that a socket brings. */
-export type LiveTrades = Pick<Lane, 'seen' | 'fetches'>;
+export type LiveTrades = Pick<Lane, 'brought' | 'fetches' | 'failed'>;
 
 /**
  * Hands trades over one message after the other, each when Kafka has the one before. What a socket has brought since it was asked
@@ -37,7 +37,7 @@ export async function writeRows(
         await sleep(clock, LOOK_MS);
       const token = fence();
       if (token === undefined) return 'left';
-      const part = rows.slice(at, at + PER_BATCH).filter(({ trade_id }) => !live?.seen?.has(trade_id));
+      const part = rows.slice(at, at + PER_BATCH).filter((row) => !live?.brought(row));
       if (part.length === 0) continue;
       live?.fetches(part);
       const cost = costOf(part) + MESSAGE_COST;
@@ -55,6 +55,7 @@ export async function writeRows(
         });
         written(part);
       } catch (error) {
+        live?.failed(part);
         if (!(error instanceof Fault) || error.code !== 'message_rejected') return 'left';
         refused = true;
       } finally {

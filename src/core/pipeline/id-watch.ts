@@ -1,3 +1,4 @@
+import { IdRanges } from '../backfill/id-ranges.ts';
 import type { Micros } from '../market/market.ts';
 import type { Trade } from '../market/rows.ts';
 
@@ -28,6 +29,9 @@ const MAX_HOLES = 64;
 export class IdWatch {
   #last = -1;
   #lastAt: Micros = 0;
+  /** Every id since this one came, up to the last; before it these did. */
+  #since = 0;
+  #earlier = new IdRanges();
   #lateLast = -1;
   #lateRun = 0;
   /** Oldest first. */
@@ -44,8 +48,10 @@ export class IdWatch {
     if (!Number.isSafeInteger(id)) return false;
     const first = id - fills + 1;
     const next = this.#last + 1;
-    if (next !== 0 && first !== next) {
+    if (next === 0) this.#since = first;
+    else if (first !== next) {
       if (first < next) {
+        this.#earlier.add(first, id);
         if (!this.#fill(first, id)) this.#late(first, id, timestamp);
         return false;
       }
@@ -56,6 +62,8 @@ export class IdWatch {
         to: received_at,
         seenAt: nowMs,
       });
+      this.#earlier.add(this.#since, this.#last);
+      this.#since = first;
       const crowded = this.#holes.at(-1 - MAX_HOLES);
       if (crowded) crowded.seenAt = Number.NEGATIVE_INFINITY;
     }
@@ -71,6 +79,19 @@ export class IdWatch {
     this.#last = id;
     this.#lastAt = timestamp;
     this.#lateRun = 0;
+    this.#since = first;
+    this.#earlier = new IdRanges();
+  }
+
+  /** Whether a trade came that stands for this id, as far as that is remembered. */
+  came(id: number): boolean {
+    return (id >= this.#since && id <= this.#last) || this.#earlier.has(id);
+  }
+
+  /** Nobody is to take what came until now as there. */
+  forget(): void {
+    this.#since = this.#last + 1;
+    this.#earlier = new IdRanges();
   }
 
   /** Whether holes are to be told. */

@@ -53,7 +53,7 @@ export class Lane {
   seams: Seam[] | null = null;
 
   /** Ids of the latest trades that were fetched over REST: a socket may bring one of them late. Null: none. */
-  fetched: SeenIds | null = null;
+  fetched: SeenIds | null;
 
   /** Rows of the current chunk, and those of them that are no answer to a subscription; merge's. */
   inChunk = 0;
@@ -62,8 +62,9 @@ export class Lane {
   #minute: MinuteStats | null = null;
   #count: CodeCount;
 
-  constructor(market: Market, seen: SeenIds | null, watches: boolean) {
+  constructor(market: Market, seen: SeenIds | null, watches: boolean, fetched: SeenIds | null = null) {
     this.market = market;
+    this.fetched = fetched;
     this.#count = { market, rows: 0 };
     this.seen = seen;
     this.watch = watches ? new IdWatch() : null;
@@ -92,9 +93,32 @@ export class Lane {
     for (const { trade_id } of rows) this.fetched.add(trade_id);
   }
 
-  /** Whether a trade is on its way to Kafka, or there, as far as that is remembered. */
+  /**
+   * Kafka does not have these, fetched or received, and this process sends them no more: they are new to it, and what a
+   * socket brought of fetched ones meanwhile was no repeat.
+   */
+  failed(rows: readonly Row[]): void {
+    for (const row of rows) {
+      if (row.kind !== 'trade') continue;
+      this.fetched?.forget(row.trade_id);
+      this.seen?.forget(row.trade_id);
+    }
+    this.watch?.forget();
+  }
+
+  /** Whether a trade, or a part of one that merges several, was fetched, as far as that is remembered. */
   had({ trade_id, fills }: Trade): boolean {
-    return fills === 1 && (this.fetched?.has(trade_id) ?? false);
+    const { fetched } = this;
+    if (fetched === null) return false;
+    if (fetched.has(trade_id)) return true;
+    const last = Number(trade_id);
+    for (let back = 1; back < fills; back++) if (fetched.has(String(last - back))) return true;
+    return false;
+  }
+
+  /** Whether a socket brought a trade, alone or merged with others, as far as that is remembered. */
+  brought({ trade_id }: Pick<Trade, 'trade_id'>): boolean {
+    return (this.seen?.has(trade_id) ?? false) || (this.watch?.came(Number(trade_id)) ?? false);
   }
 
   closeSeam(seam: Seam): void {

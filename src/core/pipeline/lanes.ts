@@ -22,10 +22,11 @@ export class Lanes {
   }
 
   of(market: Market): Lane {
-    const known = this.#lanes.get(market);
-    if (known) return known;
-    const seen = this.#dedupes ? (this.#remembered.recall(market.symbol) ?? new SeenIds()) : null;
-    const lane = new Lane(market, seen, this.#watches);
+    const there = this.#lanes.get(market);
+    if (there) return there;
+    const known = this.#dedupes ? this.#remembered.recall(market.symbol) : undefined;
+    const seen = this.#dedupes ? (known?.seen ?? new SeenIds()) : null;
+    const lane = new Lane(market, seen, this.#watches, known?.fetched);
     this.#lanes.set(market, lane);
     this.#named.set(market.symbol, lane);
     if (!this.#wanted(market)) this.#leaving = true;
@@ -65,9 +66,9 @@ export class Lanes {
   }
 
   #forget(lane: Lane, nowMs: number): void {
-    const { market, seen } = lane;
+    const { market, seen, fetched } = lane;
     this.#lanes.delete(market);
     if (this.#named.get(market.symbol) === lane) this.#named.delete(market.symbol);
-    if (seen) this.#remembered.keep(market.symbol, seen, nowMs);
+    if (seen) this.#remembered.keep(market.symbol, { seen, fetched }, nowMs);
   }
 }

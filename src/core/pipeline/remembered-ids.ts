@@ -6,14 +6,20 @@ import type { SeenIds } from './seen-ids.ts';
  */
 const REMEMBERED_MS = 3_600_000;
 
+/** What sockets brought of a code, and what was fetched of it. */
+export interface CodeIds {
+  readonly seen: SeenIds;
+  readonly fetched: SeenIds | null;
+}
+
 interface Memory {
-  readonly ids: SeenIds;
+  readonly ids: CodeIds;
   readonly sinceMs: number;
   /** The youngest socket then: none that was opened later had the code before. */
   readonly socket: number;
 }
 
-/** Trade ids that were seen of codes which a stream does not carry at present, so that none is written again. */
+/** Trade ids of codes which a stream does not carry at present, so that none is written again. */
 export class RememberedIds {
   readonly #codes = new Map<string, Memory>();
   #youngest = -1;
@@ -32,12 +38,12 @@ export class RememberedIds {
     return this.#youngest;
   }
 
-  keep(symbol: string, ids: SeenIds, nowMs: number): void {
+  keep(symbol: string, ids: CodeIds, nowMs: number): void {
     this.#codes.set(symbol, { ids, sinceMs: nowMs, socket: this.#youngest });
   }
 
   /** Hands back what was kept. */
-  recall(symbol: string): SeenIds | undefined {
+  recall(symbol: string): CodeIds | undefined {
     const ids = this.#codes.get(symbol)?.ids;
     this.#codes.delete(symbol);
     return ids;

@@ -31,7 +31,14 @@ export class SeenIds {
     const high = this.#idHigh;
     const low = this.#idLow;
     if (high > this.#maxHigh || (high === this.#maxHigh && low > this.#maxLow)) return false;
-    return this.#holds(high, low);
+    return this.#at(high, low) >= 0;
+  }
+
+  /** It is new again, should it come. */
+  forget(id: string): void {
+    this.#split(id);
+    const at = this.#at(this.#idHigh, this.#idLow);
+    if (at >= 0) this.#low[at] = Number.NaN;
   }
 
   /** What was seen until now, whatever is added from now on. */
@@ -64,7 +71,7 @@ export class SeenIds {
     if (high > this.#maxHigh || (high === this.#maxHigh && low > this.#maxLow)) {
       this.#maxHigh = high;
       this.#maxLow = low;
-    } else if (this.#holds(high, low)) {
+    } else if (this.#at(high, low) >= 0) {
       return false;
     }
     if (this.#count === this.#high.length && this.#count < LARGEST) this.#grow();
@@ -75,14 +82,14 @@ export class SeenIds {
     return true;
   }
 
-  /** Newest first, since repeats are of late ids. */
-  #holds(high: number, low: number): boolean {
+  /** Where it stands; −1 where it does not. Newest first, since repeats are of late ids. */
+  #at(high: number, low: number): number {
     const size = this.#high.length;
     for (let back = 1; back <= this.#count; back++) {
       const at = (this.#next - back + size) % size;
-      if (this.#low[at] === low && this.#high[at] === high) return true;
+      if (this.#low[at] === low && this.#high[at] === high) return at;
     }
-    return false;
+    return -1;
   }
 
   #grow(): void {

@@ -77,6 +77,7 @@ export function write(
   }
 
   function failed(batch: LaneBatch): void {
+    batch.lane.failed(batch.rows);
     countUndelivered(stats, batch.lane, batch.rows);
     settle(batch);
   }
