@@ -98,19 +98,27 @@ export async function pastVerdict(
 
 /**
  * Trades of one exchange as a reader keeps them: the messages of a lower fence are dropped, and what answers a subscription
- * of a later life is passed over where an earlier one wrote it. Everything else that comes again is left in.
+ * of a later life is passed over where an earlier one wrote it. Some exchanges do not mark that: then it is what comes
+ * before anything new. Everything else that comes again is left in.
  * @returns with the number of rows that were passed over
  */
 export function asRead(messages: readonly Message<TradeBatch>[]): { rows: ReadTrade[]; again: number } {
   const fences = new Map<string, number>();
+  /** Of each code the fence of the life that has brought something new. */
+  const begun = new Map<string, number>();
   const rows: ReadTrade[] = [];
   let again = 0;
   for (const { fence, batch } of byFence(messages).kept) {
     for (const row of batch.data) {
       const id = `${batch.symbol} ${row.trade_id}`;
       const before = fences.get(id);
-      if (before !== undefined && before < fence && row.stream_type === 'SNAPSHOT') again++;
-      else rows.push({ ...row, symbol: batch.symbol });
+      const live = row.stream_type === 'REALTIME';
+      const answers = row.stream_type === 'SNAPSHOT' || (live && begun.get(batch.symbol) !== fence);
+      if (before !== undefined && before < fence && answers) again++;
+      else {
+        rows.push({ ...row, symbol: batch.symbol });
+        if (live) begun.set(batch.symbol, fence);
+      }
       fences.set(id, Math.max(fence, before ?? 0));
     }
   }

@@ -40,10 +40,12 @@ test('what answers a subscription after a restart may come again; nothing else m
   // In one life, live where it was live before, and over REST: each of them stays to be found.
   for (const wrong of [
     message(5, [2], 'SNAPSHOT'),
-    message(9, [2], 'REALTIME'),
+    message(9, [6, 2], 'REALTIME'),
     message(9, [2], 'BACKFILL', true),
   ])
     expect(named([...first, wrong]).again).toBe(0);
+  // Not every exchange says what it repeats.
+  expect(named([...first, message(9, [2, 6], 'REALTIME')]).again).toBe(1);
   // What the next life fetched is no more to come as an answer of that life.
   const fetched = [...first, message(9, [4], 'BACKFILL', true), message(9, [4], 'SNAPSHOT')];
   expect(named(fetched).again).toBe(0);
