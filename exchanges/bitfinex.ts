@@ -76,7 +76,7 @@ export const bitfinex: Exchange = {
     start: () => 'sent',
     crossedMs: null,
     checksum: {
-      texts: false,
+      marks: false,
       of: ({ bids, asks }) => turnChecksum(spelledLevels(bids, 1), spelledLevels(asks, -1)),
     },
   },
@@ -393,9 +393,18 @@ function orderbook(body: Values, market: Market, { seq, time }: Marks, at: Micro
   const entries = whole ? body : [body];
   const type = whole ? 'SNAPSHOT' : 'DELTA';
   const stream_type = whole ? 'SNAPSHOT' : 'REALTIME';
-  const sides = { bids: signedLevels(entries, 'bids'), asks: signedLevels(entries, 'asks') };
-  const times = { timestamp: time ?? at, received_at: at };
-  emit(bookRow({ market, ...times, stream_type, type, ...sides, sequence: seq }));
+  emit(
+    bookRow({
+      market,
+      timestamp: time ?? at,
+      received_at: at,
+      stream_type,
+      type,
+      bids: signedLevels(entries, 'bids'),
+      asks: signedLevels(entries, 'asks'),
+      sequence: seq,
+    }),
+  );
 }
 
 /** [759362,"cs",1330055495,4,1790134414853]: over the book as the frames before it left it. */

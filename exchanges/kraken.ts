@@ -19,8 +19,9 @@ import {
   timeOfSeconds,
   words,
 } from '../src/core/market/read-values.ts';
-import type { StreamType, Trade } from '../src/core/market/rows.ts';
-import { type LevelCursors, levelCursors, spelledSides } from '../src/core/market/spelled-levels.ts';
+import type { Trade } from '../src/core/market/rows.ts';
+import { markedRowsOf, type Scanner, scanner, TIME, WHOLE, WORD } from '../src/core/market/scan.ts';
+import { type Spelling, spelledSides, spelling } from '../src/core/market/spelled-levels.ts';
 import { type Answer, tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { upByNanos } from '../src/core/market/trade-walks.ts';
@@ -71,7 +72,7 @@ export const kraken: Exchange = {
     choices: ['100', '10', '25', '500', '1000'],
     start: () => 'sent',
     crossedMs: null,
-    checksum: { texts: true, of: digitChecksum },
+    checksum: { marks: true, of: digitChecksum },
   },
 
   pastTrades: {
@@ -142,6 +143,17 @@ function split(symbol: string): Pair | null {
   return parts && !parts[1].includes('/') ? { base: renamed(parts[0]), quote: renamed(parts[1]) } : null;
 }
 
+const SCANNED = spelling('');
+const LEVELS = markedRowsOf('price', 'qty');
+/** Frames as nearly all of them are spelled. */
+const SCANS: Partial<Record<RequestType, Scanner>> = {
+  orderbook: scanner({
+    channel: 'book',
+    type: WORD,
+    data: [{ symbol: WORD, bids: LEVELS, asks: LEVELS, checksum: WHOLE, timestamp: TIME }],
+  }),
+};
+
 /** Requests without an answer for every symbol yet, by req_id. */
 type Asked = Map<number, Set<string>>;
 
@@ -172,7 +184,7 @@ function session(
       const frame = parseObject(text);
       if (!frame) return emit({ kind: 'reject', reason: 'not a JSON object', row: null });
       const { channel } = frame;
-      if (channel === name) return rows(frame, text, type, markets, depth, receivedAt, emit);
+      if (channel === name) return rows(frame, spelling(text), type, markets, depth, receivedAt, emit);
       if (channel === undefined) {
         depth = depthIn(frame) ?? depth;
         return answer(frame, name, asked, emit);
@@ -185,6 +197,10 @@ function session(
       // heartbeat and channels of others.
       if (typeof channel === 'string') return emit({ kind: 'alive' });
       emit({ kind: 'reject', reason: 'channel is not a word', row: null });
+    },
+    scanned: SCANS[type] && {
+      scan: SCANS[type],
+      read: (frame, receivedAt, emit) => rows(frame, SCANNED, type, markets, depth, receivedAt, emit),
     },
   };
 }
@@ -251,7 +267,7 @@ function settle(asked: Asked, id: unknown, symbol: string): void {
 
 function rows(
   frame: JsonObject,
-  text: string,
+  spelled: Spelling,
   type: RequestType,
   markets: Markets,
   depth: number,
@@ -263,18 +279,23 @@ function rows(
   const streamType = frame.type === 'snapshot' ? 'SNAPSHOT' : 'REALTIME';
   if (data.length === 0) emit({ kind: 'alive' });
   const cursor = { at: 0 };
-  const cursors = levelCursors();
   for (let i = 0; i < data.length; i++) {
     const row: unknown = data[i];
     const symbol = isObject(row) ? row.symbol : undefined;
     const market = typeof symbol === 'string' ? markets.get(symbol) : undefined;
-    if (!isObject(row) || !market) emit(stranger(symbol, i));
-    else if (type === 'ticker') emit(ticker(row, market, streamType, receivedAt), i);
-    else if (type === 'orderbook')
-      emit(orderbook(row, text, cursors, market, streamType, depth, receivedAt), i);
-    else emit(trade(row, text, cursor, market, streamType, receivedAt), i);
+    if (!isObject(row) || !market) {
+      emit(stranger(symbol, i));
+      continue;
+    }
+    const of = { market, stream_type: streamType, received_at: receivedAt } as const;
+    if (type === 'ticker') emit(ticker(row, of), i);
+    else if (type === 'orderbook') emit(orderbook(row, spelled, depth, of), i);
+    else emit(trade(row, spelled.text, cursor, of), i);
   }
 }
+
+/** What a row has of its frame. */
+type Of = Pick<Trade, 'market' | 'stream_type' | 'received_at'>;
 
 /** Symbols of other execution venues are passed over. */
 function stranger(symbol: unknown, row: number): Event {
@@ -302,15 +323,15 @@ function stampOf(value: unknown, receivedAt: Micros): Micros {
  *  "change":-38.45,"change_pct":-0.91,"timestamp":"2026-07-08T05:24:41.204829Z"}]}
  * vwap is rounded, so volume × vwap is no quote volume. change_pct is in percent. A pair without a last price has no row.
  */
-function ticker(row: JsonObject, market: Market, streamType: StreamType, receivedAt: Micros): Event {
+function ticker(row: JsonObject, of: Of): Event {
   if (row.last === null) return { kind: 'alive' };
   const percent = optionalNumber(row.change_pct);
   return {
     kind: 'ticker',
-    market,
-    timestamp: stampOf(row.timestamp, receivedAt),
-    received_at: receivedAt,
-    stream_type: streamType,
+    market: of.market,
+    timestamp: stampOf(row.timestamp, of.received_at),
+    received_at: of.received_at,
+    stream_type: of.stream_type,
     open: null,
     high: optionalNumber(row.high),
     low: optionalNumber(row.low),
@@ -333,19 +354,12 @@ function ticker(row: JsonObject, market: Market, streamType: StreamType, receive
  *  "ord_type":"market","trade_id":0,"timestamp":"2022-12-25T09:30:59.123456Z"}]}
  * One frame may hold trades of several takers and symbols. side is the taker's.
  */
-function trade(
-  row: JsonObject,
-  text: string,
-  cursor: Cursor,
-  market: Market,
-  streamType: StreamType,
-  receivedAt: Micros,
-): Event {
+function trade(row: JsonObject, text: string, cursor: Cursor, of: Of): Event {
   return tradeRow({
-    market,
+    market: of.market,
     timestamp: timeOfIso(row.timestamp),
-    received_at: receivedAt,
-    stream_type: streamType,
+    received_at: of.received_at,
+    stream_type: of.stream_type,
     trade_id: exactDigits(text, 'trade_id', row.trade_id, cursor),
     price: number(row.price),
     volume: number(row.qty),
@@ -411,21 +425,14 @@ function past(row: unknown, { market, receivedAt }: Answer): Trade | null {
  * The levels of an update are in no order. Snapshots of 2024 bear no time. No removal is sent for what falls out of the
  * depth; the checksum counts zeros at the end of numbers.
  */
-function orderbook(
-  row: JsonObject,
-  text: string,
-  cursors: LevelCursors,
-  market: Market,
-  stream_type: StreamType,
-  depth: number,
-  received_at: Micros,
-): Event {
-  const { texts, ...sides } = spelledSides(row, 'price', 'qty', text, cursors);
+function orderbook(row: JsonObject, spelled: Spelling, depth: number, of: Of): Event {
+  const { market, stream_type, received_at } = of;
+  const { bids, asks, marks } = spelledSides(row, 'price', 'qty', spelled);
   const timestamp = stampOf(row.timestamp, received_at);
   const type = stream_type === 'SNAPSHOT' ? 'SNAPSHOT' : 'DELTA';
   const checksum = optionalNumber(row.checksum);
-  const of = { market, timestamp, received_at, stream_type, type, depth, checksum } as const;
-  return { kind: 'checked', texts, row: bookRow({ ...of, ...sides }) };
+  const facts = { market, timestamp, received_at, stream_type, type, bids, asks, depth, checksum } as const;
+  return { kind: 'checked', marks, row: bookRow(facts) };
 }
 
 /** What stands under the one key of a result, which is not what was asked for. */

@@ -1,6 +1,6 @@
 import type { Books } from './books/books.ts';
 import type { BookCause } from './events.ts';
-import type { Book, LevelTexts } from './market/book.ts';
+import type { Book, LevelMarks } from './market/book.ts';
 import type { ExchangeId, Market, Micros, Pair, Region, RequestType } from './market/market.ts';
 import type { Markets } from './market/markets.ts';
 import type { JsonObject } from './market/read-values.ts';
@@ -96,7 +96,7 @@ export type Event =
 /** What a plug-in says of order books beside rows; the books of the socket take it, nobody else sees it. */
 export type BookReading =
   /** A row whose checksum is over the book that it leads to, with what it reads of each level. */
-  | { readonly kind: 'checked'; readonly row: Orderbook; readonly texts: LevelTexts | null }
+  | { readonly kind: 'checked'; readonly row: Orderbook; readonly marks: LevelMarks | null }
   /** A checksum in a frame of its own, over the book as it stands. */
   | { readonly kind: 'checksum'; readonly symbol: string; readonly value: number }
   /** What came, or did not, leaves the book of this symbol in doubt; null: every book of the socket. */
@@ -156,8 +156,8 @@ export interface Orderbooks {
   start(choice: string): BookStart;
   /** A book that is crossed for longer, in ms, cannot be right; null where it may be. */
   readonly crossedMs: number | null;
-  /** The checksum over a kept book. `texts`: it reads what `checked` gives of each level. */
-  readonly checksum?: { readonly texts: boolean; of(book: Book): number };
+  /** The checksum over a kept book. `marks`: it reads what `checked` gives of each level. */
+  readonly checksum?: { readonly marks: boolean; of(book: Book): number };
   /** Of `fetched`. */
   readonly rest?: {
     readonly url: (symbol: string, choice: string) => string;

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { startKafka } from '../services/kafka.ts';
 import { startRegistry } from '../services/registry.ts';
 import { endAllServers } from '../services/scratch.ts';
+import { bookCosts, tellBooks } from './book-cost.ts';
 import { BINANCE_BOOK, BINANCE_TRADE, UPBIT_BOOK, UPBIT_TICKER } from './feeds.ts';
 import { type MessageCost, messageCost } from './message-cost.ts';
 import { observationCost } from './observation-cost.ts';
@@ -117,6 +118,13 @@ async function plugIns(): Promise<void> {
   for (const { exchange, type, chars, parseUs, readUs, onTop } of await readCost()) {
     const cost = `${parseUs.toFixed(2)} µs parse, ${readUs.toFixed(2)} µs read, ${onTop.toFixed(2)} × parse on top`;
     console.log(`  ${exchange.padEnd(9)} ${type.padEnd(7)} ${String(chars).padStart(5)} characters: ${cost}`);
+  }
+  console.log('CPU per frame of order books, from the socket to a sound row, beside the floor:');
+  for await (const cost of bookCosts()) {
+    console.log(`  ${tellBooks(cost)}`);
+    keep(`book_${cost.exchange}.floor_us`, cost.floorUs, 2);
+    keep(`book_${cost.exchange}.row_us`, cost.rowUs, 2);
+    keep(`book_${cost.exchange}.ratio`, cost.ratio, 2);
   }
   const { on_us, off_us, cost_us } = await observationCost();
   const watching = `${on_us.toFixed(2)} µs a row watched, ${off_us.toFixed(2)} not, cost ${cost_us.toFixed(2)}`;

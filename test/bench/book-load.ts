@@ -26,6 +26,13 @@ const { values } = parseArgs({
 const WARM_UP_MS = 90_000;
 const SAMPLE_MS = 2000;
 
+function halfMinutes(memory: readonly { readonly x: number; readonly y: number }[]): string[] {
+  const halves = Map.groupBy(memory, ({ x }) => Math.floor(2 * x));
+  return Array.from(halves.values(), (some) =>
+    (some.reduce((sum, { y }) => sum + y, 0) / some.length).toFixed(1),
+  );
+}
+
 const exchanges = EXCHANGES.filter(({ types }) => types.includes('orderbook')).map(({ id }) => id);
 try {
   const [kafka, registry, simulator] = await Promise.all([
@@ -66,6 +73,7 @@ try {
     // The first half settles.
     rss_slope_mb_per_min: slope(memory.slice(memory.length >> 1)),
   };
+  console.log(`resident memory, means of half a minute each, MB: ${halfMinutes(memory).join(' ')}`);
   const digits = (value: number) => Number(value.toFixed(3));
   console.log(JSON.stringify(Object.fromEntries(Object.entries(figures).map(([k, v]) => [k, digits(v)]))));
   await collector.stop();

@@ -15,6 +15,7 @@ const SCANNED: readonly (readonly [string, RequestType])[] = [
   ['upbit', 'orderbook'],
   ['binance', 'orderbook'],
   ['binance', 'trade'],
+  ['kraken', 'orderbook'],
 ];
 
 /** All that can be told apart: JSON alone makes null of NaN, and 0 of -0. */

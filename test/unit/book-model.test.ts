@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
+import { crc32 } from 'node:zlib';
 import { Book } from '../../src/core/market/book.ts';
-import { digitChecksum, digitsOf, turnChecksum } from '../../src/core/market/checksum.ts';
+import { digitChecksum, turnChecksum } from '../../src/core/market/checksum.ts';
 import { bestFirst, objectLevels, pairLevels, plainLevels } from '../../src/core/market/levels.ts';
+import { crcOf, digitMark, joined } from '../../src/core/market/marks.ts';
 import { number } from '../../src/core/market/read-values.ts';
 import { seededRandom } from '../simulator/random.ts';
 
@@ -43,6 +45,13 @@ describe('levels', () => {
   });
 });
 
+/** The mark of `price/size`. */
+function markOf(level: string): number {
+  const size = level.indexOf('/') + 1;
+  const sizeAt = { from: size, to: level.length };
+  return digitMark(Buffer.from(level), { from: 0, to: size - 1 }, sizeAt);
+}
+
 test('a kept book is what the reader’s rule makes of the same rows', () => {
   const random = seededRandom(5);
   const pick = (most: number) => Math.floor(random() * most);
@@ -60,27 +69,48 @@ test('a kept book is what the reader’s rule makes of the same rows', () => {
       };
       const change = { type, bids: side(1, 'bids'), asks: side(60, 'asks'), depth } as const;
       if (type === 'SNAPSHOT') reader = { bids: new Map(), asks: new Map() };
-      const texts = { bids: [] as string[], asks: [] as string[] };
+      const marks = { bids: [] as number[], asks: [] as number[] };
       for (const name of ['bids', 'asks'] as const) {
         for (const { price, size } of plainLevels(change[name])) {
-          texts[name].push(`${price}:${size}`);
+          marks[name].push(markOf(`${price}/${size}`));
           if (size === 0) reader[name].delete(price);
           else reader[name].set(price, size);
         }
         const best = [...reader[name]].sort(([a], [b]) => (name === 'bids' ? b - a : a - b));
         reader[name] = new Map(best.slice(0, depth ?? best.length));
       }
-      book.apply(change, texts);
+      book.apply(change, {
+        bids: Float64Array.from(marks.bids),
+        asks: Float64Array.from(marks.asks),
+      });
       for (const name of ['bids', 'asks'] as const) {
         const kept = plainLevels(book[name].levels()).map(({ price, size }) => [price, size] as const);
         expect(kept).toEqual([...reader[name]]);
-        for (const [nth, [price, size]] of kept.entries())
-          expect(book[name].text(nth)).toBe(`${price}:${size}`);
+        const most = n % 7 === 0 ? 3 : 10;
+        const text = kept.slice(0, most).map(([price, size]) => `${price}${size}`);
+        expect(crcOf(book[name].marked(most))).toBe(crc32(text.join('')));
       }
       const [bid = Number.NaN] = reader.bids.keys();
       const [ask = Number.NaN] = reader.asks.keys();
       expect([book.bids.best, book.asks.best, book.crossed]).toEqual([bid, ask, bid >= ask]);
     }
+  }
+});
+
+test('marks put together are the CRC-32 of the digits, of any length', () => {
+  const random = seededRandom(11);
+  const digits = (most: number) =>
+    Array.from({ length: 1 + Math.floor(random() * most) }, () => Math.floor(random() * 10)).join('');
+  for (let n = 0; n < 500; n++) {
+    let text = '';
+    let mark = 0;
+    for (let level = 0; level < 20; level++) {
+      const most = n % 20 === 0 ? 150 : 12;
+      const [price, size] = [`${digits(most)}.${digits(8)}`, random() < 0.2 ? digits(9) : `0.00${digits(6)}`];
+      text += [price, size].map((number) => number.replace('.', '').replace(/^0+/, '')).join('');
+      mark = joined(mark, markOf(`${price}/${size}`));
+    }
+    expect(crcOf(mark)).toBe(crc32(text));
   }
 });
 
@@ -113,10 +143,10 @@ describe('checksums as they were published', () => {
   test('Kraken', () => {
     const side = (list: readonly string[]) =>
       Float64Array.from(list.flatMap((level) => level.split('/').map(Number)));
-    const text = (level: string) => level.split('/').map(digitsOf).join('');
+    const marks = (list: readonly string[]) => Float64Array.from(list, markOf);
     const book = new Book(true);
     const levels = { bids: side(bids), asks: side(asks), depth: 10 };
-    book.apply({ type: 'SNAPSHOT', ...levels }, { bids: bids.map(text), asks: asks.map(text) });
+    book.apply({ type: 'SNAPSHOT', ...levels }, { bids: marks(bids), asks: marks(asks) });
     expect(digitChecksum(book)).toBe(3_310_070_434);
   });
 

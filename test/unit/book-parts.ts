@@ -22,7 +22,7 @@ export interface BookFrame {
 
 /** Its checksum: the sum of the two best prices. */
 export const SUM: NonNullable<Orderbooks['checksum']> = {
-  texts: false,
+  marks: false,
   of: ({ bids, asks }) => (bids.best || 0) + (asks.best || 0),
 };
 
@@ -93,7 +93,7 @@ function readBook(text: string, receivedAt: number, emit: Emit): void {
     depth: depth ?? null,
     checksum: sum ?? null,
   });
-  emit(sum === undefined ? row : { kind: 'checked', row, texts: null });
+  emit(sum === undefined ? row : { kind: 'checked', row, marks: null });
 }
 
 /** A session of books, and what it said. */

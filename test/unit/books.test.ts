@@ -202,7 +202,7 @@ describe('a checksum', () => {
 
   test('is over the best levels after the cut to the depth that the exchange keeps', () => {
     const of: typeof SUM.of = ({ bids }) => bids.count * 1000 + bids.price(1);
-    const rig = bookRig('sent', { checksum: { texts: false, of } });
+    const rig = bookRig('sent', { checksum: { marks: false, of } });
     const bids = [
       [99, 1],
       [98, 1],

@@ -92,7 +92,7 @@ describe('a broken book', () => {
     crossed.socket.frame(change('A', 7));
     await crossed.clock.advance(1000);
     expect(crossed.gaps.map(({ cause }) => cause)).toEqual(['crossed']);
-    const rules: Partial<Orderbooks> = { checksum: { texts: false, of: () => 7 } };
+    const rules: Partial<Orderbooks> = { checksum: { marks: false, of: () => 7 } };
     const checked = await live('sent', ['A'], { rules });
     checked.socket.frame({ sum: 'A', value: 8 });
     await checked.clock.advance(1000);

@@ -1,6 +1,6 @@
 import type { BookCause } from '../events.ts';
 import type { BookReading, BookStart, Emit, Event, Orderbooks } from '../exchange.ts';
-import type { LevelTexts } from '../market/book.ts';
+import type { LevelMarks } from '../market/book.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { Orderbook } from '../market/rows.ts';
 import { flaw } from '../market/validate.ts';
@@ -28,7 +28,7 @@ export interface BooksOptions {
 export class Books {
   readonly #rules: Orderbooks;
   readonly #options: BooksOptions;
-  readonly #keeps: 'none' | 'plain' | 'texts';
+  readonly #keeps: 'none' | 'plain' | 'marks';
   /** Of the socket that this one is to follow. */
   #before: Books | null;
   readonly #all = new Map<string, KeptBook>();
@@ -45,7 +45,7 @@ export class Books {
     this.#options = options;
     const { checksum, crossedMs } = rules;
     const needed = checksum !== undefined || crossedMs !== null || options.keyframeMs > 0;
-    this.#keeps = !needed || options.start === 'whole' ? 'none' : checksum?.texts ? 'texts' : 'plain';
+    this.#keeps = !needed || options.start === 'whole' ? 'none' : checksum?.marks ? 'marks' : 'plain';
   }
 
   /** A frame is about to be read. */
@@ -60,7 +60,7 @@ export class Books {
       case 'orderbook':
         return this.#row(event, null, emit, row);
       case 'checked':
-        return this.#row(event.row, event.texts, emit, row);
+        return this.#row(event.row, event.marks, emit, row);
       case 'checksum':
         return this.#checksum(event.symbol, event.value, emit);
       case 'broken':
@@ -142,7 +142,7 @@ export class Books {
     }
   }
 
-  #row(event: Orderbook, texts: LevelTexts | null, emit: Emit, row?: number): void {
+  #row(event: Orderbook, marks: LevelMarks | null, emit: Emit, row?: number): void {
     const { market, type } = event;
     if (this.#options.start === 'whole' && type === 'SNAPSHOT') return emit(event, row);
     const kept = this.#keep(market);
@@ -154,8 +154,8 @@ export class Books {
         emit({ kind: 'book', symbol: market.symbol, whole: false, cause: null, since: event.received_at });
       return;
     }
-    if (type === 'SNAPSHOT') this.#snapshot(kept, event, texts, emit, row);
-    else this.#delta(kept, event, texts, emit, row);
+    if (type === 'SNAPSHOT') this.#snapshot(kept, event, marks, emit, row);
+    else this.#delta(kept, event, marks, emit, row);
   }
 
   #keep(market: Market): KeptBook {
@@ -169,7 +169,7 @@ export class Books {
   #snapshot(
     kept: KeptBook,
     event: Orderbook,
-    texts: LevelTexts | null,
+    marks: LevelMarks | null,
     emit: Emit,
     row: number | undefined,
   ): void {
@@ -188,9 +188,9 @@ export class Books {
     kept.inheritAt = null;
     kept.held = [];
     kept.crossedSince = null;
-    if (!this.#apply(kept, event, texts, emit, row)) return;
+    if (!this.#apply(kept, event, marks, emit, row)) return;
     if (news) emit({ kind: 'book', symbol: market.symbol, whole: true });
-    for (const one of held) if (kept.whole) this.#delta(kept, one.row, one.texts, emit, undefined);
+    for (const one of held) if (kept.whole) this.#delta(kept, one.row, one.marks, emit, undefined);
     if (kept.whole) this.#schedule(kept, received_at, broke, emit);
   }
 
@@ -211,7 +211,7 @@ export class Books {
     kept.whole = true;
     kept.held = [];
     emit({ kind: 'book', symbol: kept.market.symbol, whole: true });
-    for (const one of held) if (kept.whole) this.#delta(kept, one.row, one.texts, emit, undefined);
+    for (const one of held) if (kept.whole) this.#delta(kept, one.row, one.marks, emit, undefined);
     if (kept.whole) this.#schedule(kept, at, false, emit);
   }
 
@@ -226,7 +226,7 @@ export class Books {
   #delta(
     kept: KeptBook,
     event: Orderbook,
-    texts: LevelTexts | null,
+    marks: LevelMarks | null,
     emit: Emit,
     row: number | undefined,
   ): void {
@@ -234,7 +234,7 @@ export class Books {
     const { start, recorded } = this.#options;
     if (start === 'fetched' && recorded) return emit(event, row);
     if (!kept.whole) {
-      if (start === 'asked' || start === 'fetched') hold(kept, event, texts);
+      if (start === 'asked' || start === 'fetched') hold(kept, event, marks);
       emit({ kind: 'alive' });
       if (kept.inheritAt !== null) this.#inherit(kept, event.received_at, emit);
       return;
@@ -242,9 +242,9 @@ export class Books {
     const step = kept.step(event);
     if (step === 'hole') {
       this.#break(kept, 'sequence', emit);
-      if (start === 'asked' || start === 'fetched') hold(kept, event, texts);
+      if (start === 'asked' || start === 'fetched') hold(kept, event, marks);
     } else if (step === 'past' || saysNothing(event)) emit({ kind: 'alive' });
-    else if (this.#apply(kept, event, texts, emit, row) && this.#crossed(kept, event.received_at))
+    else if (this.#apply(kept, event, marks, emit, row) && this.#crossed(kept, event.received_at))
       this.#break(kept, 'crossed', emit);
   }
 
@@ -252,12 +252,12 @@ export class Books {
   #apply(
     kept: KeptBook,
     event: Orderbook,
-    texts: LevelTexts | null,
+    marks: LevelMarks | null,
     emit: Emit,
     row: number | undefined,
   ): boolean {
     const { checksum } = this.#rules;
-    kept.take(event, texts);
+    kept.take(event, marks);
     if (!checksum || !kept.levels || event.checksum === null) {
       // What a later checksum is to prove is not proved yet.
       if (!checksum || event.type === 'SNAPSHOT') kept.rightBy(event);
@@ -265,7 +265,7 @@ export class Books {
       return true;
     }
     const checksum_ok = checksum.of(kept.levels) === event.checksum;
-    emit({ ...event, checksum_ok }, row);
+    emit(proved(event, checksum_ok), row);
     if (checksum_ok) kept.rightBy(event);
     else this.#break(kept, 'checksum', emit);
     return checksum_ok;
@@ -336,8 +336,14 @@ export class Books {
   }
 }
 
-function hold(kept: KeptBook, row: Orderbook, texts: LevelTexts | null): void {
-  if (kept.held.push({ row, texts }) > MOST_HELD) kept.held.shift();
+function hold(kept: KeptBook, row: Orderbook, marks: LevelMarks | null): void {
+  if (kept.held.push({ row, marks }) > MOST_HELD) kept.held.shift();
+}
+
+/** The row of a session is nobody else's until it is handed on. */
+function proved(row: Orderbook, fits: boolean): Orderbook {
+  (row as { checksum_ok: boolean | null }).checksum_ok = fits;
+  return row;
 }
 
 /** A sign of life that has the form of a change, and does not even count on. */

@@ -1,4 +1,4 @@
-import { Book, type LevelTexts } from '../market/book.ts';
+import { Book, type LevelMarks } from '../market/book.ts';
 import type { Market, Micros } from '../market/market.ts';
 import type { Orderbook } from '../market/rows.ts';
 import { type Step, stepOf } from '../reading/book-rule.ts';
@@ -6,7 +6,7 @@ import { type Step, stepOf } from '../reading/book-rule.ts';
 /** A row that waits for the book that it belongs to, with what its checksum reads. */
 export interface Held {
   readonly row: Orderbook;
-  readonly texts: LevelTexts | null;
+  readonly marks: LevelMarks | null;
 }
 
 /** How far a row's time may be from its arrival, in µs, and how long the way is where it says nothing. */
@@ -40,9 +40,9 @@ export class KeptBook {
   /** When the next keyframe is due. */
   dueAt: Micros = Number.POSITIVE_INFINITY;
 
-  constructor(market: Market, levels: 'none' | 'plain' | 'texts') {
+  constructor(market: Market, levels: 'none' | 'plain' | 'marks') {
     this.market = market;
-    this.levels = levels === 'none' ? null : new Book(levels === 'texts');
+    this.levels = levels === 'none' ? null : new Book(levels === 'marks');
   }
 
   /** What a change is, by the numbers that link it to the book. */
@@ -50,8 +50,8 @@ export class KeptBook {
     return stepOf(this.sequence, row);
   }
 
-  take(row: Orderbook, texts: LevelTexts | null): void {
-    this.levels?.apply(row, texts);
+  take(row: Orderbook, marks: LevelMarks | null): void {
+    this.levels?.apply(row, marks);
     this.sequence = row.type === 'SNAPSHOT' ? row.sequence : (row.sequence ?? this.sequence);
     this.timestamp = row.timestamp;
     this.depth = row.depth;

@@ -1,4 +1,5 @@
 import type { BookSide, Levels } from './levels.ts';
+import { joined, type Mark } from './marks.ts';
 
 /** No exchange shows as many levels of a side; a hostile feed must not fill memory. */
 const MOST_LEVELS = 100_000;
@@ -7,6 +8,8 @@ const FIRST_ROOM = 64;
 /** Of fewer levels a loop moves them faster than a call that copies. */
 const FEW = 24;
 
+const NOTHING: { readonly levels: number; readonly mark: Mark } = { levels: 0, mark: 0 };
+
 /**
  * One side of a book that is kept, worst level first: most changes are near the best one, and so move little memory.
  */
@@ -14,13 +17,15 @@ export class SideBook {
   /** Of each level its price, so signed that the best is the highest, and its size. */
   #levels = new Float64Array(2 * FIRST_ROOM);
   /** What a checksum reads of each level; null where none does. */
-  #texts: string[] | null;
+  #marks: Float64Array<ArrayBuffer> | null;
+  /** Marks of the best levels put together, until one of them changes; of 0 levels where one has. */
+  #together = NOTHING;
   #count = 0;
   readonly #sign: 1 | -1;
 
-  constructor(side: BookSide, withTexts: boolean) {
+  constructor(side: BookSide, marked: boolean) {
     this.#sign = side === 'bids' ? 1 : -1;
-    this.#texts = withTexts ? [] : null;
+    this.#marks = marked ? new Float64Array(FIRST_ROOM) : null;
   }
 
   get count(): number {
@@ -43,28 +48,35 @@ export class SideBook {
     return nth < this.#count ? (this.#levels[2 * (this.#count - 1 - nth) + 1] as number) : Number.NaN;
   }
 
-  text(nth: number): string {
-    return this.#texts?.[this.#count - 1 - nth] ?? '';
+  /** The marks of the best `levels` put together, best first; 0 where the side keeps none. */
+  marked(levels: number): Mark {
+    if (this.#marks && this.#together.levels !== levels) {
+      let mark = 0;
+      const end = Math.max(0, this.#count - levels);
+      for (let at = this.#count - 1; at >= end; at--) mark = joined(mark, this.#marks[at] as number);
+      this.#together = { levels, mark };
+    }
+    return this.#together.mark;
   }
 
   clear(): void {
     this.#count = 0;
-    if (this.#texts) this.#texts = [];
+    this.#together = NOTHING;
   }
 
-  /** @param texts of each level, where the side keeps them */
-  apply(levels: Levels, texts: readonly string[] | null): void {
+  /** @param marks of each level, where the side keeps them */
+  apply(levels: Levels, marks: Float64Array | null): void {
     if (this.#count === 0) {
       // A whole side: its worst level first, each lands at the end.
       for (let at = levels.length - 2; at >= 0; at -= 2) {
         const newer = at + 2 < levels.length && levels[at] === levels[at + 2];
-        if (!newer) this.set(levels[at] as number, levels[at + 1] as number, texts?.[at / 2] ?? '');
+        if (!newer) this.set(levels[at] as number, levels[at + 1] as number, marks?.[at >> 1] ?? 0);
       }
       return;
     }
     // Best first: each is found not far behind the one before.
     for (let at = 0, place = this.#count; at < levels.length; at += 2)
-      place = this.set(levels[at] as number, levels[at + 1] as number, texts?.[at / 2] ?? '', place);
+      place = this.set(levels[at] as number, levels[at + 1] as number, marks?.[at >> 1] ?? 0, place);
   }
 
   /**
@@ -72,7 +84,7 @@ export class SideBook {
    * @param near where it may be looked for first, from there on towards worse ones
    * @returns where it stands now, or stood
    */
-  set(price: number, size: number, text: string, near = this.#count): number {
+  set(price: number, size: number, mark: Mark, near = this.#count): number {
     const key = this.#sign * price;
     const at = this.#find(key, near);
     const known = at < this.#count && this.#levels[2 * at] === key;
@@ -80,8 +92,11 @@ export class SideBook {
       if (known) this.#remove(at, 1);
     } else if (known) {
       this.#levels[2 * at + 1] = size;
-      if (this.#texts) this.#texts[at] = text;
-    } else this.#insert(at, key, size, text);
+      if (this.#marks) {
+        this.#marks[at] = mark;
+        this.#changed(at);
+      }
+    } else this.#insert(at, key, size, mark);
     return at;
   }
 
@@ -120,35 +135,50 @@ export class SideBook {
     return low;
   }
 
-  #insert(at: number, key: number, size: number, text: string): void {
+  #insert(at: number, key: number, size: number, mark: Mark): void {
     if (this.#count === MOST_LEVELS) return;
     if (2 * this.#count === this.#levels.length) this.#grow();
     const levels = this.#levels;
-    const end = 2 * this.#count;
-    const from = 2 * at;
-    if (this.#count - at > FEW) levels.copyWithin(from + 2, from, end);
-    else for (let to = end + 1; to > from + 1; to--) levels[to] = levels[to - 2] as number;
-    levels[from] = key;
-    levels[from + 1] = size;
-    this.#texts?.splice(at, 0, text);
+    move(levels, 2 * at, 2 * this.#count, 2);
+    levels[2 * at] = key;
+    levels[2 * at + 1] = size;
+    if (this.#marks) {
+      move(this.#marks, at, this.#count, 1);
+      this.#marks[at] = mark;
+    }
     this.#count++;
+    this.#changed(at);
   }
 
   #remove(at: number, many: number): void {
-    const levels = this.#levels;
-    const end = 2 * this.#count;
-    const from = 2 * (at + many);
-    if (end - from > 2 * FEW) levels.copyWithin(2 * at, from, end);
-    else for (let to = 2 * at, next = from; next < end; ) levels[to++] = levels[next++] as number;
-    this.#texts?.splice(at, many);
+    move(this.#levels, 2 * (at + many), 2 * this.#count, -2 * many);
+    if (this.#marks) move(this.#marks, at + many, this.#count, -many);
+    this.#changed(at + many - 1);
     this.#count -= many;
   }
 
-  #grow(): void {
-    const levels = new Float64Array(2 * this.#levels.length);
-    levels.set(this.#levels);
-    this.#levels = levels;
+  /** @param at the best place at which something changed */
+  #changed(at: number): void {
+    if (at >= this.#count - this.#together.levels) this.#together = NOTHING;
   }
+
+  #grow(): void {
+    this.#levels = doubled(this.#levels);
+    if (this.#marks) this.#marks = doubled(this.#marks);
+  }
+}
+
+/** Moves what stands from `from` until `end` by so many places. */
+function move(values: Float64Array, from: number, end: number, by: number): void {
+  if (end - from > 2 * FEW) values.copyWithin(from + by, from, end);
+  else if (by > 0) for (let at = end - 1; at >= from; at--) values[at + by] = values[at] as number;
+  else for (let at = from; at < end; at++) values[at + by] = values[at] as number;
+}
+
+function doubled(values: Float64Array): Float64Array<ArrayBuffer> {
+  const more = new Float64Array(2 * values.length);
+  more.set(values);
+  return more;
 }
 
 /** What changes a book: a row of one, with what a checksum reads of its levels. */
@@ -160,9 +190,9 @@ export interface BookChange {
 }
 
 /** What a checksum reads of each level, beside the levels of a row. */
-export interface LevelTexts {
-  readonly bids: readonly string[];
-  readonly asks: readonly string[];
+export interface LevelMarks {
+  readonly bids: Float64Array;
+  readonly asks: Float64Array;
 }
 
 /** The book of one code, kept by the rule that readers follow. */
@@ -170,9 +200,9 @@ export class Book {
   readonly bids: SideBook;
   readonly asks: SideBook;
 
-  constructor(withTexts = false) {
-    this.bids = new SideBook('bids', withTexts);
-    this.asks = new SideBook('asks', withTexts);
+  constructor(marked = false) {
+    this.bids = new SideBook('bids', marked);
+    this.asks = new SideBook('asks', marked);
   }
 
   /** Whether somebody would pay more than somebody else asks; a best price on both sides is crossed too. */
@@ -180,13 +210,13 @@ export class Book {
     return this.bids.best >= this.asks.best;
   }
 
-  apply({ type, bids, asks, depth }: BookChange, texts: LevelTexts | null = null): void {
+  apply({ type, bids, asks, depth }: BookChange, marks: LevelMarks | null = null): void {
     if (type === 'SNAPSHOT') {
       this.bids.clear();
       this.asks.clear();
     }
-    this.bids.apply(bids, texts?.bids ?? null);
-    this.asks.apply(asks, texts?.asks ?? null);
+    this.bids.apply(bids, marks?.bids ?? null);
+    this.asks.apply(asks, marks?.asks ?? null);
     if (depth === null) return;
     this.bids.cut(depth);
     this.asks.cut(depth);

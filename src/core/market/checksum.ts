@@ -1,7 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Book, SideBook } from './book.ts';
-
-const ZERO = 48;
+import { crcOf, joined } from './marks.ts';
 
 /**
  * Kraken's: the ten best asks, then the ten best bids, of each level the digits of price and size as the wire spells
@@ -9,19 +8,7 @@ const ZERO = 48;
  * https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
  */
 export function digitChecksum({ asks, bids }: Pick<Book, 'asks' | 'bids'>, levels = 10): number {
-  let text = '';
-  for (const side of [asks, bids])
-    for (let nth = 0; nth < Math.min(levels, side.count); nth++) text += side.text(nth);
-  return crc32(text);
-}
-
-/** A number as the wire spells it, without its point and the zeros in front: `0.00100000` → `100000`. */
-export function digitsOf(spelling: string): string {
-  const point = spelling.indexOf('.');
-  const digits = point === -1 ? spelling : spelling.slice(0, point) + spelling.slice(point + 1);
-  let zeros = 0;
-  while (digits.charCodeAt(zeros) === ZERO) zeros++;
-  return digits.slice(zeros);
+  return crcOf(joined(asks.marked(levels), bids.marked(levels)));
 }
 
 /**

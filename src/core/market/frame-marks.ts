@@ -26,9 +26,9 @@ export class FrameMarks {
 
   /** @param at where the payload ends */
   read(frame: readonly unknown[], at: number): Marks {
-    const [first, second] = [frame[at], frame[at + 1]];
+    const first = frame[at];
     const numbered = this.#agreed?.numbered ?? !isTime(first);
-    const time = numbered ? second : first;
+    const time = numbered ? frame[at + 1] : first;
     const timed = this.#agreed ? this.#agreed.timed && time !== undefined : isTime(time);
     return {
       seq: numbered && Number.isSafeInteger(first) ? (first as number) : null,

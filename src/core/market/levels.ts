@@ -18,6 +18,9 @@ export interface Level {
 /** Of a side that is no list: there is nothing to hold on to, and validation stops the row. */
 const UNREADABLE: Levels = Float64Array.of(Number.NaN, Number.NaN);
 
+/** What has no level. */
+export const NO_LEVELS: Levels = new Float64Array(0);
+
 /** Whether a level of a list is one: an exchange may fill up with empty ones, or send what it shows as gone. */
 export type Keep = (price: number, size: number) => boolean;
 
@@ -34,6 +37,7 @@ export function pairLevels(
 ): Levels {
   if (list instanceof ScannedList) return scannedLevels(list, side, '0', '1', keep);
   if (!Array.isArray(list)) return UNREADABLE;
+  if (list.length === 0) return NO_LEVELS;
   const levels = new Float64Array(2 * list.length);
   let end = 0;
   for (let i = 0; i < list.length; i++) {
@@ -59,6 +63,7 @@ export function objectLevels(
 ): Levels {
   if (list instanceof ScannedList) return scannedLevels(list, side, priceKey, sizeKey, keep);
   if (!Array.isArray(list)) return UNREADABLE;
+  if (list.length === 0) return NO_LEVELS;
   const levels = new Float64Array(2 * list.length);
   let end = 0;
   for (let i = 0; i < list.length; i++) {
@@ -81,6 +86,7 @@ function scannedLevels(
   keep: Keep,
 ): Levels {
   const { count, values, width } = list;
+  if (count === 0) return NO_LEVELS;
   const levels = new Float64Array(2 * count);
   let price = list.column(priceKey);
   let size = list.column(sizeKey);
@@ -100,16 +106,24 @@ function scannedLevels(
  * the level is gone, whatever the amount. An amount without a sign is no level of the bids.
  */
 export function signedLevels(list: readonly unknown[], side: BookSide): Levels {
-  const levels = new Float64Array(2 * list.length);
+  let first = 0;
+  while (first < list.length && !isOf(side, list[first])) first++;
+  if (first === list.length) return NO_LEVELS;
+  const levels = new Float64Array(2 * (list.length - first));
   let end = 0;
-  for (let i = 0; i < list.length; i++) {
+  for (let i = first; i < list.length; i++) {
     const entry: unknown = list[i];
+    if (!isOf(side, entry)) continue;
     const amount = Array.isArray(entry) ? number(entry[2]) : Number.NaN;
-    if (amount < 0 !== (side === 'asks')) continue;
     levels[end++] = Array.isArray(entry) ? number(entry[0]) : Number.NaN;
     levels[end++] = Array.isArray(entry) ? countedSize(number(entry[1]), Math.abs(amount)) : Number.NaN;
   }
   return bestFirst(end === levels.length ? levels : levels.slice(0, end), side);
+}
+
+function isOf(side: BookSide, entry: unknown): boolean {
+  const amount: unknown = Array.isArray(entry) ? entry[2] : undefined;
+  return (typeof amount === 'number' && amount < 0) === (side === 'asks');
 }
 
 function countedSize(count: number, size: number): number {

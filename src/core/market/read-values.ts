@@ -1,5 +1,6 @@
 import type { Micros } from './market.ts';
 import type { Side } from './rows.ts';
+import { ScannedTime } from './scanned-time.ts';
 
 /**
  * Readers of single wire values. All are total: what is not what it should be becomes NaN (or ''), which
@@ -116,7 +117,7 @@ let knownMicros = 0;
 
 /** An RFC 3339 time, kept to the microsecond (further digits are cut): `2026-09-02T07:46:20.123456789Z`. */
 export function timeOfIso(value: unknown): Micros {
-  if (typeof value !== 'string') return Number.NaN;
+  if (typeof value !== 'string') return value instanceof ScannedTime ? value.micros : Number.NaN;
   return value.startsWith(knownSecond) && value.endsWith('Z')
     ? knownMicros + fractionOf(value)
     : anyIso(value);

@@ -1,3 +1,6 @@
+import type { Micros } from './market.ts';
+import { timeOfIso } from './read-values.ts';
+
 /**
  * Reading plain JSON text piece by piece, without making objects. What is not spelled the plain way is not read at all:
  * whoever scans goes back to `JSON.parse`. Plain is ASCII without escapes, and without blanks between the parts.
@@ -44,6 +47,14 @@ export function begin(wire: string | Uint8Array): boolean {
   bytes[length] = 0;
   return true;
 }
+
+/** Where the next byte to be read stands. */
+export function place(): number {
+  return at;
+}
+
+/** The bytes of the text, for who knows its places; the same ones each time. */
+export const textBytes: Uint8Array = bytes;
 
 /** Whether everything was read. */
 export function atEnd(): boolean {
@@ -115,6 +126,36 @@ export function word(): string | null {
 function startsHere(ascii: string, first: number): boolean {
   for (let i = 0; i < ascii.length; i++) if (ascii.charCodeAt(i) !== bytes[first + i]) return false;
   return true;
+}
+
+/** The UTC second that was read last, with its point, and its microseconds. */
+let second = literal('\n');
+let secondMicros = 0;
+const SECOND = 20;
+const ZULU = 90;
+
+/** The time that stands there, see `timeOfIso`; NaN where there is none. */
+export function isoTime(): Micros {
+  const first = at;
+  if (pass(second)) {
+    let micros = 0;
+    let unit = 100_000;
+    const from = at;
+    for (let char = bytes[at] as number; char >= ZERO && char <= NINE; char = bytes[++at] as number) {
+      micros += (char - ZERO) * unit;
+      unit = unit > 1 ? unit / 10 : 0;
+    }
+    const digits = at - from;
+    if (digits > 0 && digits <= SMALL && bytes[at++] === ZULU) return secondMicros + micros;
+    at = first;
+  }
+  const text = word() ?? '';
+  const time = timeOfIso(text);
+  if (text[SECOND - 1] === '.' && text.endsWith('Z') && !Number.isNaN(time)) {
+    second = literal(text.slice(0, SECOND));
+    secondMicros = time - (time % 1_000_000);
+  }
+  return time;
 }
 
 const TRUE = literal('true');

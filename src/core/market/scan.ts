@@ -3,6 +3,7 @@ import {
   atEnd,
   begin,
   flag,
+  isoTime,
   type Literal,
   literal,
   pass,
@@ -12,18 +13,20 @@ import {
   word,
 } from './scan-text.ts';
 import { ScannedList } from './scanned-list.ts';
+import { ScannedTime } from './scanned-time.ts';
 
 /** A member of a frame that differs from one frame to the next. */
 interface Varies {
-  readonly varies: 'word' | 'number' | 'whole' | 'decimal' | 'flag' | 'list';
+  readonly varies: 'word' | 'number' | 'whole' | 'decimal' | 'time' | 'flag' | 'list';
   readonly row?: Row;
+  readonly marked?: boolean;
 }
 /** Rows of a list: only numbers, in their order. */
 type Row = readonly Varies[] | { readonly [key: string]: Varies };
 
-/** What frames of one kind look like: their members in the order in which they come. */
+/** What frames of one kind look like: their members in the order in which they come. In brackets: a list of one. */
 export interface Members {
-  readonly [key: string]: Varies | Members | string | number | boolean;
+  readonly [key: string]: Varies | Members | readonly [Members] | string | number | boolean;
 }
 
 /** A string without escapes. */
@@ -34,6 +37,8 @@ export const NUMBER: Varies = { varies: 'number' };
 export const WHOLE: Varies = { varies: 'whole' };
 /** A number in quotes, which is none in what is returned. */
 export const DECIMAL: Varies = { varies: 'decimal' };
+/** A time as RFC 3339 has it. */
+export const TIME: Varies = { varies: 'time' };
 /** `true` or `false`. */
 export const FLAG: Varies = { varies: 'flag' };
 
@@ -42,11 +47,17 @@ export function rowsOf(row: Row): Varies {
   return { varies: 'list', row };
 }
 
+/** A list of objects of a price and a size, whose digits a checksum reads. */
+export function markedRowsOf(price: string, size: string): Varies {
+  return { varies: 'list', row: { [price]: NUMBER, [size]: NUMBER }, marked: true };
+}
+
 /** The next member that varies, what stands before it, and where its value belongs. */
 interface Step {
   readonly before: Literal;
-  readonly list: ScannedList | null;
-  /** Of all but lists: the value that stands next; null or NaN where there is none. */
+  /** Is there already and reads for itself. */
+  readonly reader: { read(): boolean } | null;
+  /** Of all others: the value that stands next; null or NaN where there is none. */
   readonly value: () => string | number | boolean | null;
   readonly into: Record<string, unknown>;
   readonly key: string;
@@ -57,8 +68,8 @@ export type Scanner = (frame: string | Uint8Array) => JsonObject | null;
 
 /**
  * Reads frames of one kind where they are spelled as nearly all of them are, many times faster than `JSON.parse`.
- * @returns what a frame says, as `JSON.parse` would, but that a list of rows is a `ScannedList` and a `DECIMAL` a number: the
- * same object each time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
+ * @returns what a frame says, as `JSON.parse` would, but that a list of rows is a `ScannedList`, a `TIME` a `ScannedTime` and a
+ * `DECIMAL` a number: the same object each time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
  */
 export function scanner(members: Members): Scanner {
   const frame: Record<string, unknown> = {};
@@ -66,10 +77,10 @@ export function scanner(members: Members): Scanner {
   const end = literal(rest);
   return (wire) => {
     if (!begin(wire)) return null;
-    for (const { before, list, value, into, key } of steps) {
+    for (const { before, reader, value, into, key } of steps) {
       if (!pass(before)) return null;
-      if (list) {
-        if (!list.read()) return null;
+      if (reader) {
+        if (!reader.read()) return null;
         continue;
       }
       const found = value();
@@ -85,9 +96,12 @@ const VALUES: Readonly<Record<Varies['varies'], Step['value']>> = {
   number: signed,
   whole,
   decimal: unsigned,
+  time: () => null,
   flag,
   list: () => null,
 };
+
+const QUOTED: ReadonlySet<Varies['varies']> = new Set(['word', 'decimal', 'time']);
 
 /** The steps through one object, and what follows the last of them. What never varies is there already. */
 function compile(
@@ -103,28 +117,29 @@ function compile(
       into[key] = member;
       before += JSON.stringify(member);
     } else if (isVarying(member)) {
-      const { varies, row } = member;
-      const quote = varies === 'word' || varies === 'decimal' ? '"' : '';
-      const list = row ? listOf(row) : null;
-      into[key] = list;
-      steps.push({ before: literal(before + quote), list, value: VALUES[varies], into, key });
+      const { varies, row, marked } = member;
+      const quote = QUOTED.has(varies) ? '"' : '';
+      const reader = row ? listOf(row, marked) : varies === 'time' ? new ScannedTime(isoTime) : null;
+      into[key] = reader;
+      steps.push({ before: literal(before + quote), reader, value: VALUES[varies], into, key });
       before = quote;
     } else {
       const inner: Record<string, unknown> = {};
-      into[key] = inner;
-      const one = compile(member, inner, before);
+      const [open, close] = Array.isArray(member) ? ['[', ']'] : ['', ''];
+      into[key] = Array.isArray(member) ? [inner] : inner;
+      const one = compile(Array.isArray(member) ? member[0] : member, inner, before + open);
       steps.push(...one.steps);
-      before = one.rest;
+      before = one.rest + close;
     }
   }
   return { steps, rest: `${before}}` };
 }
 
-function isVarying(member: Varies | Members): member is Varies {
+function isVarying(member: Varies | Members | readonly [Members]): member is Varies {
   return 'varies' in member;
 }
 
-function listOf(row: Row): ScannedList {
+function listOf(row: Row, marked?: boolean): ScannedList {
   const named = !Array.isArray(row);
   const columns = Object.entries(row as Readonly<Record<string, Varies>>);
   const between: string[] = [];
@@ -138,5 +153,6 @@ function listOf(row: Row): ScannedList {
   return new ScannedList(
     columns.map(([key]) => key),
     between.map(literal),
+    marked,
   );
 }

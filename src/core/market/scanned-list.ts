@@ -1,4 +1,5 @@
-import { type Literal, nextChar, pass, passOne, unsigned } from './scan-text.ts';
+import { digitMark, type Span } from './marks.ts';
+import { type Literal, nextChar, pass, passOne, place, textBytes, unsigned } from './scan-text.ts';
 
 const OPEN = 91;
 const CLOSE = 93;
@@ -11,14 +12,25 @@ export class ScannedList {
   count = 0;
   /** Row by row; behind the last row stands what was there before. */
   values = new Float64Array(FIRST_ROOM);
+  /** The mark of each row of a price and a size; null where none is asked for. */
+  marks: Float64Array<ArrayBuffer> | null;
   readonly #columns: readonly string[];
   /** What stands before each number of a row, and behind the last one. */
   readonly #between: readonly Literal[];
 
-  /** @param columns names of the numbers of a row: keys, or indices in a list */
-  constructor(columns: readonly string[], between: readonly Literal[]) {
+  readonly #spans: readonly [Span, Span] = [
+    { from: 0, to: 0 },
+    { from: 0, to: 0 },
+  ];
+
+  /**
+   * @param columns names of the numbers of a row: keys, or indices in a list
+   * @param marked whether a checksum reads the digits of its two columns
+   */
+  constructor(columns: readonly string[], between: readonly Literal[], marked = false) {
     this.#columns = columns;
     this.#between = between;
+    this.marks = marked ? new Float64Array(FIRST_ROOM) : null;
   }
 
   /** Numbers of a row. */
@@ -38,18 +50,24 @@ export class ScannedList {
     const between = this.#between;
     const width = between.length - 1;
     const last = between[width] as Literal;
-    let { values } = this;
+    let { values, marks } = this;
     this.count = 0;
     if (passOne() !== OPEN) return false;
     if (nextChar() === CLOSE) return passOne() === CLOSE;
     for (let end = 0, count = 1; ; count++) {
-      if (end + width > values.length) values = this.#grow();
+      if (end + width > values.length) {
+        this.#grow();
+        ({ values, marks } = this);
+      }
       for (let column = 0; column < width; column++) {
         if (!pass(between[column] as Literal)) return false;
+        const from = place();
         const value = unsigned();
         if (Number.isNaN(value)) return false;
         values[end++] = value;
+        if (marks) span(this.#spans[column] as Span, from);
       }
+      if (marks) marks[count - 1] = digitMark(textBytes, this.#spans[0], this.#spans[1]);
       if (!pass(last)) return false;
       const behind = passOne();
       if (behind === COMMA) continue;
@@ -58,10 +76,19 @@ export class ScannedList {
     }
   }
 
-  #grow(): Float64Array<ArrayBuffer> {
-    const values = new Float64Array(2 * this.values.length);
-    values.set(this.values);
-    this.values = values;
-    return values;
+  #grow(): void {
+    this.values = doubled(this.values);
+    if (this.marks) this.marks = doubled(this.marks);
   }
+}
+
+function span(span: Span, from: number): void {
+  span.from = from;
+  span.to = place();
+}
+
+function doubled(values: Float64Array): Float64Array<ArrayBuffer> {
+  const more = new Float64Array(2 * values.length);
+  more.set(values);
+  return more;
 }

@@ -1,4 +1,4 @@
-import { levelsFlaw } from './levels.ts';
+import { type Levels, levelsFlaw } from './levels.ts';
 import type { Orderbook, Row, Ticker, Trade } from './rows.ts';
 
 /** Optional numbers of a ticker: null, or finite. */
@@ -29,6 +29,10 @@ export function flaw(row: Row): string | null {
   return row.kind === 'trade' ? tradeFlaw(row) : orderbookFlaw(row);
 }
 
+/** Sides that were looked at last and have no flaw. Nobody changes them: a book asks right before the gate does. */
+let soundBids: Levels | null = null;
+let soundAsks: Levels | null = null;
+
 function tickerFlaw(row: Ticker): string | null {
   if (!(row.close >= 0) || row.close === Number.POSITIVE_INFINITY)
     return `close is not a price: ${row.close}`;
@@ -57,11 +61,24 @@ const WHOLE = [
 ] as const satisfies readonly (keyof Orderbook)[];
 
 function orderbookFlaw(row: Orderbook): string | null {
-  for (const field of WHOLE) {
-    const value = row[field];
-    if (value !== null && !Number.isSafeInteger(value)) return `${field} is not a whole number: ${value}`;
-  }
-  return levelsFlaw(row.bids, 'bids') ?? levelsFlaw(row.asks, 'asks');
+  const { sequence, prev_sequence, depth, checksum } = row;
+  if (!(isWhole(sequence) && isWhole(prev_sequence) && isWhole(depth) && isWhole(checksum)))
+    return wholeFlaw(row);
+  const { bids, asks } = row;
+  if (bids === soundBids && asks === soundAsks) return null;
+  const wrong = levelsFlaw(bids, 'bids') ?? levelsFlaw(asks, 'asks');
+  soundBids = wrong === null ? bids : null;
+  soundAsks = wrong === null ? asks : null;
+  return wrong;
+}
+
+function isWhole(value: number | null): boolean {
+  return value === null || Number.isSafeInteger(value);
+}
+
+function wholeFlaw(row: Orderbook): string | null {
+  const field = WHOLE.find((name) => !isWhole(row[name]));
+  return field === undefined ? null : `${field} is not a whole number: ${row[field]}`;
 }
 
 /** Times are whole microseconds that a double holds exactly. */
