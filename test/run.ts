@@ -11,7 +11,9 @@ import { REGISTRY_OF_THE_RUN } from './services/services.ts';
  * ports of its own, several at a time.
  *
  *   bun test/run.ts                       all but the long runs
- *   bun test/run.ts unit|conformance|integration|long …    those parts
+ *   bun test/run.ts unit|conformance|integration …         those parts
+ *   bun test/run.ts long                  runs of a minute and more, one after the other: a quarter of an hour
+ *   bun test/run.ts soak                  the same for hours
  *   bun test/run.ts PATH …                those files
  *
  * TEST_LANES says how many run at once: four for two cores. Whatever a job printed is kept in out/tests/. What failed beside
@@ -19,7 +21,7 @@ import { REGISTRY_OF_THE_RUN } from './services/services.ts';
  */
 
 /**
- * The longest jobs, which are begun first: begun last they would be waited for alone. The first five mostly wait, some for
+ * The longest jobs, which are begun first: begun last they would be waited for alone. The first four mostly wait, some for
  * the minutes of the wall clock, and leave the machine to those after them.
  */
 export const LONGEST_FIRST = [
@@ -27,7 +29,6 @@ export const LONGEST_FIRST = [
   'integration/silence',
   'integration/eleven-changes',
   'integration/eleven',
-  'integration/books',
   'unit',
   'integration/spine',
   'integration/messaging-outage',
@@ -46,12 +47,19 @@ export const LONGEST_FIRST = [
   'conformance',
 ] as const;
 
+/** What hundreds of files leave behind in one process makes each collection of garbage dearer: several have less each. */
+const UNIT_SHARDS = 4;
+
 /** Parts of the tests; those of `BY_DEFAULT` run where none is named. */
 const PARTS: Readonly<Record<string, () => Job[]>> = {
   integration: () => files('integration/*.test.ts').map(suite),
-  unit: () => [suite('test/unit')],
+  unit: () => shards('test/unit', UNIT_SHARDS),
   conformance: () => [suite('test/conformance')],
-  long: () => files('long/*.long.ts').map(program),
+  long: () => [
+    ...files('long/*.test.ts').map((path) => measuring(suite(path))),
+    program('test/long/bad-day.long.ts', '--minutes', '4'),
+  ],
+  soak: () => files('long/*.long.ts').map((path) => program(path)),
 };
 const BY_DEFAULT = ['integration', 'unit', 'conformance'];
 
@@ -66,7 +74,8 @@ function files(pattern: string): string[] {
 }
 
 function rank({ name }: Job): number {
-  const at = LONGEST_FIRST.findIndex((one) => name === `test/${one}` || name === `test/${one}.test.ts`);
+  const [path] = name.split(' ');
+  const at = LONGEST_FIRST.findIndex((one) => path === `test/${one}` || path === `test/${one}.test.ts`);
   return at < 0 ? LONGEST_FIRST.length : at;
 }
 
@@ -74,11 +83,25 @@ function suite(path: string): Job {
   return { name: path, argv: ['test', `./${path}`], limitMs: FILE_LIMIT_MS };
 }
 
-function program(path: string): Job {
-  return { name: path, argv: [path], limitMs: LONG_LIMIT_MS };
+function shards(path: string, count: number): Job[] {
+  return Array.from({ length: count }, (_, at) => ({
+    name: `${path} ${at + 1}/${count}`,
+    argv: ['test', `./${path}`, `--shard=${at + 1}/${count}`],
+    limitMs: FILE_LIMIT_MS,
+  }));
 }
 
-function jobsOf(named: readonly string[]): Job[] {
+function program(path: string, ...flags: string[]): Job {
+  return measuring({ name: path, argv: [path, ...flags], limitMs: LONG_LIMIT_MS });
+}
+
+/** A long run has the machine to itself, and its figures are shown. */
+function measuring(job: Job): Job {
+  return { ...job, measures: true };
+}
+
+/** What is run where these parts and files are named, or all but the long runs where none is. */
+export function jobsOf(named: readonly string[]): Job[] {
   const parts = named.length > 0 ? named : BY_DEFAULT;
   return parts.flatMap((part) => PARTS[part]?.() ?? [suite(part)]).sort((a, b) => rank(a) - rank(b));
 }
@@ -115,18 +138,18 @@ async function shareRegistry(): Promise<void> {
 
 async function main(): Promise<void> {
   const jobs = jobsOf(process.argv.slice(2));
-  if (jobs.filter(({ name }) => name.includes('/integration/')).length > 1) await shareRegistry();
-  // Long runs measure: each has the machine to itself.
-  const alone = jobs.some(({ limitMs }) => limitMs === LONG_LIMIT_MS);
+  if (jobs.filter(({ name }) => /\/(integration|long)\//.test(name)).length > 1) await shareRegistry();
+  const alone = jobs.some(({ measures }) => measures);
   const lanes = alone ? 1 : Number(process.env.TEST_LANES ?? Math.ceil(LANES_PER_CORE * cpus().length));
   const began = performance.now();
   const outcomes: Outcome[] = [];
   const queue = jobs[Symbol.iterator]();
   const lane = async (): Promise<void> => {
     for (const job of queue) {
+      if (alone) console.log(`${job.name} begins`);
       const outcome = await runJob(job);
       outcomes.push(outcome);
-      console.log(line(outcome, outcomes.length, jobs.length));
+      console.log(line(outcome, outcomes.length, jobs.length, job.measures));
     }
   };
   console.log(

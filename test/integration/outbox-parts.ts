@@ -5,7 +5,7 @@ import { ReaderRules } from '../../src/core/reading/reader-rules.ts';
 import { scanTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { freePort } from '../services/ports.ts';
-import { type RegistryServer, startRegistry } from '../services/registry.ts';
+import { registry } from '../services/services.ts';
 import type { Row } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { Collector, ledgerOf, type TradeBatch } from './spine-parts.ts';
@@ -37,7 +37,8 @@ export interface Verdict {
 /** An exchange's trades on their way to Kafka through collectors that have an outbox. */
 export class OutboxWorld {
   readonly kafka: KafkaServer;
-  readonly registry: RegistryServer;
+  /** Address of the registry. */
+  readonly registry: string;
   readonly simulator: SimulatorProcess;
   readonly folder = mkdtempSync(join(tmpdir(), 'kcs-outbox-'));
   readonly #flags: readonly string[];
@@ -50,7 +51,7 @@ export class OutboxWorld {
 
   private constructor(
     kafka: KafkaServer,
-    registry: RegistryServer,
+    registry: string,
     simulator: SimulatorProcess,
     flags: readonly string[],
     env: Readonly<Record<string, string>>,
@@ -68,18 +69,14 @@ export class OutboxWorld {
     { codes = 8, rowsPerS = 500, flags = [] as readonly string[], env = {} as Record<string, string> },
   ): Promise<OutboxWorld> {
     const load = ['--exchanges', exchanges.join(), '--symbols', String(codes), '--rate', String(rowsPerS)];
-    const [kafka, registry, simulator] = await Promise.all([
-      startKafka(),
-      startRegistry(),
-      spawnSimulator(load),
-    ]);
+    const [kafka, schemas, simulator] = await Promise.all([startKafka(), registry(), spawnSimulator(load)]);
     const streams = Object.entries(simulator.exchanges).flatMap(([id, { symbols }]) => [
       ...['--exchange', id, '--type', 'trade', '--symbols', symbols.join()],
     ]);
-    return new OutboxWorld(kafka, registry, simulator, [...streams, ...flags], {
+    return new OutboxWorld(kafka, schemas, simulator, [...streams, ...flags], {
       ...simulator.env,
       KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap,
-      SCHEMA_REGISTRY_URL: registry.url,
+      SCHEMA_REGISTRY_URL: schemas,
       HTTP_PORT: String(await freePort()),
       ...env,
     });
@@ -129,7 +126,7 @@ export class OutboxWorld {
     for (const region of new Set(ids.map((id) => REGIONS[id]))) {
       const topic = `trade-data.${region}`;
       const { bootstrap } = this.kafka;
-      await scanTopic<TradeBatch>({ bootstrap, registry: this.registry.url, topic }, (message) => {
+      await scanTopic<TradeBatch>({ bootstrap, registry: this.registry, topic }, (message) => {
         if (message.value === null) return;
         messages++;
         const isLate = message.headers.late !== undefined;
@@ -177,7 +174,7 @@ export class OutboxWorld {
   async end(): Promise<void> {
     await this.collector?.kill9();
     await this.simulator.stop();
-    await Promise.all([this.kafka.discard(), this.registry.discard()]);
+    await this.kafka.discard();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -67,4 +67,6 @@ const wrong = missing.length + repeated.length + (redis ? 0 : doubled.length + d
 await world.end();
 await redis?.discard();
 await endAllServers();
-process.exit(wrong === 0 && codes.every((code) => code === 0) ? 0 : 1);
+const fine = wrong === 0 && codes.every((code) => code === 0);
+console.log(fine ? '1 passed, 0 failed' : '0 passed, 1 failed');
+process.exit(fine ? 0 : 1);

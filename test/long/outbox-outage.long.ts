@@ -19,11 +19,13 @@ const MIB_MORE = 60;
 /** Ledger and socket. */
 const WITHIN_MS = 200;
 
+let passed = 0;
 let failed = 0;
 
 function check(what: string, holds: boolean, seen: unknown): void {
   console.log(`${holds ? 'pass' : 'FAIL'}: ${what} (${JSON.stringify(seen)})`);
-  if (!holds) failed++;
+  if (holds) passed++;
+  else failed++;
 }
 
 const world = await OutboxWorld.start(['upbit', 'bithumb', 'binance', 'okx'], {
@@ -49,4 +51,5 @@ check('in order', disordered.length === 0, disordered.length);
 check('none late', late === 0, late);
 await world.end();
 await endAllServers();
+console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

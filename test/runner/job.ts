@@ -8,6 +8,8 @@ export interface Job {
   readonly argv: readonly string[];
   /** It is ended after so long, with all that it started, and has failed. */
   readonly limitMs: number;
+  /** It has the machine to itself, and what it prints is shown though nothing failed. */
+  readonly measures?: boolean;
   /** What the name of its log ends with, where it is not the first run. */
   readonly log?: string;
 }
@@ -26,10 +28,12 @@ export interface Outcome {
 }
 
 const FOLDER = 'out/tests';
-const running = new Set<number>();
+/** Process ids of jobs that run, with their names. */
+const running = new Map<number, string>();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
-    for (const pid of running) end(pid);
+    for (const pid of running.keys()) end(pid);
+    console.log(`ended by ${signal} while these ran: ${[...running.values()].join(', ')}`);
     process.exit(130);
   });
 }
@@ -37,7 +41,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 /** Runs a job to its end, or to its limit. */
 export async function runJob({ name, argv, limitMs, log: which }: Job): Promise<Outcome> {
   mkdirSync(FOLDER, { recursive: true });
-  const file = join(FOLDER, `${name.replaceAll('/', '-')}${which === undefined ? '' : `-${which}`}.log`);
+  const file = join(FOLDER, `${name.replaceAll(/[/ ]/g, '-')}${which === undefined ? '' : `-${which}`}.log`);
   const log = openSync(file, 'w');
   const began = performance.now();
   const child = Bun.spawn([process.execPath, ...argv], {
@@ -49,7 +53,7 @@ export async function runJob({ name, argv, limitMs, log: which }: Job): Promise<
     detached: true,
   });
   closeSync(log);
-  running.add(child.pid);
+  running.set(child.pid, name);
   let late = false;
   const timer = setTimeout(() => {
     late = true;

@@ -4,11 +4,14 @@ import type { Outcome } from './job.ts';
 const SHOWN = 20_000;
 const SLOWEST = 5;
 
-/** One line when a job has ended; with its words where it failed. */
-export function line(outcome: Outcome, done: number, all: number): string {
+/**
+ * One line when a job has ended; with its words where it failed.
+ * @param measures its words are what it measured: they are shown either way
+ */
+export function line(outcome: Outcome, done: number, all: number, measures = false): string {
   const { name, passed, failed, fault, words } = outcome;
   const head = `[${done}/${all}] ${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${passed} passed, ${failed} failed, ${seconds(outcome.tookMs)}, CPU ${seconds(outcome.cpuMs)}`;
-  if (failed === 0) return head;
+  if (failed === 0) return measures ? `${head}\n${words.trim().slice(-SHOWN)}` : head;
   return `${head}${fault === null ? '' : `\n${name} ${fault}`}\n${excerpt(words)}`;
 }
 

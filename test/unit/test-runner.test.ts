@@ -1,8 +1,11 @@
 import { expect, test } from 'bun:test';
-import { existsSync } from 'node:fs';
-import { LONGEST_FIRST } from '../run.ts';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Glob } from 'bun';
+import { jobsOf, LONGEST_FIRST } from '../run.ts';
 import { judged, runJob } from '../runner/job.ts';
-import { closing } from '../runner/report.ts';
+import { closing, line } from '../runner/report.ts';
 
 const SUMMARY =
   '(pass) one\n(fail) two\n\n 1 pass\n 1 fail\n 3 expect() calls\nRan 2 tests across 1 file. [5ms]\n';
@@ -63,4 +66,52 @@ test('the jobs that are begun first exist', () => {
 
 test('a plain run has the same limit, which is longer than what Bun gives without one', async () => {
   await Bun.sleep(5_500);
+});
+
+test('what a long run measured is shown though nothing failed', () => {
+  const outcome = {
+    ...judged('median 66 ms\n12 passed, 0 failed\n', 0, null),
+    name: 'a',
+    tookMs: 1,
+    cpuMs: 2,
+  };
+  expect(line(outcome, 1, 1, true)).toContain('median 66 ms');
+  expect(line(outcome, 1, 1)).not.toContain('median');
+});
+
+test('every test file is in one part, and every long run that CI makes is there', () => {
+  const named = (part: string) => jobsOf([part]).map(({ name }) => name);
+  const long = named('long');
+  expect(long).toContain('test/long/bad-day.long.ts');
+  expect(long.filter((name) => name.endsWith('.test.ts'))).toEqual(
+    [...new Glob('test/long/*.test.ts').scanSync()].sort(),
+  );
+  expect(named('soak')).toEqual([...new Glob('test/long/*.long.ts').scanSync()].sort());
+  expect(jobsOf(['long']).every(({ measures }) => measures)).toBe(true);
+  expect(named('integration').toSorted()).toEqual(
+    [...new Glob('test/integration/*.test.ts').scanSync()].sort(),
+  );
+  expect(jobsOf([]).some(({ name }) => name.startsWith('test/long/'))).toBe(false);
+  expect(readFileSync('.ci/run', 'utf8')).toContain("'bun run test long'");
+});
+
+test('the shards of the unit part hold every file of it, each once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shards-'));
+  const files = Array.from({ length: 9 }, (_, at) => `${String.fromCharCode(97 + at)}.test.ts`);
+  for (const file of files) {
+    writeFileSync(join(folder, file), `import { test } from 'bun:test'; test('${file}', () => {});`);
+  }
+  const shards = jobsOf(['unit']).map(({ argv }) => argv.at(-1) ?? '');
+  const words = await Promise.all(
+    shards.map((shard) =>
+      Bun.spawn([process.execPath, 'test', shard], {
+        cwd: folder,
+        stdout: 'ignore',
+        stderr: 'pipe',
+      }).stderr.text(),
+    ),
+  );
+  rmSync(folder, { recursive: true });
+  const ran = words.flatMap((text) => [...text.matchAll(/^\(pass\) (\S+)/gm)].map(([, name]) => name));
+  expect(ran.toSorted()).toEqual(files);
 });

@@ -1,6 +1,6 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
-import { runBooks } from './books/run.ts';
-import type { Run } from './eleven-parts.ts';
+import { runBooks } from '../integration/books/run.ts';
+import type { Run } from '../integration/eleven-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(600_000);
@@ -8,7 +8,7 @@ setDefaultTimeout(600_000);
 let run: Run | null = null;
 afterAll(() => run?.end());
 
-/** `test/long/books.long.ts` is the same with twenty codes and for minutes. */
+/** `books.long.ts` is the same with twenty codes and for minutes. */
 test('a reader in Python has every book of every exchange, at random moments and at the end, through all faults of books', async () => {
   const found = await runBooks(
     {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
-import { outage } from './outbox-outage.ts';
-import { OutboxWorld } from './outbox-parts.ts';
-import { subscribed } from './spine-parts.ts';
+import { outage } from '../integration/outbox-outage.ts';
+import { OutboxWorld } from '../integration/outbox-parts.ts';
+import { subscribed } from '../integration/spine-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(300_000);

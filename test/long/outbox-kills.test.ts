@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { type BrokerIs, OutboxWorld } from '../integration/outbox-parts.ts';
+import { subscribed } from '../integration/spine-parts.ts';
 import { randomOf } from '../unit/random.ts';
-import { type BrokerIs, OutboxWorld } from './outbox-parts.ts';
-import { subscribed } from './spine-parts.ts';
 
 // Real servers and processes take their time on a busy machine.
 setDefaultTimeout(300_000);
