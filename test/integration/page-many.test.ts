@@ -82,7 +82,9 @@ test('twenty-two streams: the work that is shared, the age of the oldest row, la
   const held = collector.orchestrator.leases()?.held ?? 0;
   expect(held).toBeGreaterThanOrEqual(STREAMS);
   expect(await until(async () => (await fact('leases held here')) === `${held}`)).toBe(true);
-  expect(await fact('oldest row waiting')).toMatch(/^(none waits|[\d.]+ ?m?s)$/);
+  expect(await fact('oldest row waiting')).toMatch(/^(none waits|[\d.]+\sm?s)$/);
+  expect(await fact('up for')).toMatch(/^\d+(\.\d)?\s(s|min)$/);
+  expect(await page.evaluate('getComputedStyle(document.querySelector("dd")).wordBreak')).toBe('keep-all');
   const labels = await page
     .getByText('last data', { exact: true })
     .evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().width > 1).length);

@@ -22,15 +22,20 @@ function bytes(value) {
   return `${new Intl.NumberFormat(language, { maximumFractionDigits: rest < 10 ? 1 : 0 }).format(rest)} ${units[unit]}`;
 }
 
-/** Milliseconds as a length of time that is easy to compare. */
+/**
+ * Milliseconds as a length of time that is easy to compare; a Latin unit stands apart from its number, as in `12 ms`, and a
+ * minute is no metre.
+ */
 function span(ms) {
   const unit = (value, name, digits = 0) =>
     new Intl.NumberFormat(language, {
       style: 'unit',
       unit: name,
-      unitDisplay: 'narrow',
+      unitDisplay: name === 'minute' ? 'short' : 'narrow',
       maximumFractionDigits: digits,
-    }).format(value);
+    })
+      .format(value)
+      .replace(/(?<=\d)(?=[a-z])/, '\u00a0');
   const long = Math.abs(ms);
   if (long < 1000) return `${Math.round(ms)} ms`;
   if (long < 60_000) return unit(ms / 1000, 'second', 1);
