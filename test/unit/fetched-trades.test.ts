@@ -125,6 +125,24 @@ test('fills that a received trade merges are not fetched beside it, and one that
   expect(ids(one.batches)).toEqual(['10', '20', '14', '24']);
 });
 
+test('a received trade that merges fills of two messages of fetched ones costs none of them', async () => {
+  const one = rig('trade', okx);
+  const sink = one.pipeline.attach(one.socket());
+  sink.push(mergedFrame(1, 1), 1);
+  sink.push(mergedFrame(700, 1), 2);
+  await one.clock.advance(150);
+  const there: Fetched = [];
+  const missing = Array.from({ length: 698 }, (_, n) => n + 2);
+  // Fills 499 to 504: the first message of fetched trades ends with 501.
+  const meanwhile = async () => {
+    if (there.length === 0) sink.push(mergedFrame(504, 6), 3);
+    await one.clock.advance(150);
+  };
+  expect(await writeFetched(one, okx, theLane(one), missing, there, meanwhile)).toBe('written');
+  expect(ids(there)).toEqual(missing.map(String));
+  expect(ids(one.batches)).toEqual(['1', '700']);
+});
+
 test('what was fetched is known when the code leaves and returns', async () => {
   const remembered = new RememberedIds();
   const before = rig('trade', {}, 1e6, remembered);

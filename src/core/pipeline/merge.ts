@@ -135,5 +135,9 @@ export function merge(parts: MergeParts): TransformStream<Incoming, LaneChunk> {
 type Going = Omit<LaneChunk, 'arrival'>;
 
 function isRepeat(row: Trade, lane: Lane): boolean {
-  return (lane.seen !== null && !lane.seen.add(row.trade_id)) || lane.had(row);
+  if (lane.seen !== null && !lane.seen.add(row.trade_id)) return true;
+  if (!lane.had(row)) return false;
+  // Of its fills the last may be on its way from REST still: what is left out here was not brought.
+  if (!lane.fetched?.has(row.trade_id)) lane.seen?.forget(row.trade_id);
+  return true;
 }
