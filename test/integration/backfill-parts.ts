@@ -3,8 +3,9 @@ import { freePort } from '../services/ports.ts';
 import { comparePast, type ReadTrade } from '../simulator/compare.ts';
 import type { PastTrade } from '../simulator/rest/service.ts';
 import type { Simulator } from '../simulator/simulator.ts';
+import { isCounted, isOnRecord, leftIn } from './backfill-left.ts';
 import type { Running } from './leases-parts.ts';
-import { byFence, readTrades } from './leases-parts.ts';
+import { byFence } from './leases-parts.ts';
 import { start } from './program.ts';
 import type { TradeBatch } from './spine-parts.ts';
 
@@ -22,25 +23,37 @@ export interface GapTold {
   readonly to: number | null;
   readonly cause: string;
   readonly codes: readonly string[];
+  readonly first_missing_id: string | null;
+  readonly last_missing_id: string | null;
   readonly fill: FillTold | null;
 }
 
+/** A record of `ws.event`, as far as it tells of a gap. */
+export interface GapEvent {
+  readonly target: { readonly exchange: string; readonly request_type: string } | null;
+  readonly gap: GapTold | null;
+  readonly detail: { readonly rest_of?: string } | null;
+}
+
+/** Many clients that start at once on a busy machine take their time. */
+export const READ_WITHIN_MS = 120_000;
+
+export async function readEvents(bootstrap: string): Promise<GapEvent[]> {
+  const events = await readTopic<GapEvent>({ bootstrap, topic: 'ws.event', timeoutMs: READ_WITHIN_MS });
+  return events.flatMap(({ value }) => (value ? [value] : []));
+}
+
 /** Every gap record of the trades of an exchange, in their order; without those of what is left of another. */
-export async function gapsOf(bootstrap: string, exchange: string): Promise<GapTold[]> {
-  interface Event {
-    readonly target: { readonly exchange: string; readonly request_type: string } | null;
-    readonly gap: GapTold | null;
-    readonly detail: { readonly rest_of?: string } | null;
-  }
-  const events = await readTopic<Event>({ bootstrap, topic: 'ws.event' });
-  return events.flatMap(({ value }) =>
-    value?.gap &&
-    value.detail?.rest_of === undefined &&
-    value.target?.exchange === exchange &&
-    value.target.request_type === 'trade'
-      ? [value.gap]
+export function gapsIn(events: readonly GapEvent[], exchange: string): GapTold[] {
+  return events.flatMap(({ gap, detail, target }) =>
+    gap && detail?.rest_of === undefined && target?.exchange === exchange && target.request_type === 'trade'
+      ? [gap]
       : [],
   );
+}
+
+export async function gapsOf(bootstrap: string, exchange: string): Promise<GapTold[]> {
+  return gapsIn(await readEvents(bootstrap), exchange);
 }
 
 /** Codes of gaps that were told as over, and of which nobody has said what became of them. */
@@ -56,6 +69,10 @@ export function unfilled(gaps: readonly GapTold[]): string[] {
 
 export interface PastVerdict {
   readonly missing: string[];
+  /** Missing, and no gap says so. */
+  readonly untold: string[];
+  /** There, and within ids that are on record as missing. */
+  readonly overtold: string[];
   readonly repeated: string[];
   readonly foreign: string[];
   readonly altered: string[];
@@ -73,12 +90,18 @@ export async function pastVerdict(
   region: string,
   untilMs: number,
 ): Promise<PastVerdict> {
-  const messages = (await readTrades(bootstrap, region)).filter(({ value }) => value?.exchange === exchange);
-  const { rows: read, again } = asRead(messages);
-  const all: PastVerdict = { missing: [], repeated: [], foreign: [], altered: [], filled: 0, again };
+  const topic = `trade-data.${region}`;
+  const read = await readTopic<TradeBatch>({ bootstrap, topic, timeoutMs: READ_WITHIN_MS });
+  const messages = read.filter(({ value }) => value?.exchange === exchange);
+  const { rows: kept, again } = asRead(messages);
+  const left = leftIn(await readEvents(bootstrap), exchange);
+  const all: PastVerdict = {
+    ...{ missing: [], untold: [], overtold: [], repeated: [], foreign: [], altered: [] },
+    ...{ filled: 0, again },
+  };
   let filled = 0;
   for (const symbol of simulator.symbols(exchange)) {
-    const rows = read.filter((row) => row.symbol === symbol && row.timestamp < untilMs * 1000);
+    const rows = kept.filter((row) => row.symbol === symbol && row.timestamp < untilMs * 1000);
     filled += rows.filter(({ stream_type }) => stream_type === 'BACKFILL').length;
     if (rows.length === 0) continue;
     const firstMs = Math.floor(Math.min(...rows.map(({ timestamp }) => timestamp)) / 1000);
@@ -88,7 +111,12 @@ export async function pastVerdict(
     const named = ({ id }: PastTrade): string => `${exchange} ${symbol} ${id}`;
     const toldOf = ({ trade_id, stream_type }: ReadTrade): string =>
       `${exchange} ${symbol} ${trade_id} ${stream_type}`;
+    const code = messages.find(({ value }) => value?.symbol === symbol)?.value?.code;
+    const ofCode = left.filter((one) => one.code === code);
+    const absent = new Set(found.missing);
     all.missing.push(...found.missing.map(named));
+    all.untold.push(...found.missing.filter((one) => !isOnRecord(one, ofCode)).map(named));
+    all.overtold.push(...truth.filter((one) => !absent.has(one) && isCounted(one, ofCode)).map(named));
     all.repeated.push(...found.repeated.map(toldOf));
     all.foreign.push(...found.foreign.map(toldOf));
     all.altered.push(...found.altered.map(toldOf));

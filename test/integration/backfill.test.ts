@@ -12,6 +12,7 @@ const EXCHANGES = { binance: 'asia', okx: 'asia', upbit: 'korea' } as const;
 const IDS = Object.keys(EXCHANGES) as (keyof typeof EXCHANGES)[];
 const CODES = 4;
 const LIVE_MS = 60_000;
+const NOTHING = { missing: [], untold: [], overtold: [], repeated: [], foreign: [], altered: [] };
 /** Whatever is to be filled is filled within this. */
 const FILLED_MS = 120_000;
 
@@ -83,7 +84,7 @@ test('cuts, refusals, late answers and a restart in the middle: Kafka has every 
   for (const exchange of IDS) {
     const verdict = await pastVerdict(simulator, kafka.bootstrap, exchange, EXCHANGES[exchange], lastMs);
     const { filled: rows, again: _, ...wrong } = verdict;
-    expect(wrong, exchange).toEqual({ missing: [], repeated: [], foreign: [], altered: [] });
+    expect(wrong, exchange).toEqual(NOTHING);
     expect(rows, exchange).toBeGreaterThan(20);
     const told = (await gapsOf(kafka.bootstrap, exchange)).flatMap(({ fill }) => (fill ? [fill] : []));
     for (const fill of told)
