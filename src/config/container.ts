@@ -119,6 +119,7 @@ export async function startCollector(
     fences,
     figures,
     orchestrator: () => orchestrator,
+    fills: store.fills,
     reporter: () => reporter,
     schemas: () => schemaIds(used),
   });
@@ -170,6 +171,7 @@ export async function startCollector(
   const backfill = openBackfill(settings, exchanges, rest, store.opens, {
     clock,
     writer,
+    written: messaging.written,
     budget,
     reporter,
     store: store.fills,

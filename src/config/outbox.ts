@@ -1,7 +1,9 @@
+import { EXCHANGES } from '../../exchanges/index.ts';
 import type { Fences } from '../application/leases/fences.ts';
 import type { StreamFigures } from '../application/metrics/figures.ts';
 import { type DamagedOutbox, LostInOutbox } from '../application/reporting/lost-in-outbox.ts';
 import type { Reporter } from '../application/reporting/reporter.ts';
+import type { FillStore } from '../application/state-store.ts';
 import type { Orchestrator } from '../application/streams/orchestrator.ts';
 import type { Clock } from '../common/clock.ts';
 import { Fault } from '../common/errors.ts';
@@ -22,6 +24,8 @@ export interface OutboxParts {
   readonly figures: StreamFigures;
   /** They are made after it, and asked when it runs. */
   readonly orchestrator: () => Orchestrator;
+  /** What is to be fetched afterwards, by whomever. */
+  readonly fills: Pick<FillStore, 'tasks'>;
   readonly reporter: () => Reporter;
   /** Ids of the schema registry by topic family. */
   readonly schemas: () => Readonly<Record<string, number>>;
@@ -51,6 +55,13 @@ export function openOutbox(settings: Settings, parts: OutboxParts): OutboxDeps |
     memoryBytes: settings.budget.bytes * settings.budget.stream_share,
     leaseMs: settings.state.lease_ms,
     heldUntil: (fence) => fences.heldUntil(fence),
+    fetched: {
+      async fetching(exchange) {
+        const tasks = await parts.fills.tasks(exchange);
+        return new Set(tasks.flatMap(({ symbol, result }) => (result === null ? [symbol] : [])));
+      },
+      otherIds: (exchange) => EXCHANGES.find(({ id }) => id === exchange)?.pastTrades?.otherIds ?? false,
+    },
     holds(topic, key) {
       const [request_type] = topic.split(TYPE_END);
       const [exchange = '', code = ''] = key.split('|');
@@ -75,6 +86,11 @@ export function openOutbox(settings: Settings, parts: OutboxParts): OutboxDeps |
         'Look after the disk; what is known to be lost is on record as a gap.',
       );
       lost.damaged({ ...damage, fault } satisfies DamagedOutbox);
+    },
+    stood: (ms) => {
+      const what = `The disk of the outbox did not answer for ${(ms / 1000).toFixed(1)} s; nothing was read or sent meanwhile.`;
+      const remedy = 'Look after the disk: a snapshot, a frozen file system, a device that hangs.';
+      parts.reporter().error(new Fault('outbox_unavailable', dir, what, remedy), { target: null });
     },
     changed: (state, reason) => {
       const words = wordsOf(state, reason);

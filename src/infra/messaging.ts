@@ -1,3 +1,4 @@
+import type { WrittenTrades } from '../application/backfill/fill-parts.ts';
 import type { Fault } from '../common/errors.ts';
 import type { Publisher, Writer } from '../core/ports.ts';
 import type { BreakerState } from './kafka/client/breaker.ts';
@@ -51,6 +52,8 @@ export interface Messaging {
   readonly driver: MessagingDriver;
   readonly writer: Writer;
   readonly publisher: Publisher;
+  /** What lies in topics of trades. Left out where there are no topics. */
+  readonly written?: WrittenTrades;
   /** Address of the brokers; null where there are none. */
   readonly bootstrap: string | null;
   /** Resolves where the way out is gone for good, which ends the program; a broker may always come back. */

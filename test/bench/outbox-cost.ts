@@ -99,7 +99,7 @@ async function openEmpty(): Promise<{ store: Store; folder: string }> {
     schemas: {},
     clock: systemClock,
     disk: systemDisk,
-    events: { opened: open.resolve, notKept: fail, damaged: fail, changed() {} },
+    events: { opened: open.resolve, notKept: fail, damaged: fail, stood() {}, changed() {} },
   });
   await open.promise;
   return { store, folder };

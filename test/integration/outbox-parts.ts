@@ -6,12 +6,17 @@ import { scanTopic } from '../services/avro-consumer.ts';
 import { type KafkaServer, startKafka } from '../services/kafka.ts';
 import { freePort } from '../services/ports.ts';
 import { registry } from '../services/services.ts';
+import { comparePast, type ReadTrade } from '../simulator/compare.ts';
 import type { Row } from '../simulator/ledger.ts';
 import { type SimulatorProcess, spawnSimulator } from '../simulator/process.ts';
 import { Collector, ledgerOf, type TradeBatch } from './spine-parts.ts';
 
 /** How the broker is when the collector is killed. */
 export type BrokerIs = 'up' | 'frozen' | 'away';
+
+/** Age of the oldest message in an outbox, in s, and what is under way at any time. */
+const OLDEST = 'kcs_outbox_oldest_seconds';
+const UNDER_WAY_S = 30;
 
 const REGIONS: Readonly<Record<string, string>> = {
   ...{ upbit: 'korea', bithumb: 'korea', coinone: 'korea', binance: 'asia', bybit: 'asia', okx: 'asia' },
@@ -28,8 +33,16 @@ export interface Verdict {
   readonly repeated: string[];
   /** Trades that lie in the topics more than once, whatever a reader makes of it. */
   readonly doubled: string[];
-  /** Messages that bear `late: outbox`. */
+  /**
+   * Rows that a reader keeps and that hold what another one of them holds, whatever their ids are: fetched single fills of a
+   * merged row, fetched rows with ids of another space.
+   */
+  readonly twice: string[];
+  /** Messages that bear `late`, and by what it says. */
   readonly late: number;
+  readonly lateOf: Readonly<Record<string, number>>;
+  /** Rows that were fetched and that a reader keeps. */
+  readonly fetched: number;
   /** Trades behind a newer one of their code, in messages that are not late. */
   readonly disordered: string[];
 }
@@ -91,10 +104,40 @@ export class OutboxWorld {
     return this.collector;
   }
 
-  /** Another collector beside it, with a folder of its own, that lives on. */
-  beside(name: string): Collector {
-    const around = { ...this.#env, COLLECTOR_ID: name, OUTBOX_DIR: join(this.folder, name), HTTP_PORT: '0' };
-    return Collector.start('source', this.#flags, around);
+  /** Another collector beside it, with a folder of its own, that lives on. @param port of its page */
+  beside(name: string, port: number): Collector {
+    const around = { ...this.#env, COLLECTOR_ID: name, OUTBOX_DIR: join(this.folder, name) };
+    return Collector.start('source', this.#flags, { ...around, HTTP_PORT: String(port) });
+  }
+
+  /**
+   * Waits until nothing is to be fetched any more, and nothing lies in an outbox for longer than is under way.
+   * @param urls of the collectors' pages
+   * @returns what is left at the end of that time; empty where nothing is
+   */
+  async settled(urls: readonly string[], boundMs: number): Promise<string[]> {
+    const until = Date.now() + boundMs;
+    for (;;) {
+      const texts = await Promise.all(
+        urls.map((url) =>
+          fetch(`${url}/metrics`)
+            .then((answer) => answer.text())
+            .catch(() => 'kcs_backfill_queued{page="away"} 1'),
+        ),
+      );
+      const left = texts.flatMap((text) =>
+        text.split('\n').filter((line) => {
+          const most = line.startsWith('kcs_backfill_queued')
+            ? 0
+            : line.startsWith(OLDEST)
+              ? UNDER_WAY_S
+              : null;
+          return most !== null && Number(line.split(' ').at(-1)) > most;
+        }),
+      );
+      if (left.length === 0 || Date.now() > until) return left;
+      await Bun.sleep(1_000);
+    }
   }
 
   /** Ends it by kill -9. What was sent a moment before it answered for the last time it has read. */
@@ -118,6 +161,8 @@ export class OutboxWorld {
     let messages = 0;
     let trades = 0;
     let late = 0;
+    const lateOf: Record<string, number> = {};
+    const keptRows = new Map<string, ReadTrade[]>();
     // What an exchange sends again to a subscription comes twice, and behind newer ones.
     const again = new Set(
       ledger.rows.flatMap((row) => (row.snapshot ? [`${row.exchange} ${row.symbol} ${row.id}`] : [])),
@@ -129,8 +174,12 @@ export class OutboxWorld {
       await scanTopic<TradeBatch>({ bootstrap, registry: this.registry, topic }, (message) => {
         if (message.value === null) return;
         messages++;
-        const isLate = message.headers.late !== undefined;
-        if (isLate) late++;
+        const why = message.headers.late;
+        const isLate = why !== undefined;
+        if (isLate) {
+          late++;
+          lateOf[why] = (lateOf[why] ?? 0) + 1;
+        }
         const { exchange, symbol, data } = message.value;
         trades += data.length;
         const read = rules.read(`${topic} ${message.key}`, message.headers, message.value) as
@@ -145,9 +194,13 @@ export class OutboxWorld {
           if (!isLate && at < (lastOf.get(market) ?? -1)) disordered.push(name);
           if (!isLate) lastOf.set(market, Math.max(at, lastOf.get(market) ?? -1));
         }
-        for (const { trade_id } of read?.data ?? []) {
-          const name = `${exchange} ${symbol} ${trade_id}`;
+        for (const row of (read?.data ?? []) as Omit<ReadTrade, 'symbol'>[]) {
+          const name = `${exchange} ${symbol} ${row.trade_id}`;
           kept.set(name, (kept.get(name) ?? 0) + 1);
+          const market = `${exchange} ${symbol}`;
+          const rows = keptRows.get(market) ?? [];
+          keptRows.set(market, rows);
+          rows.push({ ...row, symbol });
         }
       });
     }
@@ -165,10 +218,36 @@ export class OutboxWorld {
       );
     };
     const due = ledger.rows.filter(known);
-    const missing = due.filter((row) => !kept.has(`${row.exchange} ${row.symbol} ${row.id}`));
+    const { twice, held } = await this.#held(keptRows);
+    const missing = due.filter(({ exchange, symbol, id }) => {
+      const name = `${exchange} ${symbol} ${id}`;
+      return !kept.has(name) && !held.has(name);
+    });
     const repeated = [...kept].flatMap(([name, count]) => (count > 1 ? [name] : []));
     const doubled = [...raw].flatMap(([name, count]) => (count > 1 ? [name] : []));
-    return { doubled, sent: due.length, missing, messages, trades, repeated, late, disordered };
+    const fetched = [...keptRows.values()]
+      .flat()
+      .filter(({ stream_type }) => stream_type === 'BACKFILL').length;
+    const counts = { sent: due.length, messages, trades, late, lateOf, fetched };
+    return { ...counts, missing, repeated, doubled, twice, disordered };
+  }
+
+  /**
+   * @param kept what a reader keeps, by exchange and symbol
+   * @returns what is kept twice, and names of the sockets' rows of which all is kept, under whatever ids
+   */
+  async #held(kept: ReadonlyMap<string, readonly ReadTrade[]>) {
+    const twice: string[] = [];
+    const held = new Set<string>();
+    for (const [market, rows] of kept) {
+      const [exchange = '', symbol = ''] = market.split(' ');
+      const truth = await this.simulator.past(exchange, symbol);
+      const { repeated, missing } = comparePast(truth, rows);
+      for (const { trade_id, stream_type } of repeated) twice.push(`${market} ${trade_id} ${stream_type}`);
+      for (const { socketId } of truth) held.add(`${market} ${socketId}`);
+      for (const { socketId } of missing) held.delete(`${market} ${socketId}`);
+    }
+    return { twice, held };
   }
 
   async end(): Promise<void> {

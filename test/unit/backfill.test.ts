@@ -2,6 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import type { RestAnswer } from '../../src/application/rest/book-fetches.ts';
 import type { Fill, Gap } from '../../src/core/events.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
+import type { Trade } from '../../src/core/market/rows.ts';
+import { later } from '../../src/core/pipeline/later-trade.ts';
 import { answer, pastTrades, STYLES, type Style, type TradeFacts } from './backfill-parts.ts';
 import { fakeExchange } from './connection-parts.ts';
 import { streamOf, World } from './lease-rig.ts';
@@ -261,6 +263,119 @@ test('while the store is away what is in memory goes on', async () => {
   a.away = false;
   await world.clock.advance(20_000);
   expect(verdict(world, 'C0').missing).toEqual([]);
+});
+
+/** The topic, as whoever joins the world can read it. */
+function seesTopic(world: World): void {
+  world.written = {
+    async before(_exchange, { symbol }, { since, fence }) {
+      let highest = Number.NEGATIVE_INFINITY;
+      let last: Trade | null = null;
+      for (const { batch } of world.delivered) {
+        const own = batch.fence ?? 0;
+        if (batch.market.symbol !== symbol || batch.late || own < highest) continue;
+        highest = own;
+        for (const row of own < fence ? batch.rows : [])
+          if (row.kind === 'trade' && row.timestamp >= since) last = later(last, row);
+      }
+      return { last, late: [], whole: highest >= fence };
+    },
+  };
+}
+
+describe('where the topic can be read', () => {
+  test.each(STYLES.map((style) => [style.name, { ...style, page: Math.max(20, style.page) }] as const))(
+    '%s: of a holder that was killed nothing is missing and nothing comes twice',
+    async (_name, style) => {
+      const { world } = worldOf(style);
+      seesTopic(world);
+      await world.desire(streamOf(1));
+      const a = await world.join('a');
+      // Between two notes of how far it got: what Kafka has is not what is noted.
+      await world.clock.advance(5850);
+      a.crash();
+      await world.clock.advance(1000);
+      await world.join('b');
+      await world.clock.advance(90_000);
+      const at = new Map<number, number>();
+      const rows = world.delivered.flatMap(({ batch }) => batch.rows);
+      for (const { timestamp } of rows) at.set(timestamp, (at.get(timestamp) ?? 0) + 1);
+      expect([...at.values()].filter((count) => count > 1)).toEqual([]);
+      // Pages of the newest rows alone do not reach back over the life of a lease.
+      if (style.way === 'newest') return;
+      const first = Math.min(...at.keys());
+      const until = world.clock.micros() - 1_000_000;
+      const due = world.traded.filter((one) => one.at >= first && one.at < until);
+      expect(due.filter((one) => !at.has(one.at))).toEqual([]);
+      for (const { fill } of fills(world))
+        expect(fill).toMatchObject({ state: 'complete', proof: style.proof });
+    },
+  );
+
+  test('what its outbox kept alone is fetched: nobody knows whether it comes back', async () => {
+    const { world } = worldOf(BY_ID);
+    seesTopic(world);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(3000);
+    // From now on Kafka has nothing of what it receives, and its outbox all of it.
+    a.shelves = true;
+    await world.clock.advance(3000);
+    a.crash();
+    await world.join('b');
+    await world.clock.advance(90_000);
+    expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
+  });
+
+  test('a holder that was killed before it noted anything had written all the same', async () => {
+    const { world } = worldOf(BY_ID);
+    seesTopic(world);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(5000);
+    // In order: what is noted now is where the one before ended.
+    await a.stop();
+    const b = await world.join('b');
+    b.away = true;
+    await world.clock.advance(3000);
+    b.crash();
+    await world.join('c');
+    await world.clock.advance(90_000);
+    expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
+  });
+
+  test('a first holder that was killed before it noted anything', async () => {
+    const { world } = worldOf(BY_ID);
+    seesTopic(world);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(300);
+    a.crash();
+    await world.join('b');
+    await world.clock.advance(90_000);
+    const { missing, twice } = verdict(world, 'C0');
+    expect([missing, twice]).toEqual([[], []]);
+  });
+
+  test('a topic that tells nothing is not asked for ever: then the last note holds', async () => {
+    const { world } = worldOf(BY_ID);
+    let asked = 0;
+    world.written = {
+      async before() {
+        asked++;
+        throw new Error('no right to read it');
+      },
+    };
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(5850);
+    a.crash();
+    await world.join('b');
+    await world.clock.advance(300_000);
+    expect(asked).toBeWithin(10, 200);
+    expect(verdict(world, 'C0').missing).toEqual([]);
+    expect(fills(world).map(({ fill }) => fill.state)).toEqual(['complete']);
+  });
 });
 
 describe('where REST has ids of its own', () => {

@@ -1,5 +1,5 @@
 import { Backfill } from '../../src/application/backfill/backfill.ts';
-import type { FillDeps } from '../../src/application/backfill/fill-parts.ts';
+import type { FillDeps, WrittenTrades } from '../../src/application/backfill/fill-parts.ts';
 import { Fences } from '../../src/application/leases/fences.ts';
 import type { LeaseDeps } from '../../src/application/leases/lease-parts.ts';
 import { ShardLeases } from '../../src/application/leases/shard-leases.ts';
@@ -49,6 +49,8 @@ export interface RestSide {
   readonly fills: FillStore;
   readonly opens: OpenTimes;
   readonly maxAgeMs?: number;
+  /** Looks into topics; left out: nobody can. */
+  readonly written?: WrittenTrades | undefined;
   ask(url: string): Promise<RestAnswer>;
 }
 
@@ -115,12 +117,13 @@ export function collectorOf(options: CollectorOptions): Collector {
 }
 
 function backfillOf(
-  { fills, opens, maxAgeMs = 86_400_000, ask }: RestSide,
+  { fills, opens, maxAgeMs = 86_400_000, written, ask }: RestSide,
   { exchange, ...deps }: Pick<FillDeps, 'clock' | 'writer' | 'budget' | 'reporter'> & { exchange: Exchange },
 ): Backfill {
   const turns = new RestTurns(deps.clock, exchange);
   const backfill = new Backfill([exchange], {
     ...deps,
+    written,
     store: fills,
     settings: { maxAgeMs, maxRows: 100_000 },
     turns: () => turns,

@@ -1,85 +1,15 @@
 import { expect, test } from 'bun:test';
 import { Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';
-import { market } from '../../src/core/market/market.ts';
-import type { Row } from '../../src/core/market/rows.ts';
-import type { Bounds, IntervalReader, Kept as Part } from '../../src/infra/kafka/consume/interval-reader.ts';
-import { encodings } from '../../src/infra/kafka/produce/encodings.ts';
+import type { IntervalReader } from '../../src/infra/kafka/consume/interval-reader.ts';
 import { rowJournal } from '../../src/infra/kafka/produce/row-journal.ts';
 import { FormerLife, type Holds } from '../../src/infra/kafka/recover/former-life.ts';
 import type { Kept, Place, Stored } from '../../src/infra/outbox/store.ts';
+import { BTC, ETH, JSON_CODECS, stored, TOPIC, Topic, trade } from './former-life-parts.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 import { Folder, MemoryStore } from './memory-outbox.ts';
 
-const TOPIC = 'trade-data.korea';
 const LEASE_MS = 15_000;
-const JSON_CODECS = encodings(null);
-const BTC = market('KRW-BTC', 'BTC', 'KRW');
-const ETH = market('KRW-ETH', 'ETH', 'KRW');
-
-function trade(of: typeof BTC, id: number): Row {
-  const at = 1_790_000_000_000_000 + id * 1_000;
-  return {
-    ...{ kind: 'trade', market: of, timestamp: at, received_at: at + 5, stream_type: 'REALTIME' },
-    ...{ trade_id: `${id}`, fills: 1, price: 1, volume: 1, amount: 1, side: 'BUY' },
-  };
-}
-
-/** What `kafkaWriter` makes of rows. */
-function stored(of: typeof BTC, ids: readonly number[], fence: number | null = null): Stored {
-  const encoding = JSON_CODECS.get('trade-data');
-  if (!encoding) throw new Error('no encoding');
-  const rows = ids.map((id) => trade(of, id));
-  const batch = {
-    ...({ exchange: 'upbit', region: 'korea', requestType: 'trade', market: of, rows } as const),
-    ...{ correlationId: null, fence },
-  };
-  const value = encoding.codec.encode(encoding.batchValue(batch, rows, 1_790_000_000_000_000));
-  const { ticket_id: ticketId } = JSON.parse(value.toString()) as { ticket_id: string };
-  const headers = encoding.headers(null, fence);
-  return {
-    topic: TOPIC,
-    key: `upbit|${of.code}`,
-    headers,
-    value,
-    ticketId,
-    fence,
-    rows: rows.length,
-    at: 1_790_000_000_000_000,
-  };
-}
-
-interface Record {
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly headers: readonly object[];
-}
-
-/** A topic of one partition that grows when the test says. */
-class Topic implements IntervalReader {
-  readonly records: Record[] = [];
-  readonly asked: Bounds[] = [];
-  closed = 0;
-  onRead = (): void => {};
-  async has() {
-    return true;
-  }
-  async read(bounds: Bounds, take: Parameters<IntervalReader['read']>[1]): Promise<Part[]> {
-    this.asked.push(bounds);
-    const { from } = bounds;
-    const first = Array.isArray(from) ? ((from as Part[])[0]?.end ?? 0) : 0;
-    const end = this.records.length;
-    for (const record of this.records.slice(first)) take({ ...record, partition: 0 } as never);
-    this.onRead();
-    return [{ partition: 0, first, end, cut: false }];
-  }
-  async close() {
-    this.closed++;
-  }
-  has_(message: Stored, headers: readonly object[] = message.headers): void {
-    this.records.push({ key: message.key ?? '', value: message.value, headers });
-  }
-}
 
 function life(
   messages: readonly Stored[],
@@ -108,7 +38,12 @@ function revived(
   let begun = 0;
   const former = new FormerLife({
     store,
-    spool: { inherits: (...one) => void inherited.push(one), begin: () => void begun++ },
+    spool: {
+      inherits: (...one) => void inherited.push(one),
+      begin: () => void begun++,
+      sendLate: () => true,
+    },
+    fetched: { fetching: async () => new Set<string>(), otherIds: () => false },
     openReader: open,
     encodingOf: () => JSON_CODECS.get('trade-data'),
     holds,
@@ -172,12 +107,25 @@ test('a key that another has written since goes late, and so does one whose shar
   await settle();
   await clock.advance(3_000);
   await done;
-  expect(as()).toEqual(['late', 'wait']);
+  expect(as()).toEqual(['aside', 'wait']);
   held.add('upbit|KRW-BTC');
-  expect(as()).toEqual(['late', 'in order']);
+  expect(as()).toEqual(['aside', 'in order']);
   held.clear();
   await clock.advance(2 * LEASE_MS);
-  expect(as()).toEqual(['late', 'late']);
+  expect(as()).toEqual(['aside', 'aside']);
+});
+
+test('what readers drop for its fence is not there: another had written the key before it came', async () => {
+  const [before, behind] = [stored(BTC, [1], 4), stored(BTC, [2], 4)];
+  const topic = new Topic();
+  topic.has_(before);
+  topic.has_(stored(BTC, [50], 9));
+  topic.has_(behind);
+  const { clock, done, folder } = life([before, behind], { topic });
+  await settle();
+  await clock.advance(5_000);
+  await done;
+  expect([...folder.records.keys()]).toEqual([2]);
 });
 
 test('brokers that are away are waited for, in their words; nothing goes before', async () => {
@@ -211,7 +159,7 @@ test('a disk that cannot be read holds up nothing that is received: what it give
   store.readable = true;
   await clock.advance(20_000);
   await done;
-  expect([inherited, as()]).toEqual([[[TOPIC, 1, 1]], ['late']]);
+  expect([inherited, as()]).toEqual([[[TOPIC, 1, 1]], ['aside']]);
 });
 
 test('rows that were read and not batched become messages, each once, behind what was batched', async () => {

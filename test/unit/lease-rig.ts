@@ -1,4 +1,5 @@
 import type { Backfill } from '../../src/application/backfill/backfill.ts';
+import type { WrittenTrades } from '../../src/application/backfill/fill-parts.ts';
 import type { Fences } from '../../src/application/leases/fences.ts';
 import type { ShardLeases } from '../../src/application/leases/shard-leases.ts';
 import type { RestAnswer } from '../../src/application/rest/book-fetches.ts';
@@ -11,7 +12,7 @@ import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.t
 import type { Gap, StreamEvent } from '../../src/core/events.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import type { Micros } from '../../src/core/market/market.ts';
-import type { Batch } from '../../src/core/ports.ts';
+import type { Ack, Batch } from '../../src/core/ports.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
 import { collectorOf, KEY, superseded } from './collector-rig.ts';
 import { answer, FakeSocket } from './connection-parts.ts';
@@ -46,6 +47,8 @@ export class World {
   readonly delivered: Delivered[] = [];
   readonly gaps: Gap[] = [];
   readonly members: Member[] = [];
+  /** Looks into the topic, for whoever joins from then on. */
+  written: WrittenTrades | undefined;
   /** The most collectors that were connected for one code at once. */
   most = 0;
   #trades = 0;
@@ -191,6 +194,8 @@ export class Member {
   stubborn = false;
   /** Kafka takes nothing. */
   undelivered = false;
+  /** Kafka takes nothing, and an outbox keeps it. */
+  shelves = false;
   /** How far its clock is ahead of the exchange's. */
   aheadMicros = 0;
   /** Rows that were not handed over, because their lease had ended. */
@@ -221,7 +226,10 @@ export class Member {
       onFault: (fault) => this.faults.push(fault),
       over: world.over,
       rest: ask
-        ? { fills: this.#reached('fills'), opens: this.#reached('opens'), ask: (url) => ask(world, url) }
+        ? {
+            ...{ fills: this.#reached('fills'), opens: this.#reached('opens') },
+            ...{ written: world.written, ask: (url) => ask(world, url) },
+          }
         : undefined,
       leases: this.#reached('leases'),
       collectors: this.#reached('collectors'),
@@ -325,8 +333,9 @@ export class Member {
     return socket;
   }
 
-  async #write(batch: Batch): Promise<{ at: Micros; bytes: number }> {
+  async #write(batch: Batch): Promise<Ack> {
     const { clock, delivered } = this.#world;
+    if (this.shelves) return { at: clock.micros(), bytes: 1, shelved: true };
     const { fence } = batch;
     const standing = () => (fence === null ? 'held' : this.fences.standing(fence));
     while (this.undelivered || standing() === 'unsure')

@@ -17,6 +17,8 @@ export interface Told extends StoreEvents {
   readonly damages: Damage[];
   readonly states: { state: StoreState; reason: string }[];
   readonly lost: { first: number; last: number }[];
+  /** Writes that held the event loop, ms. */
+  readonly held: number[];
   readonly whenOpen: Promise<Recovered>;
 }
 
@@ -26,10 +28,12 @@ export function eventsOf(): Told {
     damages: [],
     states: [],
     lost: [],
+    held: [],
     whenOpen: open.promise,
     opened: open.resolve,
     notKept: (first, last) => told.lost.push({ first, last }),
     damaged: (damage) => told.damages.push(damage),
+    stood: (ms) => told.held.push(ms),
     changed: (state, reason) => told.states.push({ state, reason }),
   };
   return told;

@@ -282,7 +282,11 @@ describe('a slow disk', () => {
     expect(store.figures.state).toBe('ok');
     await clock.advance(1_500);
     await clock.advance(1_500);
-    expect(store.figures).toMatchObject({ state: 'slow' });
+    // The write began 3,000 ms ago, when messages came 1,300 ms after the start.
+    const since = new Date(1_790_000_000_000 + 1_300).toISOString();
+    const reason = `the disk does not answer since ${since}: a write is not done`;
+    expect(store.figures).toMatchObject({ state: 'slow', reason });
+    expect(told.states.at(-1)).toEqual({ state: 'slow', reason });
     expect(put(store, 5, 5)).toEqual([null]);
     slow.go();
     await settled();
@@ -293,6 +297,44 @@ describe('a slow disk', () => {
     await clock.advance(1_000);
     expect((await readAll(store)).map(({ place }) => place)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(told.lost).toEqual([]);
+  });
+
+  test('a write that held the event loop is told when it is done, once, and the next ones go to a thread', async () => {
+    const disk = new MemoryDisk();
+    const { store, told, clock } = await live(disk);
+    put(store, 1, 2);
+    // The file system is frozen from one moment to the next: nothing else of this process runs until it answers.
+    disk.fate = (asked) => {
+      if (asked === 'write') clock.stand(5_000);
+      return null;
+    };
+    put(store, 3, 4);
+    expect(store.written).toBe(4);
+    disk.fate = () => null;
+    await clock.advance(250);
+    expect([told.held, told.states.map(({ state }) => state)]).toEqual([[5_000], ['ok']]);
+    expect(store.figures).toMatchObject({ state: 'ok', longestWriteMs: 5_000 });
+    put(store, 5, 5);
+    // It is on its way in a thread.
+    expect(store.written).toBe(4);
+    await settled();
+    expect(store.written).toBe(5);
+    put(store, 6, 6);
+    expect(store.written).toBe(6);
+    await clock.advance(1_000);
+    expect(told.held).toEqual([5_000]);
+  });
+
+  test('a write that took a moment is not told', async () => {
+    const disk = new MemoryDisk();
+    const { store, told, clock } = await live(disk);
+    disk.fate = (asked) => {
+      if (asked === 'write') clock.stand(1_900);
+      return null;
+    };
+    put(store, 1, 2);
+    await clock.advance(1_000);
+    expect(told.held).toEqual([]);
   });
 
   test('a folder that does not get read is told of, and taken when it is', async () => {

@@ -31,6 +31,11 @@ export class QuickClock implements Clock {
     this.#stepMicros += micros;
   }
 
+  /** The process stands still for so long; what fell due runs with the next advance. */
+  stand(ms: number): void {
+    this.#ms += ms;
+  }
+
   async advance(ms: number): Promise<void> {
     this.#ms += ms;
     const due = this.#timers.filter(({ at }) => at <= this.#ms);

@@ -444,3 +444,41 @@ test.each(Array.from({ length: 40 }, (_, seed) => seed))(
     expect(folder.records.size).toBe(0);
   },
 );
+
+test('what is set aside stays on disk and holds up nothing; it goes as late when somebody says so, and there is room', async () => {
+  const folder = new Folder();
+  const before = new MemoryStore(folder);
+  const stored = (text: string): Stored => ({
+    ...{ topic: 't', key: text, headers: [], value: Buffer.from(text.padEnd(100)), ticketId: '' },
+    ...{ fence: 4, rows: 1, at: 1 },
+  });
+  for (const text of ['mine', 'theirs', 'also mine']) before.append(stored(text));
+  before.commit();
+  const { spool, store, handed, log, send, work, acknowledge, clock } = desk({
+    folder,
+    messages: 2,
+    inherited: ({ message }) => (message.key === 'theirs' ? 'aside' : 'in order'),
+  });
+  spool.inherits('t', 1, 3);
+  spool.begin();
+  send('new');
+  await settle();
+  await work();
+  expect(log).toEqual(['mine', 'also mine', 'new']);
+  expect([...folder.records.keys()]).toEqual([2]);
+  expect(spool.spilling).toEqual([]);
+  const theirs: Kept = { place: 2, message: stored('theirs') };
+  for (const text of ['a', 'b']) send(text);
+  expect(spool.sendLate(theirs)).toBe(false);
+  await work();
+  expect(spool.sendLate(theirs)).toBe(true);
+  await settle();
+  expect(handed.map(({ text, message }) => [text, message.headers])).toEqual([
+    ['theirs', [{ late: 'outbox' }]],
+  ]);
+  acknowledge();
+  await clock.advance(250);
+  expect([folder.records.size, store.recovered.messages]).toEqual([0, 3]);
+  spool.close();
+  expect(spool.sendLate(theirs)).toBe(false);
+});

@@ -98,6 +98,7 @@ export function storeSuite(
         ...one,
         after: TRADE,
         known: [TRADE],
+        unsure: { since: 1_790_000_000_000_000, fence: 12 },
         filled: { rows: 2, first_id: '1', last_id: '2' },
       };
       await fills.put('okx', [further]);
@@ -108,6 +109,8 @@ export function storeSuite(
       expect(await fills.lastTrades('okx', ['ETH-USDT', 'BTC-USDT'])).toEqual([null, TRADE]);
       await fills.keepLastTrades('okx', new Map([['BTC-USDT', { ...TRADE, final: true }]]));
       expect(await fills.lastTrades('okx', ['BTC-USDT'])).toEqual([{ ...TRADE, final: true }]);
+      await fills.keepLastTrades('okx', new Map([['BTC-USDT', { ...TRADE, delivered: 7 }]]));
+      expect(await fills.lastTrades('okx', ['BTC-USDT'])).toEqual([{ ...TRADE, delivered: 7 }]);
       expect(await fills.lastTrades('binance', ['BTC-USDT'])).toEqual([null]);
       expect(await fills.lastTrades('okx', [])).toEqual([]);
     });

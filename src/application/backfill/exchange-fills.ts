@@ -14,6 +14,7 @@ import { gapRecord, newRecord } from './new-record.ts';
 import { OpenFill } from './open-fill.ts';
 import { OpenSeams } from './open-seams.ts';
 import { restEvents } from './rest-events.ts';
+import { settleLeft } from './settle-left.ts';
 import { SharedRequests } from './shared-requests.ts';
 
 /** What was sent in one moment comes within this time, in ms: then what a page holds of it beyond was missed. */
@@ -88,6 +89,7 @@ export class ExchangeFills {
   gap({ gap_id, from, to, cause, codes }: Gap): void {
     if (gap_id === undefined || to === null) return;
     const told: FillGap = { gap_id, from, to, cause, first_missing_id: null, last_missing_id: null };
+    const fences = this.#deps.written ? this.#fences() : null;
     for (const code of codes) {
       const open = this.#seams.told(code);
       if (!open) continue;
@@ -95,7 +97,8 @@ export class ExchangeFills {
       seam.ends(to);
       void before.then((left) => {
         const other = this.#exchange.pastTrades.otherIds ?? false;
-        const { record, lost } = gapRecord(told, market, seam, left, other, this.#deps.clock.micros());
+        const fence = fences?.get(market.symbol) ?? null;
+        const { record, lost } = gapRecord(told, market, seam, left, other, fence, this.#deps.clock.micros());
         if (!this.#add(market, record, { lane, seam }, lost)) lane.closeSeam(seam);
       });
     }
@@ -233,6 +236,10 @@ export class ExchangeFills {
     }
   }
 
+  #fences(): ReadonlyMap<string, number | null> {
+    return new Map(Array.from(this.#stream?.carried() ?? [], ([{ symbol }, fence]) => [symbol, fence]));
+  }
+
   /** Another collector goes on with it, out of the store; what is under way here comes to its end first. */
   #leave(symbol: string): void {
     this.#asked.delete(symbol);
@@ -255,7 +262,11 @@ export class ExchangeFills {
       .filter(({ running, notBefore }) => !running && notBefore <= nowMs)
       .toSorted((one, other) => one.record.gap.from - other.record.gap.from);
     for (const fill of due) {
-      if (needsNoRequest(fill, { exchange: this.#exchange, ledger: this.#ledger(fill.record.symbol) }))
+      const sure = fill.record.unsure === undefined;
+      if (
+        sure &&
+        needsNoRequest(fill, { exchange: this.#exchange, ledger: this.#ledger(fill.record.symbol) })
+      )
         this.#ended(fill, {
           kind: 'over',
           result: { state: 'complete', proof: 'ids', reason: null },
@@ -263,7 +274,7 @@ export class ExchangeFills {
         });
       else if (busy.size < AT_ONCE && !busy.has(fill.record.symbol)) {
         busy.add(fill.record.symbol);
-        this.#run(fill, (parts) => pass(fill, parts));
+        this.#run(fill, async (parts) => (await settleLeft(fill, parts)) ?? pass(fill, parts));
       }
     }
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { OpenHistory } from '../../core/connection/open-gate.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import type { Market } from '../../core/market/market.ts';
-import type { PastTrades } from '../../core/past-trades.ts';
+import type { Neighbour, PastTrades } from '../../core/past-trades.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';
 import type { StreamPipeline } from '../../core/pipeline/stream-pipeline.ts';
 import type { Writer } from '../../core/ports.ts';
@@ -10,6 +10,7 @@ import type { Reporter } from '../reporting/reporter.ts';
 import type { RestAnswer } from '../rest/book-fetches.ts';
 import type { RestTurns } from '../rest/rest-turns.ts';
 import type { FillStore } from '../state-store.ts';
+import type { UnsureLeft } from './fill-task.ts';
 
 export interface FillSettings {
   /** What is not filled after so long, in ms, is told as it is. */
@@ -18,11 +19,36 @@ export interface FillSettings {
   readonly maxRows: number;
 }
 
+/** What lies in a topic of the trades of one code that somebody else had. */
+export interface WrittenBefore {
+  /** The latest that readers keep of those in their order; null: there is none. */
+  readonly last: Neighbour | null;
+  /** What an outbox brought late. */
+  readonly late: readonly Neighbour[];
+  /** Somebody else has written the code since: nothing in its order follows. */
+  readonly whole: boolean;
+}
+
+/** Looks into the topics for trades that nobody has noted. */
+export interface WrittenTrades {
+  /**
+   * @param unsure from when on, and below which fence
+   * @throws {Error} where the topic cannot be read now
+   */
+  before(
+    exchange: Pick<Exchange, 'id' | 'region'>,
+    market: Market,
+    unsure: UnsureLeft,
+  ): Promise<WrittenBefore>;
+}
+
 /** What the fills of all exchanges share. */
 export interface FillDeps {
   readonly clock: Clock;
   readonly store: FillStore;
   readonly writer: Writer;
+  /** Left out where nobody can look into topics. */
+  readonly written?: WrittenTrades | undefined;
   readonly budget: ByteBudget;
   readonly reporter: Reporter;
   readonly settings: FillSettings;

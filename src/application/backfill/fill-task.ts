@@ -31,6 +31,16 @@ export interface Filled {
 export interface LastTrade extends Neighbour {
   /** Whoever had the code gave it up in order: nothing later of it was written. */
   readonly final?: boolean | undefined;
+  /** Time of the latest trade that Kafka had acknowledged, where that is an earlier one: the rest lies in an outbox. */
+  readonly delivered?: Micros | undefined;
+}
+
+/** What was there before a hole is not known for certain: whoever had the code was killed. */
+export interface UnsureLeft {
+  /** Trades from then on may lie in the topic, or in an outbox. */
+  readonly since: Micros;
+  /** Under which the code was received first after that. */
+  readonly fence: number;
 }
 
 /** One code of one gap whose trades are to be fetched, as the state store keeps it. */
@@ -44,6 +54,7 @@ export interface FillRecord {
   readonly before: Neighbour | null;
   /** Null as long as the code has not traded since. */
   readonly after: Neighbour | null;
+  readonly unsure?: UnsureLeft | undefined;
   readonly from: Micros;
   readonly to: Micros;
   readonly known: readonly Neighbour[];

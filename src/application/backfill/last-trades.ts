@@ -64,7 +64,7 @@ export class LastTrades {
       const part = news.slice(at, at + AT_A_TIME).flatMap(([symbol, { ackedTrade }]) => {
         return ackedTrade ? [{ symbol, trade: ackedTrade }] : [];
       });
-      const trades = new Map(part.map(({ symbol, trade }) => [symbol, neighbourOf(trade)]));
+      const trades = new Map(part.map(({ symbol, trade }) => [symbol, this.#noteOf(symbol, trade)]));
       try {
         await this.#store.keepLastTrades(this.#exchange, trades);
       } catch {
@@ -72,6 +72,12 @@ export class LastTrades {
       }
       for (const { symbol, trade } of part) this.#written.set(symbol, trade);
     }
+  }
+
+  #noteOf(symbol: string, trade: Trade): LastTrade {
+    const delivered = this.#lanes.get(symbol)?.deliveredTrade ?? null;
+    const note = neighbourOf(trade);
+    return delivered === null || delivered === trade ? note : { ...note, delivered: delivered.timestamp };
   }
 
   async #read(): Promise<ReadonlyMap<string, LastTrade | null>> {

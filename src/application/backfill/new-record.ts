@@ -4,6 +4,8 @@ import type { Neighbour } from '../../core/past-trades.ts';
 import type { Seam } from '../../core/pipeline/seam.ts';
 import type { FillGap, FillRecord, FillResult, LastTrade } from './fill-task.ts';
 
+/** Gaps in which the code changes hands. */
+const CHANGES: ReadonlySet<string> = new Set(['restart', 'takeover']);
 const EMPTY = { rows: 0, first_id: null, last_id: null };
 /** Clocks of exchanges, and ways from them, differ by less than this, or the clock of one of them does not count. */
 const SKEW: Micros = 2_000_000;
@@ -34,6 +36,7 @@ export function newRecord(
 /**
  * The task of one code of a gap.
  * @param left the trade before it; of the state store where the stream knows none
+ * @param fence of the code, where what a former holder wrote can be looked for in the topic; else null
  * @returns with the parts of the hole that are passed by
  */
 export function gapRecord(
@@ -42,14 +45,22 @@ export function gapRecord(
   seam: Seam,
   left: LastTrade | null,
   otherIds: boolean,
+  fence: number | null,
   since: Micros,
 ): { readonly record: FillRecord; readonly lost: readonly Rest[] } {
   const { from, to } = gap;
   const { symbol } = market;
-  if (otherIds && seam.before === null && left !== null && left.final !== true) {
+  const changed = seam.before === null && (left !== null || CHANGES.has(gap.cause));
+  if (changed && fence !== null) {
+    // Also what was noted at a handover may be old: whoever had the code since was killed before it noted anything.
+    const unsure = { since: left?.delivered ?? left?.timestamp ?? from, fence };
+    return { record: { ...newRecord(gap, symbol, left, null, from, to, since), unsure }, lost: [] };
+  }
+  const noted = seam.before === null && left !== null && left.final !== true ? left : null;
+  if (otherIds && noted) {
     // By the ids of REST nobody could tell what a process wrote that was killed before it had noted it.
-    const begin = Math.max(from, left.timestamp + UNNOTED);
-    const hole = { market, before: left, after: null, from, to: begin };
+    const begin = Math.max(from, noted.timestamp + UNNOTED);
+    const hole = { market, before: noted, after: null, from, to: begin };
     const record = newRecord(gap, symbol, null, null, begin, Math.max(begin, to), since);
     return { record, lost: [{ hole, ids: null }] };
   }

@@ -4,6 +4,7 @@ import type { Market, Micros } from '../../core/market/market.ts';
 import type { Neighbour } from '../../core/past-trades.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
 import type { Seam } from '../../core/pipeline/seam.ts';
+import type { WrittenBefore } from './fill-parts.ts';
 import type { Filled, FillRecord, FillResult } from './fill-task.ts';
 
 /** Where a task stands: its seam ends with the first trade after the hole. */
@@ -23,6 +24,8 @@ export class OpenFill {
   /** Passes that ended without all of it, and requests in a row that were refused. */
   tries = 0;
   failures = 0;
+  /** Looks into the topic that did not tell where the hole begins. */
+  looks = 0;
   refusal: string | null = null;
   /** Parts of it that were passed by. */
   readonly lost: Rest[] = [];
@@ -92,6 +95,20 @@ export class OpenFill {
       known: [...known, ...meanwhile, ...written],
       ...(seen && seam?.before ? { seen: (id: string) => seen.has(id) } : {}),
     };
+  }
+
+  /** What a former holder of the code has written is known by now. */
+  settleLeft({ last, late }: Pick<WrittenBefore, 'last' | 'late'>): void {
+    const { before, from, known } = this.record;
+    const left = last ?? before;
+    this.record = {
+      ...this.record,
+      before: left,
+      from: Math.min(from, left?.timestamp ?? from),
+      known: [...known, ...late],
+      unsure: undefined,
+    };
+    this.origin = this.record;
   }
 
   /** Rows were written. */

@@ -1,6 +1,6 @@
 import type { Trade } from '../market/rows.ts';
 import type { Neighbour } from '../past-trades.ts';
-import { compareIds, type Found, inOrder, type KnownHole, type Rest } from './known-hole.ts';
+import { compareIds, type Found, inOrder, type KnownHole, type Rest, sameness } from './known-hole.ts';
 
 /**
  * What is found of a hole where ids do not count: complete where pages without a seam hold the trade before it and the
@@ -95,8 +95,4 @@ function restOf(
 
 function plain({ trade_id, timestamp, fills, price, volume, side }: Trade): Neighbour {
   return { trade_id, timestamp, fills, price, volume, side };
-}
-
-function sameness({ timestamp, price, volume, side }: Neighbour): string {
-  return `${Math.floor(timestamp / 1000)} ${price} ${volume} ${side}`;
 }

@@ -48,6 +48,16 @@ export function compareIds(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
+/** What a trade is known by where its ids differ between REST and socket: equal for the same trade, of either way. */
+export function sameness({
+  timestamp,
+  price,
+  volume,
+  side,
+}: Pick<Neighbour, 'timestamp' | 'price' | 'volume' | 'side'>): string {
+  return `${Math.floor(timestamp / 1000)} ${price} ${volume} ${side}`;
+}
+
 /** By exchange time, those of one moment by their ids. */
 export function inOrder(one: Trade, other: Trade): number {
   return one.timestamp - other.timestamp || compareIds(one.trade_id, other.trade_id);

@@ -49,6 +49,8 @@ export class Lane {
   lastTrade: Trade | null = null;
   /** The latest trade that Kafka acknowledged, or the outbox keeps alone, by its time. */
   ackedTrade: Trade | null = null;
+  /** The latest trade that Kafka acknowledged. */
+  deliveredTrade: Trade | null = null;
   /** Places where trades may be missing, as long as somebody wants to know more of them; null: none. */
   seams: Seam[] | null = null;
 

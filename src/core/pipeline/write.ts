@@ -73,6 +73,7 @@ export function write(
     const { rows, lane } = batch;
     countAcknowledged(stats, lane, rows, ack);
     noteLatest(lane, rows);
+    for (const row of rows) if (row.kind === 'trade') lane.deliveredTrade = later(lane.deliveredTrade, row);
     settle(batch);
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.ts';
 import { messageOf } from '../../common/errors.ts';
 import type { StoreState } from './store.ts';
 
@@ -44,4 +45,20 @@ export class Health {
     this.#untold = false;
     this.#changed(this.#state, this.#reason);
   }
+}
+
+/** What the disk has not done for so long, ms, means that it does not answer: then nothing is given to it. */
+export const SLOW_WRITE_MS = 2_000;
+const SLOW_SYNC_MS = 30_000;
+
+/**
+ * @param writeMs for how long a thread has been at a write
+ * @param stepMs the same of what else is asked of the disk
+ * @returns since when it does not answer, in words; null where it does
+ */
+export function unanswered(clock: Clock, writeMs: number, stepMs: number): string | null {
+  const since = (ms: number): string => new Date(clock.micros() / 1000 - ms).toISOString();
+  if (writeMs > SLOW_WRITE_MS) return `the disk does not answer since ${since(writeMs)}: a write is not done`;
+  if (stepMs > SLOW_SYNC_MS) return `the disk does not answer since ${since(stepMs)}: a sync is not done`;
+  return null;
 }

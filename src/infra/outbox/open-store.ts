@@ -47,6 +47,8 @@ class OpeningStore implements Store {
   #closed = false;
   #cancelRetry: Cancel = () => {};
   #opening: Promise<void>;
+  /** Of the latest reading: the next one waits for it. */
+  #reads: Promise<unknown> = Promise.resolve();
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
@@ -67,9 +69,13 @@ class OpeningStore implements Store {
     this.#room?.release(place);
   }
 
-  async read(from: Place, mostBytes: number): Promise<Page> {
-    if (this.#room === null) throw new Error(this.#reason || 'the outbox is not open yet');
-    return within(this.#parts.clock, READ_DEADLINE_MS, this.#room.read(from, mostBytes));
+  read(from: Place, mostBytes: number): Promise<Page> {
+    const page = this.#reads.then(() => {
+      if (this.#room === null) throw new Error(this.#reason || 'the outbox is not open yet');
+      return within(this.#parts.clock, READ_DEADLINE_MS, this.#room.read(from, mostBytes));
+    });
+    this.#reads = page.catch(() => {});
+    return page;
   }
 
   get written(): Place {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Cancel, Clock } from '../../common/clock.ts';
 import { compact, worthCompacting } from './compaction.ts';
 import type { Disk } from './disk.ts';
-import { Health } from './health.ts';
+import { Health, SLOW_WRITE_MS, unanswered } from './health.ts';
 import { Ledger } from './ledger.ts';
 import type { LedgerLine } from './ledger-lines.ts';
 import { Offsets } from './offsets.ts';
@@ -44,10 +44,7 @@ const LONGEST_OPEN_MS = 60_000;
 const FREE_AGAIN = 0.95;
 /** What the disk has not done for so long makes the next writes go to a thread. */
 const DOUBT_MS = 200;
-/** And then nothing is taken. */
-const SLOW_WRITE_MS = 2_000;
-const SLOW_SYNC_MS = 30_000;
-/** How often is looked for these. */
+/** How often is looked for what the disk does not do. */
 const WATCH_MS = 250;
 /** What a message takes at most beside its value: its names, and the header of a new segment. */
 const MARGIN_BYTES = HEADER_BYTES + 2_048;
@@ -336,15 +333,13 @@ export class Room {
 
   /** Looks after what should have been done by now. */
   #watch(): void {
-    const writeMs = this.#writer.waitingMs;
-    const stepMs = this.#rounds.stepMs;
-    const slow = writeMs > SLOW_WRITE_MS || stepMs > SLOW_SYNC_MS;
-    const what =
-      writeMs > SLOW_WRITE_MS ? `a write of ${Math.round(writeMs)} ms` : `a sync of ${Math.round(stepMs)} ms`;
-    if (slow && this.#health.state === 'ok')
-      this.#health.set('slow', `the disk does not answer: ${what} is not done`);
-    else if (!slow && this.#health.state === 'slow') this.#health.well();
+    const { clock, events } = this.#parts;
+    const why = unanswered(clock, this.#writer.waitingMs, this.#rounds.stepMs);
+    if (why !== null && this.#health.state === 'ok') this.#health.set('slow', why);
+    else if (why === null && this.#health.state === 'slow') this.#health.well();
     this.#health.tell();
-    this.#cancelWatch = this.#parts.clock.after(WATCH_MS, () => this.#watch());
+    const heldMs = this.#writer.takeHeldMs();
+    if (heldMs > SLOW_WRITE_MS) events.stood(heldMs);
+    this.#cancelWatch = clock.after(WATCH_MS, () => this.#watch());
   }
 }

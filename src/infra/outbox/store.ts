@@ -105,6 +105,8 @@ export interface StoreEvents {
   /** The write of these records failed: they are not on disk, will not be read back, and need no release. */
   notKept(first: Place, last: Place): void;
   damaged(damage: Damage): void;
+  /** A write that the event loop made itself, and for which it stood still, was done after so long, ms. */
+  stood(ms: number): void;
   /** The state, or the reason for it, changed. */
   changed(state: StoreState, reason: string): void;
 }
@@ -125,7 +127,7 @@ export interface Store {
   release(place: Place): void;
   /**
    * Unreleased records that are on disk, in order, from this number on: as many as are not larger than `mostBytes`
-   * together, but one at least. One call at a time. What cannot be read is told by `damaged` and left out.
+   * together, but one at least. One call after the other. What cannot be read is told by `damaged` and left out.
    * @throws {Error} where the disk refuses or does not answer in time; later it may again
    */
   read(from: Place, mostBytes: number): Promise<Page>;

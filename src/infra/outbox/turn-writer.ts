@@ -40,6 +40,7 @@ export class TurnWriter {
   #writingSince = 0;
   #lastWriteMs = 0;
   #longestMs = 0;
+  #heldMs = 0;
 
   /** @param slow whether the disk is slow of late, by other signs than our writes */
   constructor(clock: Clock, salt: number, events: WriterEvents, slow: () => boolean) {
@@ -67,6 +68,13 @@ export class TurnWriter {
   /** The longest that a write held the event loop. */
   get longestMs(): number {
     return this.#longestMs;
+  }
+
+  /** The same since this was asked last. */
+  takeHeldMs(): number {
+    const heldMs = this.#heldMs;
+    this.#heldMs = 0;
+    return heldMs;
   }
 
   /** Only while idle. @param file null: nothing can be written */
@@ -108,6 +116,7 @@ export class TurnWriter {
       return;
     } finally {
       this.#lastWriteMs = this.#clock.now() - began;
+      if (this.#lastWriteMs > this.#heldMs) this.#heldMs = this.#lastWriteMs;
       if (this.#lastWriteMs > this.#longestMs) this.#longestMs = this.#lastWriteMs;
     }
     this.#length = 0;

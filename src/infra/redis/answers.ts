@@ -74,7 +74,10 @@ export const NEIGHBOUR = z.object({
   side: z.enum(['BUY', 'SELL', 'UNKNOWN']),
 });
 
-export const LAST_TRADE = NEIGHBOUR.extend({ final: z.boolean().optional() });
+export const LAST_TRADE = NEIGHBOUR.extend({
+  final: z.boolean().optional(),
+  delivered: z.number().optional(),
+});
 
 export const FILL = z.object({
   name: z.string().min(1),
@@ -90,6 +93,7 @@ export const FILL = z.object({
   since: z.number(),
   before: NEIGHBOUR.nullable(),
   after: NEIGHBOUR.nullable(),
+  unsure: z.object({ since: z.number(), fence: z.number() }).optional(),
   from: z.number(),
   to: z.number(),
   known: z.array(NEIGHBOUR),

@@ -4,8 +4,10 @@ import type { Fault } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
 import type { Messaging, MessagingDriver } from '../../messaging.ts';
 import type { Kafka } from '../addon/load.ts';
+import { openIntervalReader } from '../consume/interval-reader.ts';
+import { writtenTrades } from '../consume/written-trades.ts';
 import { Dropped } from '../produce/dropped.ts';
-import type { Encodings } from '../produce/encodings.ts';
+import { type Encodings, encodingOf } from '../produce/encodings.ts';
 import { Losses } from '../produce/losses.ts';
 import type { Outgoing } from '../produce/outgoing.ts';
 import { kafkaPublisher } from '../produce/publisher.ts';
@@ -13,7 +15,7 @@ import { Rejects } from '../produce/rejects.ts';
 import { rowJournal } from '../produce/row-journal.ts';
 import { Spooled } from '../produce/spooled.ts';
 import { kafkaWriter } from '../produce/writer.ts';
-import { type OpenSpool, type OutboxDeps, openSpool } from '../recover/open-spool.ts';
+import { type OpenSpool, type OutboxDeps, openSpool, READER_MS } from '../recover/open-spool.ts';
 import type { BrokerLink } from './broker-link.ts';
 import type { ClusterOptions } from './client-options.ts';
 import { errorText } from './error-text.ts';
@@ -66,6 +68,11 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
     lost: new Promise(() => {}),
     ...(outbox ? { begun: outbox.spool.begun } : {}),
     publisher,
+    written: writtenTrades({
+      encodingOf: (topic) => encodingOf(encodings, topic),
+      openReader: () => openIntervalReader({ ...parts.cluster, timeoutMs: READER_MS }),
+      clock,
+    }),
     writer: kafkaWriter({
       queue: wayOut,
       encodings,

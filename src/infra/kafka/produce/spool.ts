@@ -14,9 +14,9 @@ export type WayOut = Pick<SendQueue, 'send' | 'withdraw'>;
 
 /**
  * What a message of a former life is to be sent as. `wait`: it is not known yet whether its shard is ours; `drop`: it
- * lies in its topic already.
+ * lies in its topic already; `aside`: somebody else takes it from the disk, in its own time, and nothing waits behind it.
  */
-export type Inherited = 'in order' | 'late' | 'wait' | 'drop';
+export type Inherited = 'in order' | 'late' | 'wait' | 'drop' | 'aside';
 
 export interface SpoolParts {
   readonly queue: WayOut;
@@ -144,6 +144,13 @@ export class Spool implements WayOut, SpoolEnds {
   notKept(first: Place, last: Place): void {
     for (const spooled of this.#unwritten)
       if (spooled.place !== null && spooled.place >= first && spooled.place <= last) spooled.place = null;
+  }
+
+  /** A message of a former life that was set aside goes as late. @returns whether there was room for it */
+  sendLate(kept: Kept): boolean {
+    if (this.#closed || !this.#hasRoom(kept.message.topic, 1)) return false;
+    this.#sendBack(kept, true, true);
+    return true;
   }
 
   /** A topic has messages of a former life, from the one place to the other: what comes now waits behind them. */
@@ -386,12 +393,17 @@ export class Spool implements WayOut, SpoolEnds {
     }
     spill.next = place + 1;
     if (standing === 'drop') return this.#parts.store.release(place);
+    if (standing === 'aside') return;
+    this.#sendBack(kept, standing === 'late', former);
+  }
+
+  #sendBack(kept: Kept, late: boolean, former: boolean): void {
     this.readBack++;
     const revived = this.#parts.revive(kept);
     // The fence of a former life is none of those that are held now.
     const { headers } = revived;
-    const as = standing === 'late' ? lateStanding(revived) : former ? { headers, fence: null } : revived;
-    const spooled = new Spooled(this, revived, place, message.at, as);
+    const as = late ? lateStanding(revived) : former ? { headers, fence: null } : revived;
+    const spooled = new Spooled(this, revived, kept.place, kept.message.at, as);
     this.#took(spooled);
     this.#parts.queue.send(spooled);
   }

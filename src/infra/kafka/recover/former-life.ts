@@ -3,16 +3,19 @@ import { Fault, messageOf } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
 import { standingOf } from '../../../core/reading/fence-rule.ts';
 import type { Kept, Place, Recovered, Store } from '../../outbox/store.ts';
-import type { IntervalReader, Kept as Part } from '../consume/interval-reader.ts';
+import type { IntervalReader, Marks, Kept as Part } from '../consume/interval-reader.ts';
+import { textHeaders } from '../consume/record-parts.ts';
 import type { Encoding } from '../produce/encodings.ts';
 import type { Inherited, Spool } from '../produce/spool.ts';
 import { ticketIdOf } from '../produce/ticket.ts';
+import { type FetchedTrades, LateRows } from './late-rows.ts';
 import { type LeftoverTopic, note, readLeftovers } from './leftover-topics.ts';
 import { orphanRows } from './orphan-rows.ts';
 
 export interface FormerLifeParts {
   readonly store: Store;
-  readonly spool: Pick<Spool, 'inherits' | 'begin'>;
+  readonly spool: Pick<Spool, 'inherits' | 'begin' | 'sendLate'>;
+  readonly fetched: FetchedTrades;
   /** A reader of the cluster. @throws {Fault} where it cannot be reached */
   readonly openReader: () => Promise<IntervalReader>;
   readonly encodingOf: (topic: string) => Encoding | undefined;
@@ -56,6 +59,8 @@ export class FormerLife {
   readonly #overtaken = new Map<string, Set<string>>();
   /** Numbers of messages that were made of its rows. */
   readonly #adopted = new Set<Place>();
+  #acknowledged: Recovered['acknowledged'] = new Map();
+  readonly #late: LateRows;
   #compared = false;
   /** Rows of this life went before them. */
   #behind = false;
@@ -66,6 +71,14 @@ export class FormerLife {
 
   constructor(parts: FormerLifeParts) {
     this.#parts = parts;
+    this.#late = new LateRows({
+      ...parts.fetched,
+      ...{ openReader: parts.openReader, encodingOf: parts.encodingOf, clock: parts.clock, log: parts.log },
+      read: (from, mostBytes) => parts.store.read(from, mostBytes),
+      release: (place) => parts.store.release(place),
+      send: (kept) => parts.spool.sendLate(kept),
+      marksOf: (topic) => this.#marksOf(topic),
+    });
   }
 
   /** Whether it is still to be found out what was not delivered. */
@@ -75,6 +88,7 @@ export class FormerLife {
 
   stop(): void {
     this.#stopped = true;
+    this.#late.stop();
   }
 
   /**
@@ -83,6 +97,7 @@ export class FormerLife {
    */
   async inherit(recovered: Recovered, behind = false): Promise<void> {
     this.#behind = behind;
+    this.#acknowledged = recovered.acknowledged;
     const { spool, log, clock } = this.#parts;
     const { messages, bytes, last } = recovered;
     // A disk that does not let itself be read holds up nothing that is received now.
@@ -104,7 +119,7 @@ export class FormerLife {
     patience();
     for (const { topic, first, last: end } of this.#topics.values()) spool.inherits(topic, first, end);
     spool.begin();
-    await this.#until(() => this.#compare(recovered));
+    await this.#until(() => this.#compare());
     this.#comparedMs = this.#parts.clock.now();
     this.#compared = true;
     const found = this.#found.size;
@@ -148,10 +163,17 @@ export class FormerLife {
   }
 
   /** What one of its messages is sent as. */
-  inherited({ place, message: { topic, key, fence, rows } }: Kept): Inherited {
+  inherited(kept: Kept): Inherited {
+    const { place, message } = kept;
+    const { topic, key, rows } = message;
     if (!this.#compared) return 'wait';
     if (this.#found.has(place)) return 'drop';
     if (rows === 0 || key === null) return 'in order';
+    const standing = this.#late.has(topic, key) ? 'late' : this.#standing(topic, key, message.fence);
+    return standing === 'late' && isTrades(topic) && this.#late.take(kept) ? 'aside' : standing;
+  }
+
+  #standing(topic: string, key: string, fence: number | null): Inherited {
     if (this.#behind) return 'late';
     if (fence === null) return 'in order';
     if (this.#overtaken.get(topic)?.has(key)) return 'late';
@@ -177,7 +199,13 @@ export class FormerLife {
     }
   }
 
-  async #compare({ acknowledged }: Recovered): Promise<void> {
+  #marksOf(topic: string): Marks {
+    const offsets = this.#acknowledged.get(topic) ?? new Map<number, number>();
+    const oldestAt = this.#topics.get(topic)?.oldestAt ?? 0;
+    return { offsets, sinceMs: oldestAt / 1000 - CLOCKS_APART_MS };
+  }
+
+  async #compare(): Promise<void> {
     if (this.#topics.size === 0) return;
     const reader = await this.#parts.openReader();
     try {
@@ -187,9 +215,7 @@ export class FormerLife {
         if (look > 0) await sleep(this.#parts.clock, SETTLE_MS);
         const before = this.#found.size;
         for (const left of this.#topics.values()) {
-          const offsets = acknowledged.get(left.topic) ?? new Map<number, number>();
-          const sinceMs = left.oldestAt / 1000 - CLOCKS_APART_MS;
-          const parts = await this.#look(reader, left, read.get(left.topic) ?? { offsets, sinceMs });
+          const parts = await this.#look(reader, left, read.get(left.topic) ?? this.#marksOf(left.topic));
           read.set(left.topic, parts);
         }
         news = this.#found.size > before;
@@ -199,24 +225,23 @@ export class FormerLife {
     }
   }
 
-  async #look(
-    reader: IntervalReader,
-    left: LeftoverTopic,
-    from: Part[] | { readonly offsets: ReadonlyMap<number, number>; readonly sinceMs: number },
-  ): Promise<Part[]> {
+  async #look(reader: IntervalReader, left: LeftoverTopic, from: Part[] | Marks): Promise<Part[]> {
     const { topic, tickets, fences } = left;
     if (!(await reader.has(topic))) return [];
     return reader.read({ topic, from, untilMs: null }, ({ value, key, headers }) => {
+      const { fence, late } = standingOf(textHeaders(headers));
+      const name = String(key ?? '');
       const ticket = value === null ? null : ticketIdOf(value);
       const place = ticket === null ? undefined : tickets.get(ticket);
-      if (place !== undefined) {
+      // Behind a higher fence readers drop it: it is not there.
+      const counts = late !== null || fence === null || !this.#overtaken.get(topic)?.has(name);
+      if (place !== undefined && counts) {
         this.#found.add(place);
         this.#parts.store.release(place);
       }
-      const own = key === null || key === undefined ? undefined : fences.get(String(key));
+      const own = key === null || key === undefined ? undefined : fences.get(name);
       if (own === undefined) return undefined;
-      const { fence, late } = standingOf(textHeaders(headers));
-      if (fence !== null && late === null && fence > own) this.#overtake(topic, String(key));
+      if (fence !== null && late === null && fence > own) this.#overtake(topic, name);
       return undefined;
     });
   }
@@ -227,9 +252,8 @@ export class FormerLife {
   }
 }
 
-function textHeaders(headers: readonly object[] | undefined): Record<string, string> {
-  const all: Record<string, string> = {};
-  for (const header of headers ?? [])
-    for (const [name, value] of Object.entries(header)) all[name] = String(value);
-  return all;
+const TRADES = 'trade-data.';
+
+function isTrades(topic: string): boolean {
+  return topic.startsWith(TRADES);
 }

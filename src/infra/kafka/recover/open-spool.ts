@@ -12,6 +12,7 @@ import { readBack } from '../produce/read-back.ts';
 import type { Rejects } from '../produce/rejects.ts';
 import { Spool } from '../produce/spool.ts';
 import { FormerLife, type Holds } from './former-life.ts';
+import type { FetchedTrades } from './late-rows.ts';
 
 /** The outbox of a collector, and what is to be told of it. */
 export interface OutboxDeps {
@@ -19,12 +20,14 @@ export interface OutboxDeps {
   /** Bytes of messages that are held in memory; what comes beyond lies on disk alone. */
   readonly memoryBytes: number;
   readonly holds: Holds;
+  readonly fetched: FetchedTrades;
   /** Life of a lease, ms. */
   readonly leaseMs: number;
   /** See `SpoolParts`. */
   readonly heldUntil: (fence: number) => Micros | null;
   readonly settled: (settled: Settled) => void;
   readonly damaged: (damage: Damage) => void;
+  readonly stood: StoreEvents['stood'];
   readonly changed: (state: StoreState, reason: string) => void;
 }
 
@@ -61,7 +64,7 @@ export interface OpenSpool {
 }
 
 /** A reader of topics answers within so long, or is asked anew, ms. */
-const READER_MS = 5_000;
+export const READER_MS = 5_000;
 /** So long what is received waits in memory for the folder to be opened, ms. */
 const OPEN_MS = 30_000;
 /** States in which the folder cannot be had: the collector goes on without it. */
@@ -88,6 +91,7 @@ export function openSpool(deps: OutboxDeps, parts: SpoolDeps): OpenSpool {
     },
     notKept: (first, last) => spool.notKept(first, last),
     damaged: deps.damaged,
+    stood: deps.stood,
     changed: (state, reason) => {
       deps.changed(state, reason);
       if (AWAY.includes(state)) goOn();
@@ -98,7 +102,9 @@ export function openSpool(deps: OutboxDeps, parts: SpoolDeps): OpenSpool {
     spool: {
       inherits: (topic, first, end) => spool.inherits(topic, first, end),
       begin: () => spool.begin(),
+      sendLate: (kept) => spool.sendLate(kept),
     },
+    fetched: deps.fetched,
     openReader: () => openIntervalReader({ ...cluster, timeoutMs: READER_MS }),
     encodingOf: (topic) => encodingOf(parts.encodings, topic),
     holds: deps.holds,

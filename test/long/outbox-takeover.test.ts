@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { OutboxWorld } from '../integration/outbox-parts.ts';
+import { subscribed } from '../integration/spine-parts.ts';
+import { freePort } from '../services/ports.ts';
+import { type RedisServer, startRedis } from '../services/redis.ts';
+
+// Real servers and processes take their time on a busy machine.
+setDefaultTimeout(400_000);
+
+const CODES = 5;
+const LEASE_MS = 6_000;
+/** Between the simulator's clock and the socket. */
+const WITHIN_MS = 200;
+const NONE = { missing: [], repeated: [], twice: [] };
+
+let redis: RedisServer;
+let world: OutboxWorld;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  // Ids over REST as the socket's, others, and single fills of what the socket merges.
+  world = await OutboxWorld.start(['upbit', 'bithumb', 'okx'], {
+    ...{ codes: CODES, rowsPerS: 200, flags: ['--set', `state.lease_ms=${LEASE_MS}`] },
+    env: { REDIS_URL: redis.url },
+  });
+}, 180_000);
+
+afterAll(async () => {
+  await world?.end();
+  await redis?.discard();
+});
+
+test('another takes over while the broker is frozen, and the first comes back with rows on its disk: each trade is kept once', async () => {
+  world.begin();
+  await subscribed(world.simulator, CODES);
+  const port = await freePort();
+  const other = world.beside('two', port);
+  const urls = [world.url, `http://127.0.0.1:${port}`];
+  await Bun.sleep(5_000);
+  world.kafka.pause();
+  // What is received now lies on disk alone.
+  await Bun.sleep(4_000);
+  await world.kill();
+  await Bun.sleep(LEASE_MS + 4_000);
+  world.kafka.resume();
+  world.begin();
+  await Bun.sleep(5_000);
+  expect(await world.settled(urls, 200_000)).toEqual([]);
+  const life = world.lives.at(-1);
+  if (life) life.to = Date.now();
+  const codes = [(await world.collector?.stop())?.code, (await other.stop()).code];
+  const { missing, repeated, twice, ...counts } = await world.verdict(WITHIN_MS);
+  const { sent, fetched, lateOf } = counts;
+  console.log(`outbox takeover: ${JSON.stringify({ codes, sent, fetched, lateOf })}`);
+  expect({ missing, repeated, twice }).toEqual(NONE);
+  expect(codes).toEqual([0, 0]);
+  // It was fetched what the first had on its disk.
+  expect(fetched).toBeGreaterThan(300);
+});
