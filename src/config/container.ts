@@ -15,7 +15,7 @@ import type { Log } from '../common/log.ts';
 import type { StreamKey } from '../core/desired/stream.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { REGIONS } from '../core/market/market.ts';
-import { type BatchLimits, gridMs } from '../core/pipeline/batch.ts';
+import { type BatchLimits, gatherMs, gridMs } from '../core/pipeline/batch.ts';
 import { ByteBudget } from '../core/pipeline/budget.ts';
 import { Grid } from '../core/pipeline/grid.ts';
 import type { StreamStats } from '../core/pipeline/stream-stats.ts';
@@ -159,12 +159,13 @@ export async function startCollector(
   });
   const breakers = hostBreakers(settings, store, reporter, clock, log);
   const leases = openLeases(settings, drivers, { store, fences, id, exchanges, reporter, clock, log });
-  const batch: BatchLimits = {
+  const limits: BatchLimits = {
     windowMs: settings.batch.window_ms,
     maxRows: settings.batch.max_rows,
     maxBytes: settings.batch.max_bytes,
     inTurns: true,
   };
+  const batch: BatchLimits = { ...limits, gatherMs: gatherMs(limits) };
   const grid = new Grid(clock, gridMs(batch), (error) => reporter.error(tickFault(error), { target: null }));
   let sockets = 0;
   const { writer } = messaging;

@@ -49,11 +49,14 @@ class Ledger {
   }
 }
 
-test.each(SEEDS)(
-  'whenever the process stands still, no row waits longer than its window and a tick beside (%p)',
-  async (seed) => {
+/** Of what a busy socket brings in them, the first frame is read at once and the others by the next tick. */
+const GATHER_MS = [0, 10];
+
+test.each(SEEDS.flatMap((seed) => GATHER_MS.map((gatherMs) => [seed, gatherMs] as const)))(
+  'whenever the process stands still, no row waits longer than its window and a tick beside (%p, frames gather for %p ms)',
+  async (seed, gatherMs) => {
     const random = seeded(seed);
-    const { clock, pipeline, socket, batches } = rig('trade');
+    const { clock, pipeline, socket, batches } = rig('trade', {}, 1e6, undefined, undefined, {}, gatherMs);
     const sink = pipeline.attach(socket());
     const ledger = new Ledger();
     let stood = 0;

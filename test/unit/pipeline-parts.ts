@@ -44,6 +44,7 @@ export interface Rig {
  * The pipeline of one stream, on a clock that stands still and with a writer that keeps what it gets.
  * @param remembered of earlier runs of the stream, with their `clock`
  * @param outbox where rows that wait are written down, and whether batches lie on disk alone
+ * @param gatherMs how long frames of a busy socket gather
  */
 export function rig(
   type: 'trade' | 'ticker',
@@ -52,6 +53,7 @@ export function rig(
   remembered = new RememberedIds(),
   clock = new ManualClock(),
   outbox: { readonly journal?: RowJournal; readonly shelves?: () => boolean } = {},
+  gatherMs = 0,
 ): Rig {
   const exchange: Exchange = { ...upbit, ...overrides };
   const batches: Batch[] = [];
@@ -82,7 +84,7 @@ export function rig(
   const pipeline = new StreamPipeline({
     exchange,
     type,
-    limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144 },
+    limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144, gatherMs },
     clock,
     grid: new Grid(clock, 50, (error) => {
       throw error;

@@ -15,6 +15,8 @@ export interface BatchLimits {
   readonly maxBytes: number;
   /** Whether the types take turns, see `turnOf`; left out: they do not. */
   readonly inTurns?: boolean;
+  /** How long frames of a busy socket gather before they are read, see `gatherMs`; left out: 0. */
+  readonly gatherMs?: number;
 }
 
 /** The rows of one code, to become one message. */
@@ -42,6 +44,17 @@ const TICKS = 2;
 /** The interval of the grid that all streams flush on, in ms. */
 export function gridMs({ windowMs }: BatchLimits): number {
   return Math.max(1, windowMs / TICKS);
+}
+
+/** Shorter gains nothing. */
+const SHORTEST_GATHER_MS = 2;
+/** Of the grid's interval: well below it, so that a tick has little to read. */
+const GATHERED_PART = 5;
+
+/** How long frames of a busy socket gather, in ms: their rows wait for a tick of the grid anyway. */
+export function gatherMs(limits: BatchLimits): number {
+  const ms = Math.floor(gridMs(limits) / GATHERED_PART);
+  return ms < SHORTEST_GATHER_MS ? 0 : ms;
 }
 
 /**

@@ -9,22 +9,27 @@ import type { Arrival } from './transit.ts';
 const MAX_FRAMES = 512;
 const MAX_BYTES = 1024 * 1024;
 
+const MICROS_PER_MS = 1000;
+
 /**
  * The mouth of the pipe: what a socket hands over until the event loop's next turn becomes one chunk. A microtask
- * would come after every frame and give chunks of one.
+ * would come after every frame and give chunks of one. On a busy socket what comes within `gatherMs` of the last chunk
+ * becomes the next one, as a chunk costs more than the frames in it; whoever waits for the rows calls `handOver` before.
  * @param arrives told of the first frame of each chunk; the arrival that it gives stands for the chunk
+ * @param gatherMs no chunk follows another sooner, unless it is full or `handOver` is called; 0: each turn gives one
  * @returns the sink for the socket and the stream it feeds; the stream's queue is bounded by the byte budget alone.
- * `handOver` is for whoever looks whether frames were left behind.
+ * `handOver` is for whoever looks whether frames were left behind; it returns whether there were any.
  */
 export function frameSource(
   socket: SocketHandle,
   account: Account,
   stats: Pick<StreamStats, 'frames' | 'bytes' | 'minute'>,
   arrives: (at: Micros) => Arrival,
+  gatherMs = 0,
 ): {
   sink: FrameSink;
   frames: ReadableStream<FrameChunk>;
-  handOver(): void;
+  handOver(): boolean;
   /** Time has passed: what the session has to say without a frame follows those that came before. */
   look(at: Micros): void;
 } {
@@ -42,12 +47,15 @@ export function frameSource(
   /** When the minute of the pending frames ends. */
   let minuteEnd = 0;
   let handedOver = 0;
+  const gather = gatherMs * MICROS_PER_MS;
+  /** When the last frame of the latest chunk came. */
+  let handedAt = Number.NEGATIVE_INFINITY;
   let scheduled = false;
   let ended = false;
 
-  function handOver(): void {
+  function handOver(): boolean {
     scheduled = false;
-    if (arrival === null || ended) return;
+    if (arrival === null || ended) return false;
     const minute = stats.minute(times[0] as Micros);
     minute.frames += pending.length;
     minute.bytes += bytes;
@@ -62,10 +70,17 @@ export function frameSource(
       first: handedOver,
     });
     handedOver += pending.length;
+    handedAt = lookedAt;
     pending = [];
     times = [];
     arrival = null;
     bytes = 0;
+    return true;
+  }
+
+  /** The wall clock may have gone back. */
+  function gathers(at: Micros): boolean {
+    return at >= handedAt && at - handedAt < gather;
   }
 
   function look(at: Micros): void {
@@ -102,7 +117,7 @@ export function frameSource(
         account.reserve(size);
         bytes += size;
         if (pending.length >= MAX_FRAMES || bytes >= MAX_BYTES) handOver();
-        else if (!scheduled) {
+        else if (!scheduled && !gathers(receivedAt)) {
           scheduled = true;
           setImmediate(handOver);
         }

@@ -51,6 +51,7 @@ interface Attached {
   /** Makes it bring a whole order book of this market. */
   begin(market: Market): void;
   look(at: Micros): void;
+  handOver(): boolean;
 }
 
 /** The longest time between two ticks that counts as passed, in ticks: what is more, the process stood still. */
@@ -73,6 +74,7 @@ export class StreamPipeline {
   readonly #arriving = new Transit();
   readonly #underWay = new Transit();
   readonly #leaveGrid: () => void;
+  readonly #gatherMs: number;
   #ticking = false;
 
   constructor(options: PipelineOptions) {
@@ -123,7 +125,14 @@ export class StreamPipeline {
     this.#merged = stage.writable.getWriter();
     this.#written = stage.readable.pipeThrough(batches).pipeTo(sink);
     this.#sink = sink;
-    this.#leaveGrid = grid.join((nowMs) => this.#tick(nowMs));
+    // Rows are written down as they are read, where they are written down at all.
+    this.#gatherMs = notes === null ? (limits.gatherMs ?? 0) : 0;
+    const leaveBefore = grid.before(() => this.#handOver());
+    const leave = grid.join((nowMs) => this.#tick(nowMs));
+    this.#leaveGrid = () => {
+      leaveBefore();
+      leave();
+    };
   }
 
   /**
@@ -134,7 +143,13 @@ export class StreamPipeline {
     const { exchange, account, clock, stats, onRejected, remembered } = this.#options;
     remembered.opened(socket.id);
     this.#takeovers.begin(socket);
-    const { sink, frames, look } = frameSource(socket, account, stats, (at) => this.#arrive(at));
+    const { sink, frames, look, handOver } = frameSource(
+      socket,
+      account,
+      stats,
+      (at) => this.#arrive(at),
+      this.#gatherMs,
+    );
     const rejected: OnRejected = (one) => {
       stats.rejected++;
       stats.minute(one.receivedAt).rejected++;
@@ -174,7 +189,7 @@ export class StreamPipeline {
       if (socket.session.books?.want(market.symbol)) look(at);
       else socket.control({ kind: 'book', symbol: market.symbol, whole: false, cause: null, since: at });
     };
-    const attached: Attached = { id: socket.id, shard, piped, begin, look };
+    const attached: Attached = { id: socket.id, shard, piped, begin, look, handOver };
     this.#sockets.add(attached);
     return sink;
   }
@@ -234,6 +249,13 @@ export class StreamPipeline {
     const arrival = { at, ms: this.#options.clock.now() };
     this.#arriving.enter(arrival, arrival);
     return arrival;
+  }
+
+  /** What has gathered, so that a tick finds all that came before it. */
+  #handOver(): boolean {
+    let any = false;
+    for (const { handOver } of this.#sockets) any = handOver() || any;
+    return any;
   }
 
   #tick(nowMs: number): void {
