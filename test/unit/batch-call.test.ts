@@ -37,6 +37,14 @@ test.each([
   },
 );
 
+test('small batches take no new memory from the kernel, each what the one before gave back', async () => {
+  const program = new AddonProgram(false, join(import.meta.dir, 'kept-memory-program.ts'));
+  const { perBatch } = await program.run([]);
+  program.remove();
+  // Some 22 where the C library gives all back at once.
+  expect(perBatch).toBeLessThan(2);
+});
+
 describe('the addon’s methods', () => {
   interface Native {
     openBatches(): number;
