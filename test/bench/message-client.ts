@@ -1,14 +1,14 @@
 /**
  * What a Kafka message costs: the line to the cluster alone, without sockets and rows. A process of its own.
  *
- *   bun test/bench/message-client.ts BOOTSTRAP RATE WARM_UP_S SECONDS
+ *   bun test/bench/message-client.ts BOOTSTRAP RATE WARM_UP_S SECONDS [WINDOWS]
  *
- * `RATE` is messages a second, 0 for as many as it takes. The topics have to be there. Prints one JSON line: messages
- * that were acknowledged, and the CPU time of the process in µs.
+ * `RATE` is messages a second, 0 for as many as it takes. The topics have to be there. Prints one JSON line for each
+ * window (1): messages that were acknowledged, and the CPU time of the process in µs.
  */
 import { MessageSource, TOPICS } from './message-source.ts';
 
-const [bootstrap = '', rate = '1600', warmUpS = '10', seconds = '10'] = process.argv.slice(2);
+const [bootstrap = '', rate = '1600', warmUpS = '10', seconds = '10', windows = '1'] = process.argv.slice(2);
 /** As the grid does at a window of 100 ms, whose ticks take turns with the topics. */
 const TICK_MS = 50;
 /** Where there is no rate: messages that wait for their acknowledgement at most, and those given in one turn. */
@@ -39,13 +39,17 @@ if (Number(rate) > 0) {
 }
 
 await Bun.sleep(Number(warmUpS) * 1_000);
-const before = source.acknowledged;
-const startedAt = performance.now();
-const cpu = process.cpuUsage();
-await Bun.sleep(Number(seconds) * 1_000);
-const { user, system } = process.cpuUsage(cpu);
-const took = (performance.now() - startedAt) / 1_000;
-console.log(JSON.stringify({ messages: source.acknowledged - before, cpuUs: user + system, seconds: took }));
+for (let n = 0; n < Number(windows); n++) {
+  const before = source.acknowledged;
+  const startedAt = performance.now();
+  const cpu = process.cpuUsage();
+  await Bun.sleep(Number(seconds) * 1_000);
+  const { user, system } = process.cpuUsage(cpu);
+  const took = (performance.now() - startedAt) / 1_000;
+  console.log(
+    JSON.stringify({ messages: source.acknowledged - before, cpuUs: user + system, seconds: took }),
+  );
+}
 running = false;
 await source.end();
 process.exit(source.failed > 0 ? 1 : 0);

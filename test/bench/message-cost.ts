@@ -10,25 +10,39 @@ export interface MessageCost {
 
 const PARTITIONS = 6;
 
+/** How long it runs before it is measured, for how long each time, s, and how often (1). */
+export interface MessageWindows {
+  readonly warmUpS: number;
+  readonly seconds: number;
+  readonly count?: number;
+}
+
 /**
- * What a message costs from the queue to its acknowledgement by a real broker.
+ * What a message costs from the queue to its acknowledgement by a real broker, of each window.
  * @param rate messages a second; 0: as many as it takes
+ * @param program left out: ours
  */
 export async function messageCost(
   bootstrap: string,
   rate: number,
-  { warmUpS, seconds }: { readonly warmUpS: number; readonly seconds: number },
-): Promise<MessageCost> {
+  { warmUpS, seconds, count = 1 }: MessageWindows,
+  program: readonly string[] = [process.execPath, join(import.meta.dir, 'message-client.ts')],
+): Promise<MessageCost[]> {
   for (const topic of TOPICS) await createTopic(bootstrap, topic, PARTITIONS);
-  const argv = [bootstrap, String(rate), String(warmUpS), String(seconds)];
-  const client = Bun.spawn([process.execPath, join(import.meta.dir, 'message-client.ts'), ...argv], {
+  const argv = [bootstrap, ...[rate, warmUpS, seconds, count].map(String)];
+  const client = Bun.spawn([...program, ...argv], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'inherit',
   });
   const [said, code] = await Promise.all([client.stdout.text(), client.exited]);
   if (code !== 0) throw new Error(`the client that sends messages ended with ${code}`);
-  const { messages, cpuUs, seconds: took } = JSON.parse(said.trim()) as Record<string, number>;
-  if (!messages || cpuUs === undefined || !took) throw new Error('the client that sends messages sent none');
-  return { us: cpuUs / messages, messagesPerS: messages / took };
+  return said.trim().split('\n').map(costOf);
+}
+
+function costOf(line: string): MessageCost {
+  const { messages, cpuUs, seconds } = JSON.parse(line) as Record<string, number>;
+  if (!messages || cpuUs === undefined || !seconds)
+    throw new Error('the client that sends messages sent none');
+  return { us: cpuUs / messages, messagesPerS: messages / seconds };
 }

@@ -19,12 +19,18 @@ export interface Steady {
   readonly rss_slope_mb_per_min: number;
 }
 
-const FEEDS: readonly Feed[] = [UPBIT_TICKER, BINANCE_TRADE];
+/** Of the steady load. */
+export const FEEDS: readonly Feed[] = [UPBIT_TICKER, BINANCE_TRADE];
 const ROWS_PER_S = 5_000;
 const CODES_PER_EXCHANGE = 300;
+/** Flags of the simulator that make it. */
+export const LOAD = [
+  ...['--exchanges', 'upbit,binance', '--symbols', String(CODES_PER_EXCHANGE)],
+  ...['--rate', String(ROWS_PER_S), '--zipf', '1', '--no-rows'],
+];
 const SAMPLE_MS = 1_000;
 /** A row that waits longer than this, in s, at two looks running was left behind: then no figure counts. */
-const LEFT_BEHIND_S = 1;
+export const LEFT_BEHIND_S = 1;
 /** Code is compiled after this time; before, the threads that do it take 2 to 3 % of a core. */
 const WARM_UP_MS = 45_000;
 /** Heap, pools and windows of the past have most of their size after this part of the measuring, and this long. */
@@ -52,14 +58,10 @@ export async function steady(
   services: Readonly<Record<string, string>>,
   { seconds, warmUpMs = WARM_UP_MS, windowMs = 100, settings = [], floor: windows }: SteadyOptions,
 ): Promise<Steady> {
-  const load = ['--symbols', String(CODES_PER_EXCHANGE), '--rate', String(ROWS_PER_S), '--zipf', '1'];
-  const simulator = await spawnSimulator(['--exchanges', 'upbit,binance', ...load, '--no-rows']);
+  const simulator = await spawnSimulator(LOAD);
   try {
     const floorShare = windows ? await floorOf(simulator, windows, warmUpMs) : Number.NaN;
-    const streams = FEEDS.flatMap(({ exchange, type }) => {
-      const symbols = simulator.exchanges[exchange]?.symbols ?? [];
-      return ['--exchange', exchange, '--type', type, '--symbols', symbols.join(',')];
-    });
+    const streams = streamsOf(simulator);
     const set = [`batch.window_ms=${windowMs}`, ...settings].flatMap((one) => ['--set', one]);
     const collector = await startCollector({ ...services, ...simulator.env }, [...streams, ...set]);
     try {
@@ -100,8 +102,20 @@ export async function steady(
   }
 }
 
+/** Flags of the collector for the feeds. */
+export function streamsOf(simulator: SimulatorProcess): string[] {
+  return FEEDS.flatMap(({ exchange, type }) => {
+    const symbols = simulator.exchanges[exchange]?.symbols ?? [];
+    return ['--exchange', exchange, '--type', type, '--symbols', symbols.join(',')];
+  });
+}
+
 /** One floor client for each feed, at the same time; their share of a core together. */
-async function floorOf(simulator: SimulatorProcess, windows: Windows, warmUpMs: number): Promise<number> {
+export async function floorOf(
+  simulator: SimulatorProcess,
+  windows: Windows,
+  warmUpMs: number,
+): Promise<number> {
   const floors = await Promise.all(
     FEEDS.map(({ exchange, path, subscription }) => {
       const { url, symbols } = simulator.exchanges[exchange] ?? { url: '', symbols: [] };
