@@ -35,7 +35,7 @@ export async function bookFeed(id: string, count: number): Promise<BookFeed> {
   try {
     const venue = simulator.exchanges.get(id);
     if (!exchange || !venue) throw new Error(`there is no exchange ${id}`);
-    return record(exchange, venue, count);
+    return await record(exchange, venue, count);
   } finally {
     await simulator.stop();
   }
@@ -47,10 +47,10 @@ export function bookSession(exchange: Exchange, keyframeMs: number): Session {
   return openSession(exchange, 'orderbook', markets, { keyframeMs });
 }
 
-function record(exchange: Exchange, venue: SimExchange, count: number): BookFeed {
+async function record(exchange: Exchange, venue: SimExchange, count: number): Promise<BookFeed> {
   const taken: Frame[] = [];
   const { books } = venue;
-  const socket = subscribe(exchange, venue, (frame) => {
+  const socket = await subscribe(exchange, venue, (frame) => {
     taken.push(typeof frame !== 'string' && exchange.encoding === 'gzip' ? inflate(frame) : frame);
   });
   taken.push(...fetched(exchange, venue));
@@ -73,8 +73,12 @@ function record(exchange: Exchange, venue: SimExchange, count: number): BookFeed
   return { exchange, first, frames: taken, changes: changes / taken.length };
 }
 
-/** A socket of the exchange's own end, which asks for every code that there is. */
-function subscribe(exchange: Exchange, venue: SimExchange, send: (frame: Frame) => void): SimSocket {
+/** A socket of the exchange's own end, which asks for every code that there is, no faster than the exchange allows. */
+async function subscribe(
+  exchange: Exchange,
+  venue: SimExchange,
+  send: (frame: Frame) => void,
+): Promise<SimSocket> {
   const markets = new Markets((symbol) => exchange.markets.split(symbol));
   const codes = venue.listings.flatMap(({ symbol }) => markets.get(symbol) ?? []);
   const session = bookSession(exchange, 0);
@@ -90,12 +94,18 @@ function subscribe(exchange: Exchange, venue: SimExchange, send: (frame: Frame) 
     close() {},
     terminate() {},
   });
-  for (const text of session.open()) socket.text(text);
-  const { codesPerFrame } = exchange.limits;
+  const texts = [...session.open()];
+  const { codesPerFrame, sends } = exchange.limits;
   for (let n = 0; n < codes.length; n += codesPerFrame) {
     const some = codes.slice(n, n + codesPerFrame);
     const asks = some.flatMap((code) => session.askBook?.(code) ?? []);
-    for (const text of [...session.change(codes, some, []), ...asks]) socket.text(text);
+    texts.push(...session.change(codes, some, []), ...asks);
+  }
+  const narrow = sends.filter(({ count }) => count < texts.length);
+  const apartMs = Math.max(0, ...narrow.map(({ count, perMs }) => perMs / count));
+  for (const text of texts) {
+    socket.text(text);
+    await Bun.sleep(apartMs);
   }
   return socket;
 }

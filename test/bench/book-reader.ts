@@ -34,6 +34,7 @@ export class BookReader {
       if (wrong === null) this.rows++;
       else this.wrong = wrong;
     } else if (event.kind === 'reject') this.wrong = event.reason;
+    else if (event.kind === 'refused') this.wrong = `refused: ${event.reason}`;
     else if (event.kind === 'book' && !event.whole && event.cause)
       this.wrong = `a book broke: ${event.cause}`;
   };
