@@ -62,6 +62,10 @@ describe('holes in consecutive ids', () => {
     const codes = [{ code: 'USDT-BTC', first_id: '4', last_id: '5', rows: 2, state: 'complete' }];
     const told = gap('binance', 'cut', 30, 60, { fill: { state: 'partial', proof: 'ids', rows: 2, codes } });
     expect(named(audited({ messages: [...messages, late], events: [told] }))).toEqual(['fill 4']);
+    const alike = gap('binance', 'missing_ids', 30, 60, {
+      fill: { state: 'partial', proof: 'ids', rows: 2, codes },
+    });
+    expect(named(audited({ messages: [...messages, late], events: [told, alike] }))).toEqual(['fill 4']);
   });
 
   test('no hole where a snapshot comes newest first, where the first row begins, or where rows are beyond the interval', () => {

@@ -1,3 +1,4 @@
+import { type IdRange, IdRanges } from '../backfill/id-ranges.ts';
 import type { Micros } from '../market/market.ts';
 import type { IdHole } from './id-coverage.ts';
 
@@ -33,11 +34,6 @@ interface FilledCode {
   readonly first_id: string | null;
   readonly last_id: string | null;
   readonly state: string;
-}
-
-interface IdRange {
-  readonly first: number;
-  readonly last: number;
 }
 
 /** A gap of one code as it was told last. */
@@ -123,13 +119,13 @@ export class GapRecords {
     return rest.length > 0 && this.explains(stream, code, hole.from, hole.to) ? [] : rest;
   }
 
-  /** Ids of a hole that a record says were fetched. */
+  /** Ids of a hole that records say were fetched, each once: a cut and the ids missing in it may both be filled. */
   claimed(stream: string, code: string, hole: IdHole): IdRange[] {
-    const told = [...(this.#codes.get(`${stream}|${code}`)?.values() ?? [])];
-    return told
-      .flatMap(({ filled }) => filled)
-      .map(({ first, last }) => ({ first: Math.max(first, hole.first), last: Math.min(last, hole.last) }))
-      .filter(({ first, last }) => first <= last);
+    const claimed = new IdRanges();
+    for (const { filled } of this.#codes.get(`${stream}|${code}`)?.values() ?? [])
+      for (const { first, last } of filled)
+        claimed.add(Math.max(first, hole.first), Math.min(last, hole.last));
+    return claimed.within(hole.first, hole.last);
   }
 
   /** Whether a collector was started, or took over, in this time: rows of before may come again after it. */
