@@ -16,7 +16,7 @@ import { REGISTRY_OF_THE_RUN } from './services/services.ts';
  *   bun test/run.ts soak                  the same for hours
  *   bun test/run.ts PATH …                those files
  *
- * TEST_LANES says how many run at once: four for two cores. Whatever a job printed is kept in out/tests/. What failed beside
+ * TEST_LANES says how many run at once: five for two cores. Whatever a job printed is kept in out/tests/. What failed beside
  * others is run once more alone; the summary tells of both.
  */
 
@@ -64,7 +64,7 @@ const PARTS: Readonly<Record<string, () => Job[]>> = {
 const BY_DEFAULT = ['integration', 'unit', 'conformance'];
 
 /** Most of a job's time is waiting. */
-const LANES_PER_CORE = 2;
+const LANES_PER_CORE = 2.5;
 /** A file ends within so long, whatever hangs in it, in ms; a long run has an hour. */
 const FILE_LIMIT_MS = 900_000;
 const LONG_LIMIT_MS = 3_600_000;
