@@ -173,6 +173,7 @@ describe('what the collector says, in Korean', () => {
 describe('kinds of trouble', () => {
   test.each([
     ['no data: KRW-BTC (1 of 3)', 'no data: KRW-ETH, KRW-XRP (2 of 9)'],
+    ['no data: KRW-BTC (1 of 3)', 'stale (no data)'],
     ['backoff (HTTP 503 on opening)', 'backoff (did not open in time)'],
     ['no stream is live: trade backoff', 'no stream is live: ticker stale; trade blocked'],
     [

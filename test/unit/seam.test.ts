@@ -49,3 +49,15 @@ test('of the trades of one moment the one with the highest id is the latest, how
   expect(later(ten, old)).toBe(ten);
   expect(later(ten, trade(8, 5)).trade_id).toBe('8');
 });
+
+test('what it remembers is bounded, also where the clock of the exchange stands, and its end is found all the same', () => {
+  const standing = new Seam(trade(1, 0), null, 7);
+  for (let id = 2; id < 20_000; id++) standing.take(trade(id, 5), 8);
+  expect(standing.after?.trade_id).toBe('2');
+  expect(standing.known.length).toBeLessThanOrEqual(5000);
+  const long = new Seam(trade(1, 0), null, 7);
+  for (let id = 2; id < 20_000; id++) long.take(trade(id, 1), 7);
+  long.take(trade(20_000, 2), 8);
+  expect(long.after?.trade_id).toBe('20000');
+  expect(long.known.length).toBeLessThanOrEqual(5000);
+});

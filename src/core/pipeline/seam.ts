@@ -2,7 +2,10 @@ import type { Micros } from '../market/market.ts';
 import type { Trade } from '../market/rows.ts';
 import type { SeenIds } from './seen-ids.ts';
 
-/** Trades that are remembered between the two sides of a seam; more are not expected where nothing is received. */
+/**
+ * Trades that are remembered between the two sides of a seam, and with the moment of the second: more are not expected where
+ * nothing is received, nor in one moment, unless the exchange's clock stands.
+ */
 const MOST_BETWEEN = 5000;
 
 /**
@@ -50,9 +53,9 @@ export class Seam {
 
   /** A trade goes on its way. */
   take(trade: Trade, socket: number): void {
-    if (this.#after ? trade.timestamp > this.#after.timestamp : this.#between.length >= MOST_BETWEEN) return;
-    this.#between.push({ trade, socket });
+    if (this.#after && trade.timestamp > this.#after.timestamp) return;
     if (!this.#after && this.#follows(trade, socket)) this.#after = trade;
+    if (this.#between.length < MOST_BETWEEN) this.#between.push({ trade, socket });
   }
 
   /** What an exchange repeats at a subscription may be older than the seam. */

@@ -1,4 +1,4 @@
-import type { Row } from '../market/rows.ts';
+import type { Row, Trade } from '../market/rows.ts';
 import type { Ack, Batch, Settled, Writer } from '../ports.ts';
 import type { LaneBatch } from './batch.ts';
 import type { Account } from './budget.ts';
@@ -27,9 +27,13 @@ export function countAcknowledged(stats: StreamStats, lane: Lane | null, rows: C
   }
 }
 
-/** The latest trade of the code that needs not be fetched by whoever has it next. */
-function noteLatest(lane: Lane, rows: readonly Row[]): void {
-  for (const row of rows) if (row.kind === 'trade') lane.ackedTrade = later(lane.ackedTrade, row);
+/** The latest trade of the code that needs not be fetched by whoever has it next. @param delivered whether Kafka has it */
+function noteLatest(lane: Lane, rows: readonly Row[], delivered: boolean): void {
+  let latest: Trade | null = null;
+  for (const row of rows) if (row.kind === 'trade') latest = later(latest, row);
+  if (latest === null) return;
+  lane.ackedTrade = later(lane.ackedTrade, latest);
+  if (delivered) lane.deliveredTrade = later(lane.deliveredTrade, latest);
 }
 
 function countUndelivered(stats: StreamStats, lane: Lane | null, rows: Counted): void {
@@ -72,8 +76,7 @@ export function write(
   function acknowledged(batch: LaneBatch, ack: Ack): void {
     const { rows, lane } = batch;
     countAcknowledged(stats, lane, rows, ack);
-    noteLatest(lane, rows);
-    for (const row of rows) if (row.kind === 'trade') lane.deliveredTrade = later(lane.deliveredTrade, row);
+    noteLatest(lane, rows, true);
     settle(batch);
   }
 
@@ -87,7 +90,7 @@ export function write(
   function shelved(batch: LaneBatch): void {
     stats.shelf.enter(batch.rows, batch.arrival);
     // The next life sends it: nobody needs to fetch it.
-    noteLatest(batch.lane, batch.rows);
+    noteLatest(batch.lane, batch.rows, false);
     settle(batch);
   }
 

@@ -4,11 +4,15 @@ const NAMED = 4;
 
 /** What two troubles have in common that befall different streams, topics or codes. */
 function kindOf(why) {
-  return why
-    .replace(/^[\w-]+(?:\.[\w-]+)+:? /, '… ')
-    .replace(/[:(;].*$/s, '')
-    .replace(/(?<!\S)\d\S*/g, '…')
-    .trim();
+  return (
+    why
+      .replace(/^[\w-]+(?:\.[\w-]+)+:? /, '… ')
+      .replace(/[:(;].*$/s, '')
+      .replace(/(?<!\S)\d\S*/g, '…')
+      .trim()
+      // A stream without data, and codes of it: one line, not two alike.
+      .replace(/^stale$/, 'no data')
+  );
 }
 
 /** kind → its reasons, in the order in which the kinds came. */
