@@ -173,7 +173,6 @@ describe('what the collector says, in Korean', () => {
 describe('kinds of trouble', () => {
   test.each([
     ['no data: KRW-BTC (1 of 3)', 'no data: KRW-ETH, KRW-XRP (2 of 9)'],
-    ['no data: KRW-BTC (1 of 3)', 'stale (no data)'],
     ['backoff (HTTP 503 on opening)', 'backoff (did not open in time)'],
     ['no stream is live: trade backoff', 'no stream is live: ticker stale; trade blocked'],
     [
@@ -186,6 +185,17 @@ describe('kinds of trouble', () => {
     ],
   ])('%s is like %s', (one, other) => {
     expect(kindOf(one)).toBe(kindOf(other));
+  });
+
+  test('that read alike are one, whatever they befell', () => {
+    const kindsOf = new Function('words', 'said', `${source('troubles.js')}\nreturn kindsOf;`);
+    const whys = ['stale (no data)', 'no data: KRW-BTC (1 of 3)', 'backoff (HTTP 503 on opening)'];
+    const reasons = whys.map((why) => ({ what: 'upbit ticker', why }));
+    const ways: [Words, (text: string) => string][] = [
+      [WORDS.en, (text) => text],
+      [WORDS.ko, said],
+    ];
+    for (const [words, saying] of ways) expect(kindsOf(words, saying)(reasons).size).toBe(2);
   });
 
   test('differ where people would say so', () => {

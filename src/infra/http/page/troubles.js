@@ -4,22 +4,19 @@ const NAMED = 4;
 
 /** What two troubles have in common that befall different streams, topics or codes. */
 function kindOf(why) {
-  return (
-    why
-      .replace(/^[\w-]+(?:\.[\w-]+)+:? /, '… ')
-      .replace(/[:(;].*$/s, '')
-      .replace(/(?<!\S)\d\S*/g, '…')
-      .trim()
-      // A stream without data, and codes of it: one line, not two alike.
-      .replace(/^stale$/, 'no data')
-  );
+  return why
+    .replace(/^[\w-]+(?:\.[\w-]+)+:? /, '… ')
+    .replace(/[:(;].*$/s, '')
+    .replace(/(?<!\S)\d\S*/g, '…')
+    .trim();
 }
 
-/** kind → its reasons, in the order in which the kinds came. */
+/** Kind in words → its reasons, in the order in which the kinds came. Two that read alike, as of streams and of codes, are one. */
 function kindsOf(reasons) {
   const kinds = new Map();
   for (const reason of reasons) {
-    const kind = kindOf(reason.why);
+    const name = kindOf(reason.why);
+    const kind = words.states[name] ?? said(name);
     const own = kinds.get(kind);
     if (own) own.push(reason);
     else kinds.set(kind, [reason]);
@@ -59,7 +56,7 @@ function fillTrouble(element, kind, reasons) {
   const names = [...new Set(reasons.map(({ what }) => said(what)))];
   const named = names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ', …' : '');
   const [summary, list] = element.children;
-  setText(summary, words.manyOf(count(reasons.length), words.states[kind] ?? said(kind), named));
+  setText(summary, words.manyOf(count(reasons.length), kind, named));
   const texts = reasons.map(sentence);
   while (list.children.length > texts.length) list.lastElementChild.remove();
   while (list.children.length < texts.length) list.append(document.createElement('li'));
@@ -74,5 +71,5 @@ function setText(element, text) {
 
 /** For screen readers: which kinds of trouble there are, read anew only when that has changed, not with every second. */
 function tellKinds(reasons) {
-  setText(find('told'), [...kindsOf(reasons).keys()].map(said).join('; '));
+  setText(find('told'), [...kindsOf(reasons).keys()].join('; '));
 }
