@@ -110,6 +110,19 @@ async function desk() {
   return { clock, slow, store, spool, state, send, acknowledge, ended, told };
 }
 
+/** Kafka has one message; then its brokers are away, and the disk hangs with the sync of the second one. */
+async function deskWithoutAny() {
+  const one = await desk();
+  one.send(1, 1);
+  await settle();
+  one.acknowledge();
+  one.slow.hangs = true;
+  one.state.away = true;
+  one.send(2, 2);
+  await one.clock.advance(2_000);
+  return one;
+}
+
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 test('a disk that hangs is said, and rows go on by memory as long as Kafka takes them', async () => {
@@ -141,14 +154,7 @@ test('a disk that hangs is said, and rows go on by memory as long as Kafka takes
 });
 
 test('with brokers away as well memory keeps what the disk does not take, so that the byte budget holds sockets; nothing is lost', async () => {
-  const { clock, slow, store, spool, state, send, acknowledge, ended } = await desk();
-  send(1, 1);
-  await settle();
-  acknowledge();
-  slow.hangs = true;
-  state.away = true;
-  send(2, 2);
-  await clock.advance(2_000);
+  const { clock, slow, store, spool, state, send, acknowledge, ended } = await deskWithoutAny();
   send(3, 4);
   await clock.advance(5_000);
   expect(store.figures.state).toBe('slow');
@@ -172,14 +178,7 @@ test('with brokers away as well memory keeps what the disk does not take, so tha
 });
 
 test('a stop ends in its time, and says what is in memory alone', async () => {
-  const { clock, slow, store, spool, state, send, acknowledge, ended } = await desk();
-  send(1, 1);
-  await settle();
-  acknowledge();
-  slow.hangs = true;
-  state.away = true;
-  send(2, 2);
-  await clock.advance(2_000);
+  const { clock, store, spool, send, ended } = await deskWithoutAny();
   send(3, 30);
   await clock.advance(5_000);
   send(31, 40);

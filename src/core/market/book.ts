@@ -1,3 +1,4 @@
+import { doubled } from './doubled.ts';
 import type { BookSide, Levels } from './levels.ts';
 import { joined, type Mark } from './marks.ts';
 
@@ -173,12 +174,6 @@ function move(values: Float64Array, from: number, end: number, by: number): void
   if (end - from > 2 * FEW) values.copyWithin(from + by, from, end);
   else if (by > 0) for (let at = end - 1; at >= from; at--) values[at + by] = values[at] as number;
   else for (let at = from; at < end; at++) values[at + by] = values[at] as number;
-}
-
-function doubled(values: Float64Array): Float64Array<ArrayBuffer> {
-  const more = new Float64Array(2 * values.length);
-  more.set(values);
-  return more;
 }
 
 /** What changes a book: a row of one, with what a checksum reads of its levels. */

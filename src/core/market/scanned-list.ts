@@ -1,3 +1,4 @@
+import { doubled } from './doubled.ts';
 import { digitMark, type Span } from './marks.ts';
 import { type Literal, nextChar, pass, passOne, place, textBytes, unsigned } from './scan-text.ts';
 
@@ -85,10 +86,4 @@ export class ScannedList {
 function span(span: Span, from: number): void {
   span.from = from;
   span.to = place();
-}
-
-function doubled(values: Float64Array): Float64Array<ArrayBuffer> {
-  const more = new Float64Array(2 * values.length);
-  more.set(values);
-  return more;
 }
