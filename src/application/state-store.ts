@@ -186,12 +186,13 @@ export interface Lease {
   readonly fence: number;
 }
 
-/** Symbols of which everything until that moment was received and delivered. */
+/**
+ * Symbols of which everything until that moment was received and delivered, or nothing was sent: those too that were only
+ * asked for by then, or refused. From then on they may have been received, whether the store could be told so or not.
+ */
 export interface Covered {
   readonly until: Micros;
   readonly symbols: readonly string[];
-  /** They were asked for, and nothing had been received of them by then. */
-  readonly asked?: boolean | undefined;
   /** They are missing since, and that was told under this id: whoever has them next ends the gap under it. */
   readonly gap_id?: string | undefined;
 }

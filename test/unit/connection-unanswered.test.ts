@@ -92,6 +92,8 @@ describe('refused', () => {
     const own = made.gaps.filter(({ to, codes }) => to !== null && codes.includes('KRW-A'));
     expect(own).toMatchObject([{ cause: 'refused' }]);
     expect(own[0]?.from).toBeLessThanOrEqual(cutAt);
+    // As far as the old socket brought it, and no earlier, whatever a new one has heard.
+    expect(own[0]?.from).toBeGreaterThan(cutAt - SECOND);
     expect(own[0]?.to).toBeGreaterThan(cutAt + 120 * SECOND);
     // Told as open once, under the same beginning.
     const open = made.gaps.filter(({ to, codes }) => to === null && codes.includes('KRW-A'));

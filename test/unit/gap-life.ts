@@ -4,8 +4,6 @@ import type { ModelSocket } from './gap-socket.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const STEPS = 8;
-/** What was received for the first time is on record by then. */
-const RECORDED_MS = 7000;
 
 type Step = readonly [name: string, weight: number, act: (world: World) => void | Promise<void>];
 
@@ -94,12 +92,31 @@ export const ALL_STEPS: readonly Step[] = [
     'cut off',
     3,
     async ({ model, random, pick }) => {
-      // A store that is away from the first moment on has nothing of what came: a kill is then without a trace.
-      if (model.clock.now() - model.cameMs < RECORDED_MS) return;
       const member = pick(model.alive);
       if (member) member.cutOff = true;
       await model.clock.advance(random() * 20_000);
       if (member) member.cutOff = false;
+    },
+  ],
+];
+
+/**
+ * The store is away from one collector, from whatever moment on, while all the rest happens. No code moves then: one that
+ * nobody received between the holder it left and the one it came to may not be on record, where the store was away from
+ * either of them.
+ */
+export const AWAY_STEPS: readonly Step[] = [
+  ...ALL_STEPS.filter(([name]) => name !== 'move'),
+  [
+    'away',
+    6,
+    ({ model, random, pick }) => {
+      const member = pick(model.alive);
+      if (!member) return;
+      member.cutOff = true;
+      model.clock.after(random() * random() * 30_000, () => {
+        member.cutOff = false;
+      });
     },
   ],
 ];

@@ -45,8 +45,6 @@ export class GapModel {
   leavesOut = false;
   /** Until then a socket may be mute, and nobody knows. */
   mutedUntilMs = 0;
-  /** When a collector or a code came last. */
-  cameMs = 0;
   /** Kafka acknowledges nothing. */
   kafkaAway = false;
   #desired: DesiredStream;
@@ -76,7 +74,6 @@ export class GapModel {
   async desire(shards: readonly (readonly string[])[]): Promise<void> {
     const version = this.#desired.version + 1;
     const codes = shards.flat();
-    this.cameMs = this.clock.now();
     this.#desired = { ...this.#desired, version, codes, shards };
     // What is wanted anew later was never received.
     for (const symbol of SYMBOLS) if (!codes.includes(symbol)) this.#known.delete(symbol);
@@ -86,7 +83,6 @@ export class GapModel {
   join(id: string): ModelMember {
     const member = new ModelMember(this, id);
     this.members.push(member);
-    this.cameMs = this.clock.now();
     void member.orchestrator.start();
     return member;
   }
@@ -95,7 +91,10 @@ export class GapModel {
   async end(): Promise<void> {
     this.#over = true;
     this.kafkaAway = false;
-    for (const member of this.alive) member.thaw();
+    for (const member of this.alive) {
+      member.cutOff = false;
+      member.thaw();
+    }
     const stopped = Promise.all(this.alive.map((member) => member.stop()));
     await this.clock.advance(6500);
     await stopped;

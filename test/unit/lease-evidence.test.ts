@@ -98,16 +98,31 @@ describe('what a collector that is killed leaves for the next', () => {
     expect(world.gaps.flatMap(({ codes }) => codes)).toContain('KRW-C2');
   });
 
-  test('what was received for the first time is on record before the next renewal', async () => {
-    const world = new World();
-    await world.desire(streamOf(2));
-    const member = world.begin('a');
-    await world.clock.advance(300);
-    member.crash();
-    const before = await onRecord(world);
-    expect(before.flatMap(({ symbols }) => symbols).sort()).toEqual(['C0', 'C1']);
-    expect(before.filter(({ asked }) => asked)).toEqual([]);
-  });
+  test.each([15, 300])(
+    'of a code that is refused from then on: the store was away %p ms after its start, and heard of nothing received',
+    async (ms) => {
+      const world = new World();
+      await world.desire(streamOf(2));
+      const member = world.begin('a');
+      await world.clock.advance(ms);
+      member.away = true;
+      await world.clock.advance(3000);
+      const killedAt = world.clock.micros();
+      expect(world.read().some(({ symbol }) => symbol === 'C0')).toBe(true);
+      member.crash();
+      world.refused.add('C0');
+      await world.clock.advance(2000);
+      await world.join('a');
+      await world.clock.advance(15_000);
+      const open = world.gaps.filter(({ to, codes }) => to === null && codes.includes('KRW-C0'));
+      expect(open).toMatchObject([{ cause: 'refused' }]);
+      expect(open[0]?.from).toBeLessThanOrEqual(killedAt);
+      world.refused.clear();
+      await world.clock.advance(60_000);
+      expect(world.verdict(0).silent).toEqual([]);
+      expectEnded(world.gaps);
+    },
+  );
 
   test('a gap that is told as open is on record with it', async () => {
     const world = new World(60_000);
@@ -226,6 +241,34 @@ describe('what a collector that is killed leaves for the next', () => {
     expect(world.gaps[0]?.to).toBeGreaterThanOrEqual(from);
     expect(await world.store.leases.recorded([KEY])).toEqual([]);
   });
+
+  test.each([
+    ['as it was', [['C0'], ['C1']]],
+    ['without one of its shards', [['C0'], []]],
+  ])(
+    'what a stream had not brought when it was stopped and, at once, started again %s',
+    async (_, shards) => {
+      const world = new World();
+      await world.desire(streamOf(2));
+      const member = await world.join('a');
+      await world.clock.advance(30_000);
+      member.stubborn = true;
+      const from = world.clock.micros();
+      await world.desire({ ...streamOf(2, 2), codes: [], shards: [] });
+      await world.desire({ ...streamOf(2, 3), codes: shards.flat(), shards });
+      member.stubborn = false;
+      const to = world.clock.micros();
+      await world.clock.advance(20_000);
+      expect(member.carries().sort()).toEqual(shards.flat());
+      for (const code of ['KRW-C0', 'KRW-C1']) {
+        const gaps = world.gaps.filter(({ codes }) => codes.includes(code));
+        expect([code, gaps.length]).toEqual([code, 1]);
+        expect(gaps[0]?.from).toBeLessThanOrEqual(from);
+        expect(gaps[0]?.to).toBeGreaterThanOrEqual(to);
+      }
+      expectEnded(world.gaps);
+    },
+  );
 
   test('a clean end between the question and the answer: what was served unheard may be lost', async () => {
     const world = new World();

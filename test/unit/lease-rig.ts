@@ -47,6 +47,8 @@ export class World {
   readonly delivered: Delivered[] = [];
   readonly gaps: Gap[] = [];
   readonly members: Member[] = [];
+  /** Symbols that the exchange refuses. */
+  readonly refused = new Set<string>();
   /** Looks into the topic, for whoever joins from then on. */
   written: WrittenTrades | undefined;
   /** The most collectors that were connected for one code at once. */
@@ -322,11 +324,17 @@ export class Member {
     socket.onSend = (text) => {
       if (text !== '<ping>') {
         const { sub = [], unsub = [] } = JSON.parse(text);
-        for (const symbol of sub) {
+        const { refused } = this.#world;
+        const served = sub.filter((symbol: string) => !refused.has(symbol));
+        for (const symbol of served) {
           symbols.add(symbol);
           this.asked.add(symbol);
         }
         for (const symbol of unsub) symbols.delete(symbol);
+        const others = sub.filter((symbol: string) => refused.has(symbol));
+        if (others.length > 0)
+          clock.after(10, () => socket.frame({ refused: others, reason: 'maintenance' }));
+        if (sub.length > 0) return answer(clock, socket, JSON.stringify({ sub: served }));
       }
       answer(clock, socket, text);
     };

@@ -15,7 +15,7 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
     const second = { ...KEY, shard: 1 };
     const covered = [
       { until: 1_790_000_000_000_000, symbols: ['KRW-BTC', 'KRW-ETH'], gap_id: 'g' },
-      { until: 1_789_000_000_000_000, symbols: ['KRW-XRP'], asked: true },
+      { until: 1_789_000_000_000_000, symbols: ['KRW-XRP'] },
     ];
 
     async function take({ leases }: StateStore, who: string, what = shard, heirOf: string[] = []) {

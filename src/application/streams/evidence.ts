@@ -1,11 +1,6 @@
 import type { Micros } from '../../core/market/market.ts';
 import type { Covered } from '../state-store.ts';
 
-interface Left {
-  readonly until: Micros;
-  readonly asked: boolean;
-}
-
 /**
  * What is known of the codes of a shard that its connection does not speak of, so that whoever comes next knows it too:
  * of those that were not received here yet, for a collector may end before a single row came; and of those that are
@@ -13,10 +8,10 @@ interface Left {
  */
 export class Evidence {
   /** Of whoever had the codes before, as far as nobody here has taken it up. */
-  readonly #left = new Map<string, Left>();
+  readonly #left = new Map<string, Micros>();
   readonly #gone = new Map<string, Micros>();
-  /** Removed from what is desired: when, and whether nothing of them had come by then. */
-  readonly #leaving = new Map<string, { readonly at: Micros; readonly asked: boolean }>();
+  /** When they were removed from what is desired. */
+  readonly #leaving = new Map<string, Micros>();
   #desired: ReadonlySet<string> = new Set();
   /** Fence with which codes came here last from other shards. */
   #joined: number | null = null;
@@ -28,18 +23,17 @@ export class Evidence {
   /**
    * Sets what is desired of the shard from now on.
    * @param at now
-   * @param received whether rows of a symbol have come here
    * @returns whether that is more than before
    */
-  want(symbols: readonly string[], at: Micros, received: (symbol: string) => boolean): boolean {
+  want(symbols: readonly string[], at: Micros): boolean {
     const more = symbols.some((symbol) => !this.#desired.has(symbol));
     const before = this.#desired;
     this.#desired = new Set(symbols);
     for (const symbol of before) {
       if (this.#desired.has(symbol) || this.#left.has(symbol)) continue;
-      this.#leaving.set(symbol, { at, asked: !received(symbol) });
+      this.#leaving.set(symbol, at);
     }
-    for (const [symbol, { until }] of this.#left) {
+    for (const [symbol, until] of this.#left) {
       if (this.#desired.has(symbol)) continue;
       this.#left.delete(symbol);
       this.#gone.set(symbol, until);
@@ -71,10 +65,10 @@ export class Evidence {
   /** Of the codes that can be carried by now: how far each was covered. Each is given once. */
   take(carried: (symbol: string) => boolean): Covered[] {
     const taken: Covered[] = [];
-    for (const [symbol, { until, asked }] of this.#left) {
+    for (const [symbol, until] of this.#left) {
       if (!carried(symbol)) continue;
       this.#left.delete(symbol);
-      taken.push({ until, symbols: [symbol], asked });
+      taken.push({ until, symbols: [symbol] });
     }
     return together(taken);
   }
@@ -96,37 +90,26 @@ export class Evidence {
     const leaving = this.#underWay(passed).filter(({ symbols: [symbol = ''] }) => !said.has(symbol));
     for (const { symbols } of leaving) for (const symbol of symbols) said.add(symbol);
     const symbols = [...this.#desired].filter((symbol) => !said.has(symbol) && asked(symbol));
-    return [
-      ...known,
-      ...left,
-      ...together(leaving),
-      ...(symbols.length > 0 ? [{ until, symbols, asked: true }] : []),
-    ];
+    return [...known, ...left, ...together(leaving), ...(symbols.length > 0 ? [{ until, symbols }] : [])];
   }
 
-  /** Of a code that is on record more than once the earliest counts, and what is certain of it. */
+  /** Of a code that is on record more than once the earliest counts. */
   #learn(since: readonly Covered[]): void {
-    for (const { until, symbols, asked = false } of since)
-      for (const symbol of symbols) {
-        const known = this.#left.get(symbol);
-        this.#left.set(symbol, {
-          until: Math.min(until, known?.until ?? until),
-          asked: asked && (known?.asked ?? true),
-        });
-      }
+    for (const { until, symbols } of since)
+      for (const symbol of symbols) this.#left.set(symbol, Math.min(until, this.#left.get(symbol) ?? until));
   }
 
   /** What was removed, one by one, as long as what was sent before that may be under way. */
   #underWay(passed: Micros): Covered[] {
-    for (const [symbol, { at }] of this.#leaving) if (passed >= at) this.#leaving.delete(symbol);
-    return Array.from(this.#leaving, ([symbol, { asked }]) => ({ until: passed, symbols: [symbol], asked }));
+    for (const [symbol, at] of this.#leaving) if (passed >= at) this.#leaving.delete(symbol);
+    return Array.from(this.#leaving.keys(), (symbol) => ({ until: passed, symbols: [symbol] }));
   }
 
   /** What nobody has taken up, without the codes in `known`. */
   #untaken(known: readonly Covered[]): Covered[] {
     const said = new Set(known.flatMap(({ symbols }) => symbols));
-    const left = [...this.#left].flatMap(([symbol, { until, asked }]) =>
-      said.has(symbol) ? [] : [{ until, symbols: [symbol], asked }],
+    const left = [...this.#left].flatMap(([symbol, until]) =>
+      said.has(symbol) ? [] : [{ until, symbols: [symbol] }],
     );
     return together(left);
   }
@@ -134,7 +117,7 @@ export class Evidence {
 
 /** Codes that were covered equally far, in one. */
 function together(all: readonly Covered[]): Covered[] {
-  const groups = Map.groupBy(all, ({ until, asked }) => `${until} ${asked}`);
+  const groups = Map.groupBy(all, ({ until }) => until);
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
     return first ? [{ ...first, symbols: group.flatMap(({ symbols }) => symbols) }] : [];

@@ -33,6 +33,7 @@ export interface OrchestratorDeps extends Omit<StreamDeps, 'skewAtStart'> {
 const SHORT_BAN_MS = 60_000;
 
 const NOTHING_LEFT: ReadonlyMap<number, null> = new Map();
+const NOTHING_HELD: HeldShards = new Map();
 /** A shard where leases are off. */
 const EVERYWHERE = { fence: null, symbols: null, missed: null, joined: [] };
 
@@ -188,7 +189,7 @@ export class Orchestrator implements ShardHost {
   leave(shard: ShardKey, reason: string): Promise<Left> {
     const key = streamKey(shard);
     const running = this.#running.get(key);
-    if (!running) return this.#settled(key).then(() => this.#stopped.left(shard));
+    if (!running || this.#stopped.has(shard)) return this.#settled(key).then(() => this.#stopped.left(shard));
     const left = running.leave(shard.shard, reason);
     void this.#queue(key);
     return left;
@@ -202,7 +203,7 @@ export class Orchestrator implements ShardHost {
     this.#cancelLoss();
     const left = this.#deps.leases?.leaveAll();
     await Promise.all(this.#busy.values());
-    await Promise.all([...this.#running.values()].map((stream) => this.#stopped.stop(stream)));
+    await Promise.all([...this.#running.values()].map((stream) => this.#stopped.stop(stream, NOTHING_HELD)));
     this.#running.clear();
     await Promise.all([left, this.#stopped.settled()]);
   }
@@ -230,16 +231,17 @@ export class Orchestrator implements ShardHost {
     const running = this.#running.get(key);
     if (!desired || this.#stopping) return;
     const shares = desired.shards.some((symbols) => symbols.length > 0);
-    if (!isRunning(desired) || (shares && this.#held(desired).size === 0)) {
+    const held = this.#held(running?.desired ?? desired);
+    if (!isRunning(desired) || (shares && held.size === 0)) {
       this.#running.delete(key);
-      if (running) await this.#stopped.stop(running);
+      if (running) await this.#stopped.stop(running, held);
     } else if (running && running.desired.origin === desired.origin) {
       await this.#apply(running, desired, NOTHING_LEFT);
     } else {
       // At another address it is another run; from the end of the old sockets on its codes are missing.
       const since = new Map(desired.shards.map((_, shard) => [shard, running?.covered(shard) ?? null]));
       this.#running.delete(key);
-      if (running) await this.#stopped.stop(running);
+      if (running) await this.#stopped.stop(running, held);
       await this.#begin(key, desired, since);
     }
   }
@@ -281,11 +283,25 @@ export class Orchestrator implements ShardHost {
     since: ReadonlyMap<number, readonly Covered[] | null>,
   ): Promise<void> {
     const { leases } = this.#deps;
-    const held = this.#heldSince(desired, since);
+    const left = this.#left(desired, since);
+    const held = this.#heldSince(desired, left);
     if (stream.prepare(desired, held)) await leases?.record(desired);
     if (this.#stopping) return;
-    const still = this.#heldSince(desired, since);
+    const still = this.#heldSince(desired, left);
     stream.apply(desired, new Map([...still].filter(([shard]) => held.has(shard))));
+  }
+
+  /** How far the shards that are about to be carried got before, those too that ended with their stream a moment ago. */
+  #left(
+    desired: DesiredStream,
+    since: ReadonlyMap<number, readonly Covered[] | null>,
+  ): ReadonlyMap<number, readonly Covered[] | null> {
+    const carried = [...this.#held(desired)].filter(([shard]) => desired.shards[shard]?.length);
+    const left = carried.map(([shard, own]) => {
+      const resumed = this.#stopped.resumed({ ...desired, shard }, own);
+      return [shard, since.get(shard) ?? resumed] as const;
+    });
+    return new Map(left);
   }
 
   #heldSince(desired: DesiredStream, since: ReadonlyMap<number, readonly Covered[] | null>): HeldShards {

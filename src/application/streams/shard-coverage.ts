@@ -31,8 +31,6 @@ export class ShardCoverage {
   readonly #evidence = new Map<number, Evidence>();
   /** How far our clock may have been ahead when a shard was closed, in µs. */
   readonly #aheads = new Map<number, Micros>();
-  /** Of each shard the symbols that were only asked for, as `covered` last said. */
-  readonly #unheard = new Map<number, readonly string[]>();
   readonly #late = new LateReading();
 
   constructor(source: CoverageSource) {
@@ -45,17 +43,19 @@ export class ShardCoverage {
    */
   prepare(shard: number, symbols: readonly string[], { fence, missed, joined }: HeldShard): boolean {
     const { clock, connections } = this.#source;
-    const connection = connections.get(shard);
-    const begins = !connection && !this.#ends.has(shard);
+    const begins = !connections.has(shard) && !this.#ends.has(shard);
     if (begins && symbols.length === 0) return false;
-    const known = begins ? undefined : this.#evidence.get(shard);
-    const evidence = known ?? new Evidence((begins && missed?.since) || []);
+    // One that began and has no connection yet, as its codes wait for a fence, keeps what it was told.
+    const evidence = this.#evidence.get(shard) ?? new Evidence((begins && missed?.since) || []);
     this.#evidence.set(shard, evidence);
-    const more = evidence.want(symbols, clock.micros(), (symbol) => connection?.knows(symbol) ?? false);
-    return evidence.join(fence, joined) || more;
+    const more = evidence.want(symbols, clock.micros());
+    return evidence.join(fence, joined) || more || begins;
   }
 
-  /** Tells the connections of a shard, which carry these codes now, what nobody has received of them until now. */
+  /**
+   * Tells the connections of a shard, which carry these codes now, what nobody has received of them until now. Whoever had
+   * them before may have received those too that were only asked for by its last record, and not have lived to write it.
+   */
   handOn(shard: number, connection: ShardConnections, carried: readonly Market[], cause: GapCause): void {
     const evidence = this.#evidence.get(shard);
     if (!evidence) return;
@@ -63,8 +63,8 @@ export class ShardCoverage {
     const symbols = new Set(carried.map(({ symbol }) => symbol));
     for (const { until, symbols: gone } of evidence.unwanted())
       connection.missedUntilNow(marketsOf(gone), until, cause);
-    for (const { until, symbols: mine, asked = false } of evidence.take((symbol) => symbols.has(symbol)))
-      connection.missedSince(marketsOf(mine), until, cause, !asked);
+    for (const { until, symbols: mine } of evidence.take((symbol) => symbols.has(symbol)))
+      connection.missedSince(marketsOf(mine), until, cause);
   }
 
   /**
@@ -72,20 +72,16 @@ export class ShardCoverage {
    * were only asked for. Null where it never ran and is not about to.
    */
   covered(shard: number): Covered[] | null {
-    const covered = this.#covered(shard);
-    const unheard = (covered ?? []).flatMap(({ asked, symbols }) => (asked ? symbols : []));
-    if (unheard.length > 0) this.#unheard.set(shard, unheard);
-    else this.#unheard.delete(shard);
-    return covered;
-  }
-
-  /** Whether something was received for the first time since `covered` last spoke of it. */
-  heard(): boolean {
-    for (const [shard, symbols] of this.#unheard) {
-      const connection = this.#source.connections.get(shard);
-      if (connection && symbols.some((symbol) => connection.knows(symbol))) return true;
+    const connection = this.#source.connections.get(shard);
+    const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
+    if (!received) {
+      const { clock, skewAtStart } = this.#source;
+      // Where the clock was set forward meanwhile it may be ahead of the exchange's.
+      const now = clock.micros() - Math.max(0, skewOf(clock) - skewAtStart);
+      return this.#evidence.get(shard)?.covered([], now, now) ?? null;
     }
-    return false;
+    const delivered = this.#delivered(connection?.clockAhead ?? this.#aheads.get(shard) ?? 0);
+    return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
   }
 
   /** To be called at every tick: a process that stood still reads rows that had waited in the machine. */
@@ -110,23 +106,15 @@ export class ShardCoverage {
     return (this.#ends.get(shard) ?? []).flatMap(({ symbols }) => symbols);
   }
 
+  /** Shards whose sockets were closed, and that were not forgotten since. */
+  closed(): number[] {
+    return [...this.#ends.keys()];
+  }
+
   /** The shard is not held here any more. */
   forget(shard: number): void {
     this.#ends.delete(shard);
     this.#evidence.delete(shard);
-  }
-
-  #covered(shard: number): Covered[] | null {
-    const connection = this.#source.connections.get(shard);
-    const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
-    if (!received) {
-      const { clock, skewAtStart } = this.#source;
-      // Where the clock was set forward meanwhile it may be ahead of the exchange's.
-      const now = clock.micros() - Math.max(0, skewOf(clock) - skewAtStart);
-      return this.#evidence.get(shard)?.covered([], now, now) ?? null;
-    }
-    const delivered = this.#delivered(connection?.clockAhead ?? this.#aheads.get(shard) ?? 0);
-    return received.map((one) => ({ ...one, until: Math.min(one.until, delivered) }));
   }
 
   /**

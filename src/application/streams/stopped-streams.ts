@@ -1,30 +1,45 @@
 import { type Clock, sleep } from '../../common/clock.ts';
-import { streamKey } from '../../core/desired/stream.ts';
+import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { Left } from '../leases/lease-parts.ts';
 import { type Covered, type ShardKey, shardKey } from '../state-store.ts';
 import { DRAIN_MS } from './drain.ts';
 import type { RunningStream } from './stream.ts';
+import type { HeldShard, HeldShards } from './stream-parts.ts';
+
+/** A shard that ended with its stream. */
+interface Ended {
+  readonly held: HeldShard;
+  /** How far it got; null where it brought all that was sent. */
+  readonly covered: readonly Covered[] | null;
+}
 
 /** Streams that were stopped, until the last of their rows is acknowledged, and what is left of their shards. */
 export class StoppedStreams {
   readonly #clock: Clock;
   readonly #draining = new Map<Promise<void>, RunningStream>();
-  /** How far those shards got whose sockets did not bring all that was sent, until somebody asks. */
-  readonly #torn = new Map<string, readonly Covered[] | null>();
+  /** Until somebody asks. */
+  readonly #ended = new Map<string, Ended>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Stops a stream. It may start anew while rows of its last run still wait for a broker: the writer keeps their order. */
-  async stop(stream: RunningStream): Promise<void> {
+  /**
+   * Stops a stream. It may start anew while rows of its last run still wait for a broker: the writer keeps their order.
+   * @param held what is held of it, and is not being left
+   */
+  async stop(stream: RunningStream, held: HeldShards): Promise<void> {
     const stopped = stream.stop();
     const draining = stopped.catch(() => {}).then(() => stream.settled());
     this.#draining.set(draining, stream);
     void draining.then(() => this.#draining.delete(draining));
     await stopped;
-    for (const shard of stream.torn)
-      this.#torn.set(shardKey({ ...stream.target, shard }), stream.covered(shard));
+    for (const shard of stream.closed()) {
+      const own = held.get(shard);
+      if (!own) continue;
+      const covered = stream.torn.has(shard) ? stream.covered(shard) : null;
+      this.#ended.set(shardKey({ ...stream.target, shard }), { held: own, covered });
+    }
   }
 
   /** Those of which rows are not acknowledged yet. */
@@ -37,15 +52,39 @@ export class StoppedStreams {
     await Promise.all(this.#draining.keys());
   }
 
+  /** Whether a shard ended with its stream, and nobody has asked yet. */
+  has(shard: ShardKey): boolean {
+    return this.#ended.has(shardKey(shard));
+  }
+
   /** How a shard was left, once its rows are acknowledged, or Kafka does not take them for too long. */
   async left(shard: ShardKey): Promise<Left> {
-    const torn = this.#torn.get(shardKey(shard));
-    this.#torn.delete(shardKey(shard));
-    const own = [...this.#draining].filter(([, { target }]) => streamKey(target) === streamKey(shard));
+    const ended = this.#ended.get(shardKey(shard));
+    this.#ended.delete(shardKey(shard));
+    const own = this.#drainingOf(shard);
     const all = Promise.all(own.map(([draining]) => draining)).then(() => true);
     const late = sleep(this.#clock, DRAIN_MS).then(() => false);
     const delivered = own.length === 0 || (await Promise.race([all, late]));
     const [, last] = own.at(-1) ?? [];
-    return { covered: torn ?? last?.covered(shard.shard) ?? null, delivered, complete: torn === undefined };
+    // Of one that never ran here what is on record stays.
+    const covered = ended?.covered ?? last?.covered(shard.shard) ?? null;
+    return { covered, delivered, complete: ended?.covered === null };
+  }
+
+  /**
+   * A shard begins anew without having been left in between: nobody else says what is missing of its last run.
+   * @param held as it is held now
+   * @returns how far that run got, nothing where Kafka has all of it; null where there was none
+   */
+  resumed(shard: ShardKey, held: HeldShard): readonly Covered[] | null {
+    const ended = this.#ended.get(shardKey(shard));
+    this.#ended.delete(shardKey(shard));
+    if (ended?.held !== held) return null;
+    const [, last] = this.#drainingOf(shard).at(-1) ?? [];
+    return ended.covered ?? last?.covered(shard.shard) ?? [];
+  }
+
+  #drainingOf(stream: StreamKey): (readonly [Promise<void>, RunningStream])[] {
+    return [...this.#draining].filter(([, { target }]) => streamKey(target) === streamKey(stream));
   }
 }

@@ -58,8 +58,7 @@ export class RunningStream {
   #carriedCodes: ReadonlySet<string> | null = null;
 
   /**
-   * @param onNews `covered` has more to say: codes were received for the first time, or a gap is told as open, which the
-   *   next life has to end where this one cannot
+   * @param onNews `covered` has more to say: a gap is told as open, which the next life has to end where this one cannot
    */
   constructor(
     desired: DesiredStream,
@@ -117,7 +116,6 @@ export class RunningStream {
       this.#rejects.look(nowMs);
       this.#missing.look(nowMs);
       this.#coverage.look();
-      if (this.#coverage.heard()) onNews();
     });
   }
 
@@ -261,12 +259,17 @@ export class RunningStream {
     const left = {
       covered: this.covered(shard),
       delivered,
-      complete: !this.torn.delete(shard),
+      complete: !this.torn.delete(shard) && this.closed().includes(shard),
     };
     this.#leaving.delete(shard);
     this.#coverage.forget(shard);
     this.#retain();
     return left;
+  }
+
+  /** Shards whose sockets are closed, and that were not left. */
+  closed(): number[] {
+    return this.#coverage.closed();
   }
 
   /** Closes the sockets; resolves when the writer has everything they brought. */

@@ -74,12 +74,9 @@ export class Connection implements LinkOwner {
     this.#connect();
   }
 
-  /**
-   * Nobody received these codes since `from`, before this connection was there; the gap ends as any other.
-   * @param certain false where nobody knows whether they were ever received
-   */
-  missedSince(markets: readonly Market[], from: Micros, cause: GapCause, certain = true): void {
-    this.#reception.missedSince(markets, from, cause, certain);
+  /** Nobody received these codes since `from`, before this connection was there; the gap ends as any other. */
+  missedSince(markets: readonly Market[], from: Micros, cause: GapCause): void {
+    this.#reception.missedSince(markets, from, cause);
   }
 
   /** Nobody received these codes since `from`, and now nobody wants them any more. */
@@ -90,11 +87,6 @@ export class Connection implements LinkOwner {
   /** The codes that were ever received, by the moment until which they were for certain. */
   covered(): Map<Micros, string[]> {
     return this.#reception.covered();
-  }
-
-  /** Whether the code was ever received, or may have been. */
-  knows(symbol: string): boolean {
-    return this.#reception.knows(symbol);
   }
 
   /** Symbols that the exchange was asked for, and that it has not refused. */

@@ -119,7 +119,9 @@ export class Coverage {
    * The exchange refuses these codes: their gaps go on, or begin at `from`, until they are received or no longer wanted.
    */
   refuse(markets: readonly Market[], from: Micros): void {
-    this.lose(markets, from, 'refused');
+    // What is missing already is so since then: a new socket, which has heard little, knows no better.
+    const received = markets.filter(({ symbol }) => !this.#open.has(symbol));
+    this.lose(received, from, 'refused');
     const untold = markets.flatMap(({ symbol }) => {
       const group = this.#open.get(symbol);
       return group && !group.told && group.cause !== 'refused' ? [{ symbol, group }] : [];

@@ -91,8 +91,8 @@ export class Reception {
   }
 
   /** See `Connection`. */
-  missedSince(markets: readonly Market[], from: Micros, cause: GapCause, certain: boolean): void {
-    this.#coverage.inherit(markets, from, cause, certain);
+  missedSince(markets: readonly Market[], from: Micros, cause: GapCause): void {
+    this.#coverage.inherit(markets, from, cause);
     this.#coverCarried(markets);
   }
 
@@ -111,11 +111,6 @@ export class Reception {
   /** Until when everything that was sent has been read, of codes that are not missing. */
   coveredUntil(): Micros {
     return this.#sockets.coveredUntil(this.#parts.clock.micros() - this.#offset.doubt);
-  }
-
-  /** Whether the code was ever received, or may have been. */
-  knows(symbol: string): boolean {
-    return this.#coverage.knows(symbol);
   }
 
   /** Symbols that are not served. */

@@ -49,14 +49,11 @@ export class ShardConnections {
     this.#apply();
   }
 
-  /**
-   * Nobody received these codes since `from`, before this shard was here; the gap ends as any other.
-   * @param certain false where nobody knows whether they were ever received
-   */
-  missedSince(markets: readonly Market[], from: Micros, cause: GapCause, certain = true): void {
+  /** Nobody received these codes since `from`, before this shard was here; the gap ends as any other. */
+  missedSince(markets: readonly Market[], from: Micros, cause: GapCause): void {
     for (const part of this.#parts.values()) {
       const own = markets.filter(({ symbol }) => part.markets.has(symbol));
-      if (own.length > 0) part.connection.missedSince(own, from, cause, certain);
+      if (own.length > 0) part.connection.missedSince(own, from, cause);
     }
   }
 
@@ -91,11 +88,6 @@ export class ShardConnections {
       for (const [until, symbols] of connection.covered())
         covered.set(until, [...(covered.get(until) ?? []), ...symbols]);
     return covered;
-  }
-
-  /** Whether the code was ever received, or may have been. */
-  knows(symbol: string): boolean {
-    return [...this.#parts.values()].some(({ connection }) => connection.knows(symbol));
   }
 
   /** Symbols that the exchange was asked for, and that it has not refused. */

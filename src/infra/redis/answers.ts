@@ -59,7 +59,6 @@ export const COVERED = z.object({
     z.object({
       until: z.number(),
       symbols: z.array(z.string()),
-      asked: z.boolean().optional(),
       gap_id: z.string().optional(),
     }),
   ),
