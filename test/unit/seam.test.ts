@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { compareIds } from '../../src/core/backfill/known-hole.ts';
 import { later } from '../../src/core/pipeline/later-trade.ts';
 import { Seam } from '../../src/core/pipeline/seam.ts';
 import { START, tradeOf } from './backfill-parts.ts';
@@ -27,10 +28,13 @@ test('over the same socket the first trade behind the end of the gap ends it, al
   const seam = new Seam(trade(1, 0), null, 7);
   seam.take(trade(2, 1), 7);
   seam.take(trade(4, 4), 7);
+  seam.take(trade(5, 4), 7);
+  seam.take(trade(6, 5), 7);
   expect(seam.after).toBeNull();
   seam.ends(START + 3 * SECOND);
   expect(seam.after?.trade_id).toBe('4');
-  expect(seam.known.map(({ trade_id }) => trade_id)).toEqual(['2']);
+  // What is behind the moment of that one is not beside the hole.
+  expect(seam.known.map(({ trade_id }) => trade_id)).toEqual(['2', '5']);
 });
 
 test('a trade that came within the gap is none before it', () => {
@@ -48,6 +52,12 @@ test('of the trades of one moment the one with the highest id is the latest, how
   expect(later(later(null, nine), ten)).toBe(ten);
   expect(later(ten, old)).toBe(ten);
   expect(later(ten, trade(8, 5)).trade_id).toBe('8');
+});
+
+test('ids are in the order of numbers where they are some, else of their texts', () => {
+  const ids = ['9', '10', '99', '100', '1790000000000001', '1790000000000002', 'a1', 'b0', 'b0a'];
+  for (const [at, id] of ids.entries())
+    for (const [other, than] of ids.entries()) expect(compareIds(id, than)).toBe(Math.sign(at - other));
 });
 
 test('what it remembers is bounded, also where the clock of the exchange stands, and its end is found all the same', () => {

@@ -1,3 +1,4 @@
+import { ownCopy } from '../market/read-values.ts';
 import type { Trade } from '../market/rows.ts';
 import type { Neighbour, TradeHole } from '../past-trades.ts';
 import type { IdRange } from './id-ranges.ts';
@@ -32,8 +33,7 @@ export interface Found {
 
 /** What is kept of a trade that stands beside a hole. */
 export function neighbourOf({ trade_id, timestamp, fills, price, volume, side }: Trade): Neighbour {
-  // A copy: a text cut out of a frame keeps the whole frame.
-  return { trade_id: Buffer.from(trade_id).toString(), timestamp, fills, price, volume, side };
+  return { trade_id: ownCopy(trade_id), timestamp, fills, price, volume, side };
 }
 
 /** A trade that is known by its id alone. */
@@ -43,10 +43,18 @@ export function idNeighbour(id: number, timestamp: number): Neighbour {
 
 /** −1, 0 or 1: which of two ids comes first, where both are numbers; their texts' order where one is not. */
 export function compareIds(one: string, other: string): number {
-  // Of one length, numbers have the order of their texts: nearly all do, and this is asked of every trade, twice.
-  if (one.length !== other.length && DIGITS.test(one) && DIGITS.test(other))
-    return one.length < other.length ? -1 : 1;
-  return one < other ? -1 : one > other ? 1 : 0;
+  const { length } = one;
+  if (length !== other.length && DIGITS.test(one) && DIGITS.test(other))
+    return length < other.length ? -1 : 1;
+  // Of one length, numbers have the order of their texts: nearly all do, and of a burst every trade is asked, twice.
+  if (length === other.length) {
+    for (let at = 0; at < length; at++) {
+      const by = one.charCodeAt(at) - other.charCodeAt(at);
+      if (by !== 0) return by < 0 ? -1 : 1;
+    }
+    return 0;
+  }
+  return one < other ? -1 : 1;
 }
 
 /** What a trade is known by where its ids differ between REST and socket: equal for the same trade, of either way. */

@@ -209,12 +209,13 @@ export function exactDigits(text: string, key: string, parsed: unknown, cursor?:
 }
 
 /** Room for what is copied, which nearly always is an id or a few digits. */
-const COPIED = Buffer.allocUnsafeSlow(256);
+const MOST_COPIED = 64;
+const COPIED = Buffer.allocUnsafeSlow(4 * MOST_COPIED);
 
-/** The same ASCII text in memory of its own: a string cut out of a frame keeps the whole frame for as long as it lives. */
+/** The same text in memory of its own: a string cut out of a frame keeps the whole frame for as long as it lives. */
 export function ownCopy(text: string): string {
-  if (text.length > COPIED.length) return Buffer.from(text, 'latin1').toString('latin1');
-  return COPIED.toString('latin1', 0, COPIED.write(text, 0, 'latin1'));
+  if (text.length > MOST_COPIED) return Buffer.from(text).toString();
+  return COPIED.toString('utf8', 0, COPIED.write(text, 0, 'utf8'));
 }
 
 /** Where in a text to look from; moved behind what was found. */

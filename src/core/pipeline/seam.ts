@@ -18,7 +18,7 @@ export class Seam {
   readonly seen: SeenIds | null;
   /** Youngest socket when the code was lost: whatever a later one brings came after it. */
   readonly #socket: number;
-  readonly #between: { readonly trade: Trade; readonly socket: number }[] = [];
+  #between: { readonly trade: Trade; readonly socket: number }[] = [];
   #to: Micros = Number.POSITIVE_INFINITY;
   #after: Trade | null = null;
 
@@ -47,8 +47,10 @@ export class Seam {
   ends(to: Micros): void {
     this.#to = to;
     if (this.#after) return;
-    const first = this.#between.find(({ trade, socket }) => this.#follows(trade, socket));
-    this.#after = first?.trade ?? null;
+    const first = this.#between.find(({ trade, socket }) => this.#follows(trade, socket))?.trade;
+    if (!first) return;
+    this.#after = first;
+    this.#between = this.#between.filter(({ trade }) => trade.timestamp <= first.timestamp);
   }
 
   /** A trade goes on its way. */

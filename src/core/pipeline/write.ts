@@ -30,7 +30,11 @@ export function countAcknowledged(stats: StreamStats, lane: Lane | null, rows: C
 /** The latest trade of the code that needs not be fetched by whoever has it next. @param delivered whether Kafka has it */
 function noteLatest(lane: Lane, rows: readonly Row[], delivered: boolean): void {
   let latest: Trade | null = null;
-  for (const row of rows) if (row.kind === 'trade') latest = later(latest, row);
+  // The newest first: it is the latest as a rule, and nearly all others are told apart from it by their time.
+  for (let at = rows.length - 1; at >= 0; at--) {
+    const row = rows[at] as Row;
+    if (row.kind === 'trade') latest = later(latest, row);
+  }
   if (latest === null) return;
   lane.ackedTrade = later(lane.ackedTrade, latest);
   if (delivered) lane.deliveredTrade = later(lane.deliveredTrade, latest);
