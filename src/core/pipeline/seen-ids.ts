@@ -2,7 +2,8 @@ const SMALLEST = 16;
 const LARGEST = 512;
 /** Digits that fit a double exactly, with room to spare. */
 const LOW_DIGITS = 15;
-const DIGITS = /^\d+$/;
+const ZERO = 48;
+const NINE = 57;
 
 /**
  * The trade ids of one code seen lately, to drop what overlapping sockets and snapshots repeat. An id above every
@@ -55,16 +56,24 @@ export class SeenIds {
 
   #split(id: string): void {
     const digits = id.length;
-    if (digits > 2 * LOW_DIGITS || !DIGITS.test(id)) {
-      this.#idHigh = hash(id, 0x811c9dc5);
-      this.#idLow = hash(id, 0x01000193);
-    } else if (digits <= LOW_DIGITS) {
-      this.#idHigh = 0;
-      this.#idLow = Number(id);
-    } else {
-      this.#idHigh = Number(id.slice(0, digits - LOW_DIGITS));
-      this.#idLow = Number(id.slice(digits - LOW_DIGITS));
+    if (digits <= LOW_DIGITS) {
+      const value = valueOf(id, 0, digits);
+      if (value >= 0) {
+        this.#idHigh = 0;
+        this.#idLow = value;
+        return;
+      }
+    } else if (digits <= 2 * LOW_DIGITS) {
+      const high = valueOf(id, 0, digits - LOW_DIGITS);
+      const low = valueOf(id, digits - LOW_DIGITS, digits);
+      if (high >= 0 && low >= 0) {
+        this.#idHigh = high;
+        this.#idLow = low;
+        return;
+      }
     }
+    this.#idHigh = hash(id, 0x811c9dc5);
+    this.#idLow = hash(id, 0x01000193);
   }
 
   #add(high: number, low: number): boolean {
@@ -101,6 +110,17 @@ export class SeenIds {
     this.#low = low;
     this.#next = this.#count;
   }
+}
+
+/** What these digits say, at most 15 of them; −1 where something else is among them, or nothing is there. */
+function valueOf(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at);
+    if (digit < ZERO || digit > NINE) return -1;
+    value = value * 10 + digit - ZERO;
+  }
+  return to > from ? value : -1;
 }
 
 /** FNV-1a over the characters; two of them with different seeds stand for an id that is not a number. */
