@@ -43,7 +43,7 @@ const TIMES = 5;
 const FLOOR_WARM_UP_S = 5;
 /** With `--aims`: times of arrival to acknowledgement reach three minutes back, and so to 45 s after the start. */
 const AIMS = {
-  saturation: { seconds: 2, count: 2 },
+  saturation: { seconds: 4, count: 2 },
   messages: { warmUpS: 45, seconds: 8, count: TIMES },
   messagesSaturated: { warmUpS: 15, seconds: 5, count: TIMES },
   steady: { warmUpMs: 195_000, windows: { seconds: 30, count: TIMES } },

@@ -7,6 +7,7 @@
  */
 const [url = '', subscription = '', seconds = '3', windows = '3', warmUpMs = '1500'] = process.argv.slice(2);
 
+const PING_MS = 30_000;
 const utf8 = new TextDecoder();
 let frames = 0;
 let bytes = 0;
@@ -20,7 +21,12 @@ ws.addEventListener('message', ({ data }) => {
   bytes += data.length;
   parsed = JSON.parse(typeof data === 'string' ? data : utf8.decode(data));
 });
-ws.addEventListener('close', () => process.exit(1));
+ws.addEventListener('close', ({ code, reason }) => {
+  console.error(`the exchange closed the floor client's socket: ${code} ${reason}`);
+  process.exit(1);
+});
+// Upbit ends sockets that say nothing for two minutes.
+setInterval(() => ws.ping(), PING_MS);
 
 await Bun.sleep(Number(warmUpMs));
 for (let n = 0; n < Number(windows); n++) {

@@ -50,6 +50,15 @@ export class Collector {
     return { code: await this.#child.exited, ms: performance.now() - from };
   }
 
+  /** It stands still until `resume`, as a machine that is suspended. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   async kill9(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#child.exited;

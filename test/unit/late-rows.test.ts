@@ -68,7 +68,7 @@ function rig(messages: readonly Stored[], { otherIds = false } = {}) {
   });
   for (const [place, message] of folder.records) expect(late.take({ place, message })).toBe(true);
   const ids = () => sent.map(({ message }) => rowsOf(message).map(({ trade_id }) => trade_id));
-  return { clock, folder, topic, late, sent, ids, state };
+  return { clock, folder, store, topic, late, sent, ids, state };
 }
 
 test('rows that somebody fetched meanwhile are left out, the others are brought, under the UUIDs that they had', async () => {
@@ -200,4 +200,64 @@ test('what comes of a key while it is being brought is brought as well, and a st
   await clock.advance(10_000);
   await settle();
   expect([ids().length, clock.pending]).toEqual([2, 0]);
+});
+
+test('of messages of this life those wait that were taken, and not what lies between them under way', async () => {
+  const { clock, topic, ids, late, folder } = rig([]);
+  const messages = [stored(BTC, [1], 4), stored(BTC, [2], 6), stored(BTC, [3], 4), stored(BTC, [4], 4)];
+  for (const [at, message] of messages.entries()) folder.records.set(at + 1, message);
+  // Reports come in any order; the second and the fourth are under way.
+  for (const place of [3, 1]) {
+    const message = folder.records.get(place);
+    expect(message && late.takeOwn({ place, message })).toBe(true);
+  }
+  topic.has_(stored(BTC, [50], 9));
+  await clock.advance(6_000);
+  expect([ids(), late.codes]).toEqual([[['1'], ['3']], 0]);
+});
+
+test('a row that lies in its topic though its report said otherwise is not brought again', async () => {
+  const { clock, topic, ids, late, folder } = rig([]);
+  const message = stored(BTC, [1, 2], 4);
+  folder.records.set(1, message);
+  topic.has_(stored(BTC, [1], 4));
+  topic.has_(stored(BTC, [50], 9));
+  // Readers drop it there.
+  topic.has_(stored(BTC, [2], 4));
+  late.takeOwn({ place: 1, message });
+  await clock.advance(6_000);
+  expect(ids()).toEqual([['2']]);
+});
+
+test('a reading that breaks off is begun anew, and counts nothing twice', async () => {
+  const same = stored(BTC, [2, 2], 4);
+  const { clock, topic, ids } = rig([same], { otherIds: true });
+  topic.has_(
+    fetched(BTC, [2], (id) => `179000000${id}0000`),
+    BACKFILL,
+  );
+  topic.has_(stored(BTC, [50], 9));
+  let breaks = 1;
+  topic.onRead = () => {
+    if (breaks-- > 0) throw new Fault('broker_unavailable', 'kafka:9092', 'Nothing more came.', '');
+  };
+  await clock.advance(10_000);
+  expect(ids()).toEqual([['2']]);
+});
+
+test('a disk that breaks off in the middle costs nothing, and nothing goes twice', async () => {
+  const big = (id: number) => {
+    const message = stored(BTC, [id], 4);
+    return { ...message, value: Buffer.concat([message.value, Buffer.alloc(800_000, ' ')]) };
+  };
+  const { clock, topic, ids, store } = rig([big(1), big(2), big(3)]);
+  topic.has_(stored(BTC, [50], 9));
+  let reads = 0;
+  const read = store.read.bind(store);
+  store.read = (from, mostBytes) => {
+    if (++reads === 2) throw new Error('input/output error');
+    return read(from, mostBytes);
+  };
+  await clock.advance(10_000);
+  expect([ids(), reads]).toEqual([[['1'], ['2'], ['3']], 4]);
 });

@@ -94,6 +94,7 @@ async function desk() {
     isFormer: () => false,
     inherited: () => 'in order',
     heldUntil: () => null,
+    setAside: () => false,
   });
   await settle();
   await told.whenOpen;

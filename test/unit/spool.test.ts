@@ -1,135 +1,10 @@
 import { describe, expect, test } from 'bun:test';
-import type { FenceStanding } from '../../src/application/leases/fences.ts';
-import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
-import type { Handed } from '../../src/infra/kafka/produce/handed.ts';
-import type { Header, Outgoing } from '../../src/infra/kafka/produce/outgoing.ts';
-import { SendQueue } from '../../src/infra/kafka/produce/send-queue.ts';
-import { type Inherited, Spool } from '../../src/infra/kafka/produce/spool.ts';
-import type { Kept, Stored } from '../../src/infra/outbox/store.ts';
+import type { Inherited } from '../../src/infra/kafka/produce/spool.ts';
+import type { Stored } from '../../src/infra/outbox/store.ts';
 import { seeded } from './connection-parts.ts';
-import { ManualClock, settle } from './manual-clock.ts';
-import { Folder, MemoryStore } from './memory-outbox.ts';
-
-/** What a message of one row takes in memory, about. */
-const WEIGHT = 2_500;
-const TIMED_OUT = -192;
-
-type Fate = 'delivered' | 'refused' | 'superseded' | 'undelivered' | 'shelved';
-
-class Letter implements Outgoing {
-  readonly topic: string;
-  readonly key: string;
-  readonly value: Buffer;
-  readonly headers: readonly Header[] = [];
-  readonly rows: number;
-  readonly fence: number | null;
-  readonly #tell: (fate: Fate) => void;
-
-  constructor(
-    key: string,
-    text: string,
-    tell: (fate: Fate) => void,
-    topic = 't',
-    rows = 1,
-    fence: number | null = null,
-  ) {
-    this.topic = topic;
-    this.key = key;
-    this.value = Buffer.from(text.padEnd(100));
-    this.rows = rows;
-    this.fence = fence;
-    this.#tell = tell;
-  }
-  delivered = () => this.#tell('delivered');
-  refused = () => this.#tell('refused');
-  superseded = () => this.#tell('superseded');
-  undelivered = () => this.#tell('undelivered');
-  shelved = () => this.#tell('shelved');
-  split = () => null;
-}
-
-interface Given {
-  readonly folder?: Folder;
-  /** Messages of one row that memory has room for, over all topics. */
-  readonly messages?: number;
-  readonly inherited?: (kept: Kept) => Inherited;
-  readonly standingOf?: (fence: number) => FenceStanding;
-  readonly heldUntil?: (fence: number) => number | null;
-}
-
-/** A spool over a client that acknowledges when the test says. */
-function desk(given: Given = {}) {
-  const { folder = new Folder(), messages = 8, inherited = () => 'in order' } = given;
-  const clock = new ManualClock();
-  const handed: (Handed & { readonly text: string })[] = [];
-  const log: string[] = [];
-  const fates = new Map<string, Fate[]>();
-  const tell = (text: string) => (fate: Fate) => void fates.set(text, [...(fates.get(text) ?? []), fate]);
-  let taken = true;
-  const breaker = new Breaker(BREAKER_DEFAULTS, clock, () => queue.pump());
-  const onDiskWhenHanded: boolean[] = [];
-  const queue: SendQueue = new SendQueue(
-    {
-      takeReports() {},
-      produceAll(some) {
-        spool.commit();
-        for (const one of some) {
-          const text = one.message.value.toString().trim();
-          one.code = taken ? 0 : TIMED_OUT;
-          if (!taken) continue;
-          onDiskWhenHanded.push(
-            [...folder.records.values()].some(({ value }) => Buffer.from(value).toString().trim() === text),
-          );
-          handed.push({ ...one, text });
-          log.push(text);
-        }
-      },
-    },
-    breaker,
-    clock,
-    () => {},
-    given.standingOf,
-  );
-  const store: MemoryStore = new MemoryStore(folder, (first, last) => spool.notKept(first, last));
-  const spool: Spool = new Spool({
-    queue,
-    store,
-    clock,
-    memoryBytes: messages * WEIGHT,
-    revive: ({ message }) =>
-      new Letter(
-        message.key ?? '',
-        Buffer.from(message.value).toString().trim(),
-        tell(Buffer.from(message.value).toString().trim()),
-        message.topic,
-        message.rows,
-        message.fence,
-      ),
-    isFormer: (place) => place <= store.recovered.last,
-    inherited,
-    heldUntil: given.heldUntil ?? (() => null),
-  });
-  const send = (text: string, { key = 'k', topic = 't', rows = 1, fence = null as number | null } = {}) =>
-    spool.send(new Letter(key, text, tell(text), topic, rows, fence));
-  /** Acknowledges what is under way, the oldest first. */
-  const acknowledge = (most = Number.POSITIVE_INFINITY) => {
-    for (const { id } of handed.splice(0, most)) queue.report(id, 0);
-  };
-  const work = async () => {
-    const busy = () => queue.underWayMessages + queue.waitingMessages + spool.spilling.length > 0;
-    for (let round = 0; round < 300 && busy(); round++) {
-      acknowledge();
-      await settle();
-      if (handed.length === 0) await clock.advance(250);
-    }
-  };
-  return {
-    ...{ clock, folder, store, spool, queue, handed, log, fates, send, acknowledge, work, onDiskWhenHanded },
-    take: (does: boolean) => {
-      taken = does;
-    },
-  };
-}
+import { settle } from './manual-clock.ts';
+import { Folder } from './memory-outbox.ts';
+import { desk, WEIGHT } from './spool-parts.ts';
 
 const numbers = (count: number, first = 0) => Array.from({ length: count }, (_, i) => `${first + i}`);
 
@@ -387,29 +262,6 @@ test('what came before the former life was known is behind it on disk too, and g
   expect(second.log).toEqual(['former', 'made', 'early']);
 });
 
-describe('whose lease has ended', () => {
-  const send = async (heldUntil: (at: number) => number | null) => {
-    const one = desk({ standingOf: () => 'ended', heldUntil: () => heldUntil(one.clock.micros()) });
-    one.spool.begin();
-    one.send('a', { fence: 3 });
-    await settle();
-    await one.work();
-    await settle();
-    await one.work();
-    return one;
-  };
-
-  test('a message goes late where its lease was held when it was received', async () => {
-    const { log, fates, folder } = await send((now) => now);
-    expect([log, fates.get('a'), folder.records.size]).toEqual([['a'], ['delivered'], 0]);
-  });
-
-  test('and is nobody’s where another may have its rows too', async () => {
-    const { log, fates, folder } = await send((now) => now - 1_000);
-    expect([log, fates.get('a'), folder.records.size]).toEqual([[], ['superseded'], 0]);
-  });
-});
-
 test.each(Array.from({ length: 40 }, (_, seed) => seed))(
   'whatever the disk does, each topic keeps its order and each message is told once (%d)',
   async (seed) => {
@@ -444,41 +296,3 @@ test.each(Array.from({ length: 40 }, (_, seed) => seed))(
     expect(folder.records.size).toBe(0);
   },
 );
-
-test('what is set aside stays on disk and holds up nothing; it goes as late when somebody says so, and there is room', async () => {
-  const folder = new Folder();
-  const before = new MemoryStore(folder);
-  const stored = (text: string): Stored => ({
-    ...{ topic: 't', key: text, headers: [], value: Buffer.from(text.padEnd(100)), ticketId: '' },
-    ...{ fence: 4, rows: 1, at: 1 },
-  });
-  for (const text of ['mine', 'theirs', 'also mine']) before.append(stored(text));
-  before.commit();
-  const { spool, store, handed, log, send, work, acknowledge, clock } = desk({
-    folder,
-    messages: 2,
-    inherited: ({ message }) => (message.key === 'theirs' ? 'aside' : 'in order'),
-  });
-  spool.inherits('t', 1, 3);
-  spool.begin();
-  send('new');
-  await settle();
-  await work();
-  expect(log).toEqual(['mine', 'also mine', 'new']);
-  expect([...folder.records.keys()]).toEqual([2]);
-  expect(spool.spilling).toEqual([]);
-  const theirs: Kept = { place: 2, message: stored('theirs') };
-  for (const text of ['a', 'b']) send(text);
-  expect(spool.sendLate(theirs)).toBe(false);
-  await work();
-  expect(spool.sendLate(theirs)).toBe(true);
-  await settle();
-  expect(handed.map(({ text, message }) => [text, message.headers])).toEqual([
-    ['theirs', [{ late: 'outbox' }]],
-  ]);
-  acknowledge();
-  await clock.advance(250);
-  expect([folder.records.size, store.recovered.messages]).toEqual([0, 3]);
-  spool.close();
-  expect(spool.sendLate(theirs)).toBe(false);
-});

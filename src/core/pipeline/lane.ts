@@ -97,11 +97,12 @@ export class Lane {
 
   /**
    * Kafka does not have these, fetched or received, and this process sends them no more: they are new to it, and what a
-   * socket brought of fetched ones meanwhile was no repeat.
+   * socket brought of fetched ones meanwhile was no repeat. Where trades are missing from now on, they are behind what it has.
    */
   failed(rows: readonly Row[]): void {
     for (const row of rows) {
       if (row.kind !== 'trade') continue;
+      if (row === this.lastTrade) this.lastTrade = this.ackedTrade;
       this.fetched?.forget(row.trade_id);
       this.seen?.forget(row.trade_id);
     }

@@ -21,6 +21,8 @@ export interface Outgoing {
   refused(code: number): void;
   /** Its lease was lost, or given back, before it could be handed over. */
   superseded?(): void;
+  /** Its lease was lost; it lies in the outbox, and comes late where nobody else has written its rows by then. */
+  setAside?(): void;
   /** It lies in the outbox, and this program has it in memory no more: what becomes of it is told of what is read back. */
   readonly shelved?: (() => void) | undefined;
   /** The program ends before the acknowledgement. */

@@ -17,8 +17,6 @@ export interface ReadBackParts {
   readonly clock: Clock;
   /** Words for librdkafka's codes. */
   readonly errorText: (code: number) => string;
-  /** Whether it was appended in this life: only rows that it received are in our figures. */
-  readonly own: (kept: Kept) => boolean;
   /** Told how rows of this life ended. */
   readonly settled: (settled: Settled) => void;
 }
@@ -31,9 +29,12 @@ interface BatchValue {
   readonly data: readonly Row[];
 }
 
-/** A message out of the outbox, as one that can be sent. Its value is looked into only where something is to be said of it. */
-export function readBack(parts: ReadBackParts, kept: Kept): Outgoing {
-  return new ReadBack(parts, kept.message, parts.own(kept));
+/**
+ * A message out of the outbox, as one that can be sent. Its value is looked into only where something is to be said of it.
+ * @param own whether our figures wait for its rows: they were received in this life, and not given up
+ */
+export function readBack(parts: ReadBackParts, kept: Kept, own: boolean): Outgoing {
+  return new ReadBack(parts, kept.message, own);
 }
 
 class ReadBack implements Outgoing {
@@ -79,6 +80,10 @@ class ReadBack implements Outgoing {
 
   superseded(): void {
     this.#lost(superseded(this.topic));
+  }
+
+  setAside(): void {
+    if (this.#own && this.rows > 0) this.#settle(null);
   }
 
   /** It is in the outbox. */

@@ -24,14 +24,16 @@ export interface SpoolParts {
   readonly clock: Clock;
   /** Bytes of messages in memory that are under way; what comes beyond lies on disk alone. */
   readonly memoryBytes: number;
-  /** A message that was read back, as one that can be sent. */
-  readonly revive: (kept: Kept) => Outgoing;
+  /** A message that was read back, as one that can be sent; `own`: see `readBack`. */
+  readonly revive: (kept: Kept, own: boolean) => Outgoing;
   /** Whether it is of a former life. */
   readonly isFormer: (place: Place) => boolean;
   /** Asked of each message of a former life before it is sent. */
   readonly inherited: (kept: Kept) => Inherited;
   /** Until when the lease of a fence that has ended was surely held, epoch µs; null where nothing is known of it. */
   readonly heldUntil: (fence: number) => Micros | null;
+  /** Rows whose lease was lost, and that are on disk. @returns whether somebody brings them from there, where nobody fetches them */
+  readonly setAside: (kept: Kept) => boolean;
 }
 
 /** Messages of one topic in memory: as many as a next life looks for in it, and the part of the memory that they take. */
@@ -146,7 +148,7 @@ export class Spool implements WayOut, SpoolEnds {
       if (spooled.place !== null && spooled.place >= first && spooled.place <= last) spooled.place = null;
   }
 
-  /** A message of a former life that was set aside goes as late. @returns whether there was room for it */
+  /** A message that was set aside goes as late; nobody's figures wait for it. @returns whether there was room for it */
   sendLate(kept: Kept): boolean {
     if (this.#closed || !this.#hasRoom(kept.message.topic, 1)) return false;
     this.#sendBack(kept, true, true);
@@ -203,9 +205,20 @@ export class Spool implements WayOut, SpoolEnds {
     const until = this.#parts.heldUntil(fence);
     if (until === null || at > until) return false;
     this.#left(spooled);
+    if (this.#setAside(spooled, place)) return true;
     const late = new Spooled(this, message, place, at, lateStanding(message));
     this.#took(late);
     this.#parts.queue.send(late);
+    return true;
+  }
+
+  /** Memory lets go of rows that are brought from the disk where that is right. */
+  #setAside(spooled: Spooled, place: Place): boolean {
+    if (!mayLeave(spooled.message)) return false;
+    this.commit();
+    if (spooled.place === null || place > this.#parts.store.written) return false;
+    if (!this.#parts.setAside({ place, message: storedOf(spooled) })) return false;
+    spooled.message.setAside?.();
     return true;
   }
 
@@ -239,9 +252,7 @@ export class Spool implements WayOut, SpoolEnds {
   }
 
   #append(spooled: Spooled): void {
-    const { topic, key, headers, value, rows, fence, at } = spooled;
-    const ticketId = ticketIdOf(value) ?? '';
-    spooled.place = this.#parts.store.append({ topic, key, headers, value, ticketId, fence, rows, at });
+    spooled.place = this.#parts.store.append(storedOf(spooled));
     if (spooled.place !== null) this.#unwritten.push(spooled);
   }
 
@@ -399,7 +410,7 @@ export class Spool implements WayOut, SpoolEnds {
 
   #sendBack(kept: Kept, late: boolean, former: boolean): void {
     this.readBack++;
-    const revived = this.#parts.revive(kept);
+    const revived = this.#parts.revive(kept, !former);
     // The fence of a former life is none of those that are held now.
     const { headers } = revived;
     const as = late ? lateStanding(revived) : former ? { headers, fence: null } : revived;
@@ -424,6 +435,10 @@ export class Spool implements WayOut, SpoolEnds {
 /** Whoever waits for a message about the data goes on to. */
 function mayLeave({ rows, shelved }: Outgoing): boolean {
   return rows > 0 && shelved !== undefined;
+}
+
+function storedOf({ topic, key, headers, value, rows, fence, at }: Spooled): Stored {
+  return { topic, key, headers, value, ticketId: ticketIdOf(value) ?? '', fence, rows, at };
 }
 
 const NOTHING: InMemory = { weight: 0, messages: 0 };

@@ -95,7 +95,8 @@ export class Spooled implements Outgoing {
 export function lateStanding({ headers }: Pick<Outgoing, 'headers'>): Standing {
   let late = lateHeaders.get(headers);
   if (!late) {
-    late = [...headers, LATE];
+    // What was fetched says so.
+    late = headers.some((header) => 'late' in header) ? headers : [...headers, LATE];
     lateHeaders.set(headers, late);
   }
   return { headers: late, fence: null };

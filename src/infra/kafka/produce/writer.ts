@@ -162,6 +162,10 @@ class BatchMessage implements Outgoing {
     this.#lost(superseded(this.topic));
   }
 
+  setAside(): void {
+    this.#waiter.failed(superseded(this.topic));
+  }
+
   undelivered(): void {
     this.#lost(undelivered(this.topic));
   }

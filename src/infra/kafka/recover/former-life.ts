@@ -61,6 +61,8 @@ export class FormerLife {
   readonly #adopted = new Set<Place>();
   #acknowledged: Recovered['acknowledged'] = new Map();
   readonly #late: LateRows;
+  /** When this life began, epoch µs. */
+  readonly #begun: number;
   #compared = false;
   /** Rows of this life went before them. */
   #behind = false;
@@ -71,13 +73,17 @@ export class FormerLife {
 
   constructor(parts: FormerLifeParts) {
     this.#parts = parts;
+    this.#begun = parts.clock.micros();
     this.#late = new LateRows({
       ...parts.fetched,
       ...{ openReader: parts.openReader, encodingOf: parts.encodingOf, clock: parts.clock, log: parts.log },
       read: (from, mostBytes) => parts.store.read(from, mostBytes),
       release: (place) => parts.store.release(place),
       send: (kept) => parts.spool.sendLate(kept),
-      marksOf: (topic) => this.#marksOf(topic),
+      marksOf: (topic, since) =>
+        since < this.#begun
+          ? this.#marksOf(topic)
+          : { offsets: new Map(), sinceMs: since / 1000 - CLOCKS_APART_MS },
     });
   }
 
@@ -180,6 +186,11 @@ export class FormerLife {
     const { holds, clock, leaseMs } = this.#parts;
     if (holds(topic, key)) return 'in order';
     return clock.now() - this.#comparedMs < leaseMs * LEASE_LIVES ? 'wait' : 'late';
+  }
+
+  /** A message of this life whose lease was lost. @returns whether it waits on disk from now on, as those of a former one do */
+  setAside(kept: Kept): boolean {
+    return isTrades(kept.message.topic) && this.#late.takeOwn(kept);
   }
 
   /** Tries until it succeeds. */

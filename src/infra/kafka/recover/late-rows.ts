@@ -1,12 +1,14 @@
 import { type Clock, sleep } from '../../../common/clock.ts';
 import { messageOf } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
+import type { Micros } from '../../../core/market/market.ts';
 import type { Trade } from '../../../core/market/rows.ts';
 import type { Kept, Page, Place, Stored } from '../../outbox/store.ts';
 import type { IntervalReader, Marks } from '../consume/interval-reader.ts';
 import type { Encoding } from '../produce/encodings.ts';
 import { isNoted } from '../produce/row-journal.ts';
 import { FetchedRows } from './fetched-rows.ts';
+import { type Places, SetAside } from './set-aside.ts';
 
 /** What is known of the trades that others fetch afterwards. */
 export interface FetchedTrades {
@@ -23,8 +25,8 @@ export interface LateRowsParts extends FetchedTrades {
   readonly send: (kept: Kept) => boolean;
   readonly openReader: () => Promise<IntervalReader>;
   readonly encodingOf: (topic: string) => Encoding | undefined;
-  /** From where on a topic holds what was written since. */
-  readonly marksOf: (topic: string) => Marks;
+  /** From where on a topic holds what was written since, epoch µs. */
+  readonly marksOf: (topic: string, since: Micros) => Marks;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -36,8 +38,7 @@ interface Waiting {
   readonly exchange: string;
   readonly symbol: string;
   readonly sinceMs: number;
-  first: Place;
-  last: Place;
+  readonly aside: SetAside;
 }
 
 interface Batch {
@@ -50,19 +51,23 @@ const LOOK_MS = 2_000;
 const UNTAKEN_MS = 60_000;
 /** What is fetched is waited for at most so long, ms: a code that does not trade is looked at after ten minutes. */
 const MOST_MS = 900_000;
+/** Messages of this life that wait; their places are all that memory holds of them. */
+const MOST_OWN = 500_000;
 const PAGE_BYTES = 1024 * 1024;
 /** Until it is tried again to hand a message over, ms. */
 const ROOM_MS = 100;
 
 /**
- * Trades of a former life whose codes somebody else has by now. Whoever took a code over fetches what Kafka does not have of it, these
- * rows among it: they wait until that is done, and those that lie in their topic by then are left out. What nobody fetched is
- * brought as late. Nothing waits behind them.
+ * Trades in the outbox whose codes somebody else has by now: of a former life, or received before a lease was lost. Whoever took a
+ * code over fetches what Kafka does not have of it, these rows among it: they wait until that is done, and those that lie in their
+ * topic by then are left out. What nobody fetched is brought as late. Nothing waits behind them.
  */
 export class LateRows {
   readonly #parts: LateRowsParts;
   readonly #waiting = new Map<string, Waiting>();
   readonly #topics = new Map<string, FetchedRows>();
+  /** Messages of this life that wait. */
+  #named = 0;
   #running = false;
   #stopped = false;
   /** Rows that were left out, since the start. */
@@ -82,22 +87,20 @@ export class LateRows {
     return this.#waiting.has(nameOf(topic, key));
   }
 
-  /** Takes a message. @returns false where it holds no trades that can be told apart */
-  take({ place, message }: Kept): boolean {
-    const { topic, key, fence, at } = message;
-    if (key === null || this.#stopped) return false;
-    const known = this.#waiting.get(nameOf(topic, key));
-    const symbol = known?.symbol ?? this.#batchOf(message)?.symbol;
-    if (symbol === undefined) return false;
-    const [exchange = ''] = key.split('|');
-    if (known) known.last = place;
-    else {
-      const sinceMs = this.#parts.clock.now();
-      const one = { topic, key, exchange, symbol, sinceMs, first: place, last: place };
-      this.#waiting.set(nameOf(topic, key), one);
-    }
-    this.#fetchedOf(topic).watch(key, fence, at);
-    if (!this.#running) void this.#run();
+  /** Takes a message of a former life. @returns false where it holds no trades that can be told apart */
+  take(kept: Kept): boolean {
+    const waiting = this.#waitingOf(kept);
+    waiting?.aside.former(kept.place);
+    return waiting !== null;
+  }
+
+  /** Takes a message that was received here while its lease was held. @returns false as `take`, or where too many wait */
+  takeOwn(kept: Kept): boolean {
+    if (this.#named >= MOST_OWN) return false;
+    const waiting = this.#waitingOf(kept);
+    if (!waiting) return false;
+    waiting.aside.name(kept.place);
+    this.#named++;
     return true;
   }
 
@@ -105,11 +108,31 @@ export class LateRows {
     this.#stopped = true;
   }
 
+  /** Those of its key, and the topic is looked at from then on. Null where it cannot be read. */
+  #waitingOf({ message }: Kept): Waiting | null {
+    const { topic, key, fence, at } = message;
+    if (key === null || this.#stopped) return null;
+    const name = nameOf(topic, key);
+    let waiting = this.#waiting.get(name);
+    if (!waiting) {
+      const symbol = this.#batchOf(message)?.symbol;
+      if (symbol === undefined) return null;
+      const [exchange = ''] = key.split('|');
+      const sinceMs = this.#parts.clock.now();
+      waiting = { topic, key, exchange, symbol, sinceMs, aside: new SetAside() };
+      this.#waiting.set(name, waiting);
+    }
+    this.#fetchedOf(topic).watch(key, fence, at);
+    if (!this.#running) void this.#run();
+    return waiting;
+  }
+
   #fetchedOf(topic: string): FetchedRows {
     let fetched = this.#topics.get(topic);
     if (!fetched) {
       const { encodingOf, marksOf, otherIds } = this.#parts;
-      fetched = new FetchedRows({ topic, from: marksOf(topic), encoding: encodingOf(topic), otherIds });
+      const marks = (since: Micros) => marksOf(topic, since);
+      fetched = new FetchedRows({ topic, marks, encoding: encodingOf(topic), otherIds });
       this.#topics.set(topic, fetched);
     }
     return fetched;
@@ -126,7 +149,7 @@ export class LateRows {
         said = '';
       } catch (error) {
         const words = messageOf(error);
-        if (words !== said) log.warn({ phase: 'outbox' }, `late rows of a former life wait: ${words}`);
+        if (words !== said) log.warn({ phase: 'outbox' }, `late rows wait: ${words}`);
         said = words;
       }
     }
@@ -172,41 +195,59 @@ export class LateRows {
 
   /** What of these is on disk goes on its way, page by page. What comes of their keys from now on begins anew. */
   async #bring(ready: readonly Waiting[]): Promise<void> {
-    const { clock, log, read } = this.#parts;
-    const byName = new Map(ready.map((one) => [nameOf(one.topic, one.key), { ...one }]));
-    const last = Math.max(...ready.map((one) => one.last));
+    const { log } = this.#parts;
     const before = this.leftOut;
-    let rows = 0;
-    for (
-      let from: Place | null = Math.min(...ready.map(({ first }) => first));
-      from !== null && from <= last;
-    ) {
+    const places = new Map(ready.map(({ topic, key, aside }) => [nameOf(topic, key), aside.places()]));
+    const progress = { rows: 0, upTo: 0 };
+    try {
+      await this.#bringPlaces(places, progress);
+    } finally {
+      for (const [name, went] of places) this.#went(name, went, progress.upTo);
+    }
+    if (this.#stopped) return;
+    const leftOut = this.leftOut - before;
+    log.info(
+      { phase: 'outbox', codes: ready.length, rows: progress.rows, left_out: leftOut },
+      `${progress.rows} rows are brought late, ${leftOut} lie in their topics`,
+    );
+  }
+
+  /** @param progress how many rows went, and up to which place all that were to go did */
+  async #bringPlaces(
+    places: ReadonlyMap<string, Places>,
+    progress: { rows: number; upTo: Place },
+  ): Promise<void> {
+    const { clock, read, send, release } = this.#parts;
+    const last = Math.max(...Array.from(places.values(), (one) => one.last));
+    let from: Place | null = Math.min(...Array.from(places.values(), (one) => one.first));
+    while (from !== null && from <= last) {
       const page: Page = await read(from, PAGE_BYTES);
       for (const kept of page.records) {
         const { topic, key } = kept.message;
-        const one = key === null || isNoted(kept.message) ? undefined : byName.get(nameOf(topic, key));
-        if (!one || kept.place < one.first || kept.place > one.last) continue;
+        if (key === null || isNoted(kept.message)) continue;
+        if (!places.get(nameOf(topic, key))?.has(kept.place)) continue;
         const left = this.#without(kept);
-        while (left && !this.#stopped && !this.#parts.send(left)) await sleep(clock, ROOM_MS);
+        while (left && !this.#stopped && !send(left)) await sleep(clock, ROOM_MS);
         if (this.#stopped) return;
-        if (!left) this.#parts.release(kept.place);
-        rows += left?.message.rows ?? 0;
+        if (!left) release(kept.place);
+        progress.rows += left?.message.rows ?? 0;
+        progress.upTo = kept.place;
       }
       from = page.next;
     }
-    for (const [name, { topic, key, last: done }] of byName) {
-      const now = this.#waiting.get(name);
-      if (now && now.last > done) now.first = done + 1;
-      else {
-        this.#waiting.delete(name);
-        this.#fetchedOf(topic).forget(key);
-      }
-    }
-    const leftOut = this.leftOut - before;
-    log.info(
-      { phase: 'outbox', codes: ready.length, rows, left_out: leftOut },
-      `${rows} rows of a former life are brought late, ${leftOut} had been fetched`,
-    );
+    progress.upTo = last;
+  }
+
+  #went(name: string, places: Places, upTo: Place): void {
+    const waiting = this.#waiting.get(name);
+    if (!waiting) return;
+    const { topic, key, aside } = waiting;
+    this.#named -= aside.named;
+    aside.went(places, upTo);
+    this.#named += aside.named;
+    if (!aside.empty) return;
+    this.#waiting.delete(name);
+    this.#fetchedOf(topic).forget(key);
   }
 
   /** Under its own UUID: a life after this one knows it again. Null where nothing of it is left. */

@@ -112,20 +112,17 @@ export function openSpool(deps: OutboxDeps, parts: SpoolDeps): OpenSpool {
     clock,
     log,
   });
-  const reading = {
-    ...parts,
-    own: ({ place }: { place: number }) => !life.isFormer(place),
-    settled: deps.settled,
-  };
+  const reading = { ...parts, settled: deps.settled };
   const spool: Spool = new Spool({
     queue: link.queue,
     store,
     clock,
     memoryBytes: deps.memoryBytes,
-    revive: (kept) => readBack(reading, kept),
+    revive: (kept, own) => readBack(reading, kept, own),
     isFormer: (place) => life.isFormer(place),
     inherited: (kept) => life.inherited(kept),
     heldUntil: deps.heldUntil,
+    setAside: (kept) => life.setAside(kept),
   });
   link.keepsIn({
     commit: () => spool.commit(),
