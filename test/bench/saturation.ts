@@ -13,7 +13,7 @@ export interface Saturation {
 }
 
 /** The collector's code is hot, and its queues are as full as they get, after this time. */
-const WARM_UP_MS = 5_000;
+const WARM_UP_MS = 15_000;
 
 /**
  * CPU time per row from the socket to the acknowledgement, of a collector that gets frames faster than it can read,

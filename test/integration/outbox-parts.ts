@@ -16,7 +16,7 @@ export type BrokerIs = 'up' | 'frozen' | 'away';
 
 /** Age of the oldest message in an outbox, in s, and what is under way at any time. */
 const OLDEST = 'kcs_outbox_oldest_seconds';
-const UNDER_WAY_S = 30;
+const UNDER_WAY_S = 5;
 
 const REGIONS: Readonly<Record<string, string>> = {
   ...{ upbit: 'korea', bithumb: 'korea', coinone: 'korea', binance: 'asia', bybit: 'asia', okx: 'asia' },

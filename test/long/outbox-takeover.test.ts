@@ -9,6 +9,9 @@ setDefaultTimeout(400_000);
 
 const CODES = 5;
 const LEASE_MS = 6_000;
+/** A broker that does not answer for so long has what was read, or the breaker keeps it back, ms. */
+const UNDER_WAY_MS = 4_000;
+const QUEUED_MS = 20_000;
 /** Between the simulator's clock and the socket. */
 const WITHIN_MS = 200;
 const NONE = { missing: [], repeated: [], twice: [] };
@@ -32,10 +35,11 @@ afterAll(async () => {
 
 /**
  * Two collectors while the broker is frozen; the first is away for longer than its leases live, and comes back with rows on its disk.
+ * @param frozenMs before: so long that messages wait in the first one's own queue, or that they are under way in its client
  * @param away the first goes
  * @param back it comes, at once after the broker
  */
-async function takenOver(away: () => unknown, back: () => unknown): Promise<void> {
+async function takenOver(frozenMs: number, away: () => unknown, back: () => unknown): Promise<void> {
   const first = world.begin();
   const port = await freePort();
   await Bun.sleep(100);
@@ -45,7 +49,7 @@ async function takenOver(away: () => unknown, back: () => unknown): Promise<void
   await Bun.sleep(5_000);
   world.kafka.pause();
   // What is received now lies on disk alone.
-  await Bun.sleep(4_000);
+  await Bun.sleep(frozenMs);
   await away();
   await Bun.sleep(LEASE_MS + 4_000);
   world.kafka.resume();
@@ -67,12 +71,17 @@ async function takenOver(away: () => unknown, back: () => unknown): Promise<void
 
 test('another takes over while the broker is frozen from one that was killed: each trade is kept once', () =>
   takenOver(
+    UNDER_WAY_MS,
     () => world.kill(),
     () => world.begin(),
   ));
 
-test('another takes over while the broker is frozen from one that stood still, and goes on: each trade is kept once', () =>
-  takenOver(
-    () => world.collector?.pause(),
-    () => world.collector?.resume(),
-  ));
+test.each([UNDER_WAY_MS, QUEUED_MS])(
+  'another takes over from one that stood still, the broker frozen %d ms before, and that goes on: each trade is kept once',
+  (frozenMs) =>
+    takenOver(
+      frozenMs,
+      () => world.collector?.pause(),
+      () => world.collector?.resume(),
+    ),
+);
