@@ -7,6 +7,7 @@ export interface Neighbour {
   readonly trade_id: string;
   /** Exchange event time. */
   readonly timestamp: Micros;
+  /** Trades that it merges; 0: nobody has said how many. */
   readonly fills: number;
   readonly price: number;
   readonly volume: number;

@@ -268,17 +268,42 @@ test('while the store is away what is in memory goes on', async () => {
 /** The topic, as whoever joins the world can read it. */
 function seesTopic(world: World): void {
   world.written = {
-    async before(_exchange, { symbol }, { since, fence }) {
+    async before(_exchange, { symbol }, { since, fence }, from) {
       let highest = Number.NEGATIVE_INFINITY;
       let last: Trade | null = null;
+      const known: Trade[] = [];
       for (const { batch } of world.delivered) {
         const own = batch.fence ?? 0;
-        if (batch.market.symbol !== symbol || batch.late || own < highest) continue;
-        highest = own;
-        for (const row of own < fence ? batch.rows : [])
-          if (row.kind === 'trade' && row.timestamp >= since) last = later(last, row);
+        if (batch.market.symbol !== symbol || (!batch.late && own < highest)) continue;
+        if (!batch.late) highest = own;
+        for (const row of own < fence || batch.late ? batch.rows : []) {
+          if (row.kind !== 'trade' || row.timestamp < since) continue;
+          if (!batch.late && row.received_at < from) last = later(last, row);
+          else known.push(row);
+        }
       }
-      return { last, late: [], whole: highest >= fence };
+      return { last, known, whole: highest >= fence };
+    },
+    async behind(_exchange, { symbol }, { before, from, to, fence }) {
+      let highest = Number.NEGATIVE_INFINITY;
+      let first: Trade | null = null;
+      const known: Trade[] = [];
+      for (const { batch } of world.delivered) {
+        const own = batch.fence ?? 0;
+        if (batch.market.symbol !== symbol || (!batch.late && own < highest)) continue;
+        if (!batch.late) highest = own;
+        for (const row of batch.rows) {
+          if (
+            row.kind !== 'trade' ||
+            (before ? later(before as Trade, row) === before : row.timestamp < from)
+          )
+            continue;
+          const over = !batch.late && (row.received_at >= to || (fence !== null && own > fence));
+          if (over) first ??= row;
+          else known.push(row);
+        }
+      }
+      return { first, known };
     },
   };
 }
@@ -344,6 +369,43 @@ describe('where the topic can be read', () => {
     expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
   });
 
+  test.each([100, 500, 900])(
+    'a holder that was killed %d ms after a cut had written what came behind it',
+    async (afterMs) => {
+      const { world } = worldOf(BY_ID);
+      seesTopic(world);
+      await world.desire(streamOf(1));
+      const a = await world.join('a');
+      await world.clock.advance(5000);
+      await cut(world, 2000);
+      await world.clock.advance(afterMs);
+      a.crash();
+      await world.clock.advance(1000);
+      await world.join('b');
+      await world.clock.advance(90_000);
+      expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
+    },
+  );
+
+  test('what a holder takes for written lies behind the rows of the next one, where nobody reads it', async () => {
+    const { world } = worldOf(BY_ID);
+    seesTopic(world);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(20_000);
+    a.crash();
+    // As if it had been told of them when it had lost the code: the topic has in order what was there long before.
+    const cutOff = world.clock.micros() - 12_000_000;
+    const ordered = world.delivered.splice(0);
+    world.delivered.push(
+      ...ordered.filter(({ batch }) => batch.rows.every((row) => row.received_at < cutOff)),
+    );
+    await world.clock.advance(1000);
+    await world.join('b');
+    await world.clock.advance(90_000);
+    expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
+  });
+
   test('a first holder that was killed before it noted anything', async () => {
     const { world } = worldOf(BY_ID);
     seesTopic(world);
@@ -362,6 +424,10 @@ describe('where the topic can be read', () => {
     let asked = 0;
     world.written = {
       async before() {
+        asked++;
+        throw new Error('no right to read it');
+      },
+      async behind() {
         asked++;
         throw new Error('no right to read it');
       },

@@ -1,7 +1,9 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { Fault } from '../../src/common/errors.ts';
+import { neighbourOf } from '../../src/core/backfill/known-hole.ts';
+import type { Trade } from '../../src/core/market/rows.ts';
 import { writtenTrades } from '../../src/infra/kafka/consume/written-trades.ts';
-import { BTC, ETH, JSON_CODECS, stored, Topic } from './former-life-parts.ts';
+import { BTC, ETH, JSON_CODECS, stored, Topic, trade } from './former-life-parts.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const UPBIT = { id: 'upbit', region: 'korea' } as const;
@@ -20,11 +22,11 @@ function rig() {
     },
     clock,
   });
-  const ask = async (of: typeof BTC, since = SINCE) => {
-    const { last, late, whole } = await written.before(UPBIT, of, { since, fence: 9 });
-    return { last: last?.trade_id ?? null, late: late.map(({ trade_id }) => trade_id), whole };
+  const ask = async (of: typeof BTC, since = SINCE, from = Number.POSITIVE_INFINITY) => {
+    const { last, known, whole } = await written.before(UPBIT, of, { since, fence: 9 }, from);
+    return { last: last?.trade_id ?? null, known: known.map(({ trade_id }) => trade_id), whole };
   };
-  return { clock, topic, state, ask };
+  return { clock, topic, state, written, ask };
 }
 
 test('the last trade that readers keep of those before, and whether any can follow', async () => {
@@ -32,22 +34,22 @@ test('the last trade that readers keep of those before, and whether any can foll
   topic.has_(stored(BTC, [1, 2], 4));
   topic.has_(stored(BTC, [4, 3], 5));
   topic.has_(stored(ETH, [70], 5));
-  expect(await ask(BTC)).toEqual({ last: '4', late: [], whole: false });
+  expect(await ask(BTC)).toEqual({ last: '4', known: [], whole: false });
   topic.has_(stored(BTC, [20], 9));
   // What a broker gives out late of the one before is dropped for its fence.
   topic.has_(stored(BTC, [5], 5));
   topic.has_(stored(BTC, [21], 10));
   await clock.advance(1_000);
-  expect(await ask(BTC)).toEqual({ last: '4', late: [], whole: true });
-  expect(await ask(ETH)).toEqual({ last: '70', late: [], whole: false });
+  expect(await ask(BTC)).toEqual({ last: '4', known: [], whole: true });
+  expect(await ask(ETH)).toEqual({ last: '70', known: [], whole: false });
 });
 
-test('what is late has no place in the order: what an outbox brought is known, what was fetched is nothing', async () => {
+test('what is late has no place in the order, but it is known: what an outbox brought, and what was fetched', async () => {
   const { topic, ask } = rig();
   topic.has_(stored(BTC, [1], 4));
   topic.has_(stored(BTC, [7], 4), [{ fence: '4' }, { late: 'outbox' }]);
   topic.has_(stored(BTC, [8], 12), [{ fence: '12' }, { late: 'backfill' }]);
-  expect(await ask(BTC)).toEqual({ last: '1', late: ['7'], whole: false });
+  expect(await ask(BTC)).toEqual({ last: '1', known: ['7', '8'], whole: false });
 });
 
 test('one reading answers for all codes, and goes on where it ended; an earlier time begins another', async () => {
@@ -79,4 +81,52 @@ test('brokers that are away are said, and the next question asks them again', as
   await Bun.sleep(0);
   state.away = false;
   expect((await ask(BTC)).last).toBe('1');
+});
+
+test('what was received after the beginning of the hole is known, and not what is before it', async () => {
+  const { topic, ask } = rig();
+  topic.has_(stored(BTC, [1, 2], 4));
+  topic.has_(stored(BTC, [7, 8], 4));
+  topic.has_(stored(BTC, [20], 9));
+  // Rows are received 5 µs after they happened, a millisecond each.
+  expect(await ask(BTC, SINCE, SINCE + 5_000)).toEqual({ last: '2', known: ['7', '8'], whole: true });
+});
+
+describe('behind a hole', () => {
+  const before = neighbourOf(trade(BTC, 3) as Trade);
+  const end = { before, from: SINCE, to: SINCE + 50_000, fence: 4 };
+  const behind = async (messages: readonly Parameters<Topic['has_']>[], more: Partial<typeof end> = {}) => {
+    const { topic, written, clock } = rig();
+    for (const message of messages) topic.has_(...message);
+    const asked = [BTC, ETH].map((of) => written.behind(UPBIT, of, { ...end, ...more }));
+    await clock.advance(200);
+    const [{ first, known } = { first: null, known: [] }] = await Promise.all(asked);
+    expect(topic.asked.length).toBe(1);
+    return { first: first?.trade_id ?? null, known: known.map(({ trade_id }) => trade_id) };
+  };
+
+  test('stands what its maker wrote when the code was received again; what came before that is known', async () => {
+    const messages = [[stored(BTC, [2, 3], 4)], [stored(BTC, [9], 4)], [stored(BTC, [60, 61], 4)]] as const;
+    expect(await behind(messages.map((one) => [...one]))).toEqual({ first: '60', known: ['9'] });
+  });
+
+  test('or whoever had the code since, be it before that; what a broker gave out behind it is nothing', async () => {
+    const late = [{ fence: '9' }, { late: 'backfill' }];
+    expect(
+      await behind([[stored(BTC, [30], 9)], [stored(BTC, [31, 60], 4)], [stored(BTC, [10], 9), late]]),
+    ).toEqual({ first: '30', known: ['10'] });
+  });
+
+  test('or nothing yet', async () => {
+    expect(await behind([[stored(ETH, [60], 9)], [stored(BTC, [3], 4)]])).toEqual({ first: null, known: [] });
+  });
+
+  test('brokers that are away are said', async () => {
+    const { state, written, clock } = rig();
+    state.away = true;
+    const asked = written.behind(UPBIT, BTC, end);
+    asked.catch(() => {});
+    await clock.advance(200);
+    expect(asked).rejects.toThrow('Connection refused.');
+  });
 });

@@ -14,7 +14,7 @@ import { gapRecord, newRecord } from './new-record.ts';
 import { OpenFill } from './open-fill.ts';
 import { OpenSeams } from './open-seams.ts';
 import { restEvents } from './rest-events.ts';
-import { settleLeft } from './settle-left.ts';
+import { settleEnds } from './settle-ends.ts';
 import { SharedRequests } from './shared-requests.ts';
 
 /** What was sent in one moment comes within this time, in ms: then what a page holds of it beyond was missed. */
@@ -89,7 +89,7 @@ export class ExchangeFills {
   gap({ gap_id, from, to, cause, codes }: Gap): void {
     if (gap_id === undefined || to === null) return;
     const told: FillGap = { gap_id, from, to, cause, first_missing_id: null, last_missing_id: null };
-    const fences = this.#deps.written ? this.#fences() : null;
+    const fences = this.#fences();
     for (const code of codes) {
       const open = this.#seams.told(code);
       if (!open) continue;
@@ -97,9 +97,11 @@ export class ExchangeFills {
       seam.ends(to);
       void before.then((left) => {
         const other = this.#exchange.pastTrades.otherIds ?? false;
-        const fence = fences?.get(market.symbol) ?? null;
-        const { record, lost } = gapRecord(told, market, seam, left, other, fence, this.#deps.clock.micros());
-        if (!this.#add(market, record, { lane, seam }, lost)) lane.closeSeam(seam);
+        const fence = fences.get(market.symbol) ?? null;
+        const looksFor = this.#deps.written ? fence : null;
+        const since = this.#deps.clock.micros();
+        const { record, lost } = gapRecord(told, market, seam, left, other, looksFor, since);
+        if (!this.#add(market, under(fence, record), { lane, seam }, lost)) lane.closeSeam(seam);
       });
     }
   }
@@ -109,12 +111,14 @@ export class ExchangeFills {
     const { gap_id, from, to, cause, first_missing_id, last_missing_id } = gap;
     if (gap_id === undefined || to === null) return;
     const told = { gap_id, from, to, cause, first_missing_id, last_missing_id };
+    const fences = this.#fences();
     for (const { lane, hole } of holes) {
       const before = idNeighbour(hole.first - 1, hole.from);
       const after = idNeighbour(hole.last + 1, hole.to);
       const { symbol } = lane.market;
       const since = this.#deps.clock.micros();
-      this.#add(lane.market, newRecord(told, symbol, before, after, hole.from, hole.to, since), null);
+      const record = newRecord(told, symbol, before, after, hole.from, hole.to, since);
+      this.#add(lane.market, under(fences.get(symbol) ?? null, record), null);
     }
   }
 
@@ -176,11 +180,13 @@ export class ExchangeFills {
     record: FillRecord,
     watched: ConstructorParameters<typeof OpenFill>[2],
     lost: readonly Rest[] = [],
+    end: OpenFill['openEnd'] = null,
   ): boolean {
     if (this.#fills.has(record.name) || this.#fills.size >= MOST) return false;
     const nowMs = this.#deps.clock.now();
     const fill = new OpenFill(market, record, watched, nowMs);
     fill.lost.push(...lost);
+    fill.openEnd = end;
     if (this.#stopping) {
       // What is told at the stop is left to the next life.
       this.#put(fill);
@@ -225,15 +231,24 @@ export class ExchangeFills {
     for (const record of records) {
       const market = asked.get(record.symbol);
       if (!market || !this.#carried.has(record.symbol) || this.#stream !== stream) continue;
+      const end = this.#endOf(record);
       if (record.after !== null || record.result !== null) {
-        this.#add(market, record, null);
+        this.#add(market, record, null, [], end);
         continue;
       }
       const lane = stream.pipeline.lanes.of(market);
       const seam = lane.openSeam(stream.pipeline.youngest);
       seam.ends(this.#deps.clock.micros());
-      if (!this.#add(market, record, { lane, seam })) lane.closeSeam(seam);
+      if (!this.#add(market, record, { lane, seam }, [], end)) lane.closeSeam(seam);
     }
+  }
+
+  /** What has to be looked for in the topic behind a task out of the store; null: nothing. */
+  #endOf({ symbol, result, after, gap: { to }, ...record }: FillRecord): OpenFill['openEnd'] {
+    const held = this.#carried.get(symbol) ?? null;
+    const fence = record.fence ?? null;
+    const moved = fence !== null && held !== null && held > fence;
+    return this.#deps.written && result === null && (after === null || moved) ? { to, fence } : null;
   }
 
   #fences(): ReadonlyMap<string, number | null> {
@@ -257,14 +272,13 @@ export class ExchangeFills {
   #pump(nowMs: number): void {
     if (this.#stopping) return;
     const open = [...this.#fills.values()].filter(({ record }) => record.result === null);
-    const busy = new Set(open.flatMap(({ running, record }) => (running ? [record.symbol] : [])));
+    const busy = new Set(open.flatMap((fill) => (fill.running && !looks(fill) ? [fill.record.symbol] : [])));
     const due = open
       .filter(({ running, notBefore }) => !running && notBefore <= nowMs)
       .toSorted((one, other) => one.record.gap.from - other.record.gap.from);
     for (const fill of due) {
-      const sure = fill.record.unsure === undefined;
       if (
-        sure &&
+        !fill.unsettled &&
         needsNoRequest(fill, { exchange: this.#exchange, ledger: this.#ledger(fill.record.symbol) })
       )
         this.#ended(fill, {
@@ -272,9 +286,12 @@ export class ExchangeFills {
           result: { state: 'complete', proof: 'ids', reason: null },
           rest: [],
         });
+      // Looking into topics takes no request; all that look are answered together.
+      else if (looks(fill))
+        this.#run(fill, async (parts) => (await settleEnds(fill, parts)) ?? { kind: 'again' });
       else if (busy.size < AT_ONCE && !busy.has(fill.record.symbol)) {
         busy.add(fill.record.symbol);
-        this.#run(fill, async (parts) => (await settleLeft(fill, parts)) ?? pass(fill, parts));
+        this.#run(fill, async (parts) => (await settleEnds(fill, parts)) ?? pass(fill, parts));
       }
     }
   }
@@ -356,4 +373,13 @@ export class ExchangeFills {
   #stored(done: Promise<unknown>): void {
     done.catch(() => {});
   }
+}
+
+function under(fence: number | null, record: FillRecord): FillRecord {
+  return fence === null ? record : { ...record, fence };
+}
+
+/** What lies beside the hole is to be looked for first. */
+function looks({ unsettled, waits }: OpenFill): boolean {
+  return unsettled && !waits;
 }

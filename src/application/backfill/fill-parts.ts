@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import type { OpenHistory } from '../../core/connection/open-gate.ts';
 import type { Exchange } from '../../core/exchange.ts';
-import type { Market } from '../../core/market/market.ts';
+import type { Market, Micros } from '../../core/market/market.ts';
 import type { Neighbour, PastTrades } from '../../core/past-trades.ts';
 import type { ByteBudget } from '../../core/pipeline/budget.ts';
 import type { StreamPipeline } from '../../core/pipeline/stream-pipeline.ts';
@@ -21,25 +21,48 @@ export interface FillSettings {
 
 /** What lies in a topic of the trades of one code that somebody else had. */
 export interface WrittenBefore {
-  /** The latest that readers keep of those in their order; null: there is none. */
+  /** The latest that readers keep of those in their order that were received before the hole; null: there is none. */
   readonly last: Neighbour | null;
-  /** What an outbox brought late. */
-  readonly late: readonly Neighbour[];
+  /** Those that were received after its beginning all the same, what an outbox brought late, and what was fetched. */
+  readonly known: readonly Neighbour[];
   /** Somebody else has written the code since: nothing in its order follows. */
   readonly whole: boolean;
+}
+
+/** A hole whose end is to be looked for. */
+export interface OpenEnd {
+  /** The trade before it; null: it is known by the time of its beginning alone. */
+  readonly before: Neighbour | null;
+  readonly from: Micros;
+  /** When the code was received again, by the clock of whoever made the task. */
+  readonly to: Micros;
+  /** Under which the code was received then; null where nobody else can have it. */
+  readonly fence: number | null;
+}
+
+/** What lies in a topic of the trades of one code behind the beginning of a hole. */
+export interface WrittenBehind {
+  /** The first that somebody wrote when the code was received again; null: there is none. */
+  readonly first: Neighbour | null;
+  /** What was received before all the same, came late, or was fetched. */
+  readonly known: readonly Neighbour[];
 }
 
 /** Looks into the topics for trades that nobody has noted. */
 export interface WrittenTrades {
   /**
    * @param unsure from when on, and below which fence
+   * @param from when the hole began, by the clock of whoever received the code
    * @throws {Error} where the topic cannot be read now
    */
   before(
     exchange: Pick<Exchange, 'id' | 'region'>,
     market: Market,
     unsure: UnsureLeft,
+    from: Micros,
   ): Promise<WrittenBefore>;
+  /** @throws {Error} where the topic cannot be read now */
+  behind(exchange: Pick<Exchange, 'id' | 'region'>, market: Market, end: OpenEnd): Promise<WrittenBehind>;
 }
 
 /** What the fills of all exchanges share. */

@@ -55,6 +55,8 @@ export interface FillRecord {
   /** Null as long as the code has not traded since. */
   readonly after: Neighbour | null;
   readonly unsure?: UnsureLeft | undefined;
+  /** Under which the code was received when it was made; left out where there are no leases. */
+  readonly fence?: number | undefined;
   readonly from: Micros;
   readonly to: Micros;
   readonly known: readonly Neighbour[];

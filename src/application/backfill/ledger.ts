@@ -53,7 +53,7 @@ export class Ledger {
 
   #within(before: Neighbour | null, after: Neighbour | null): IdRange[] {
     const first = before === null ? 0 : Number(before.trade_id) + 1;
-    const last = after === null ? Number.MAX_SAFE_INTEGER : Number(after.trade_id) - after.fills;
+    const last = after === null ? Number.MAX_SAFE_INTEGER : Number(after.trade_id) - Math.max(1, after.fills);
     return this.#ids.within(first, last);
   }
 }

@@ -1,10 +1,10 @@
-import { type KnownHole, neighbourOf, type Rest } from '../../core/backfill/known-hole.ts';
+import { inOrder, type KnownHole, neighbourOf, type Rest } from '../../core/backfill/known-hole.ts';
 import type { Walk } from '../../core/backfill/walk.ts';
 import type { Market, Micros } from '../../core/market/market.ts';
 import type { Neighbour } from '../../core/past-trades.ts';
 import type { Lane } from '../../core/pipeline/lane.ts';
 import type { Seam } from '../../core/pipeline/seam.ts';
-import type { WrittenBefore } from './fill-parts.ts';
+import type { OpenEnd, WrittenBefore, WrittenBehind } from './fill-parts.ts';
 import type { Filled, FillRecord, FillResult } from './fill-task.ts';
 
 /** Where a task stands: its seam ends with the first trade after the hole. */
@@ -24,8 +24,10 @@ export class OpenFill {
   /** Passes that ended without all of it, and requests in a row that were refused. */
   tries = 0;
   failures = 0;
-  /** Looks into the topic that did not tell where the hole begins. */
+  /** Looks into the topic that did not tell where the hole begins, or ends. */
   looks = 0;
+  /** Others may have written what is behind it; null: nobody has. */
+  openEnd: Pick<OpenEnd, 'to' | 'fence'> | null = null;
   refusal: string | null = null;
   /** Parts of it that were passed by. */
   readonly lost: Rest[] = [];
@@ -34,6 +36,8 @@ export class OpenFill {
   readonly madeMs: number;
   /** The sides of the hole as it was at first. */
   origin: { readonly before: Neighbour | null; readonly after: Neighbour | null };
+  /** How often the look for the trade before the hole went further back. */
+  #back = 0;
   #watched: Watched | null;
   /** When the trade after the hole was noticed. */
   #noticedMs: number | null = null;
@@ -49,6 +53,11 @@ export class OpenFill {
   /** The code has not traded since, or what came in the same moment may be on its way. */
   get waits(): boolean {
     return this.record.after === null;
+  }
+
+  /** Others may have written beside the hole, and the topic has not said yet what. */
+  get unsettled(): boolean {
+    return this.record.unsure !== undefined || this.openEnd !== null;
   }
 
   /**
@@ -97,18 +106,52 @@ export class OpenFill {
     };
   }
 
+  /** @param steps how far, from the first place on, µs. @returns whether there was one left */
+  looksFurtherBack(steps: readonly number[]): boolean {
+    const { unsure } = this.record;
+    const step = steps[this.#back++];
+    if (unsure === undefined || step === undefined) return false;
+    this.record = { ...this.record, unsure: { ...unsure, since: unsure.since - step } };
+    return true;
+  }
+
   /** What a former holder of the code has written is known by now. */
-  settleLeft({ last, late }: Pick<WrittenBefore, 'last' | 'late'>): void {
-    const { before, from, known } = this.record;
-    const left = last ?? before;
+  settleLeft({ last, known: written }: Pick<WrittenBefore, 'last' | 'known'>): void {
+    const { before, from, known, gap } = this.record;
+    // What was noted may have come behind the beginning of the hole.
+    const left = last ?? (before !== null && before.timestamp < gap.from ? before : null);
     this.record = {
       ...this.record,
       before: left,
-      from: Math.min(from, left?.timestamp ?? from),
-      known: [...known, ...late],
+      from: Math.min(from, gap.from, left?.timestamp ?? from),
+      known: [...known, ...written],
       unsure: undefined,
     };
     this.origin = this.record;
+    this.looks = 0;
+  }
+
+  /** Trades that lie in the topic. */
+  knows(trades: readonly Neighbour[]): void {
+    const { known } = this.record;
+    const ids = new Set(known.map(({ trade_id }) => trade_id));
+    const news = trades.filter(({ trade_id }) => !ids.has(trade_id));
+    if (news.length > 0) this.record = { ...this.record, known: [...known, ...news] };
+  }
+
+  /** What others wrote behind the hole is known by now: it ends there, unless it ends before. */
+  settleRight({ first, known }: WrittenBehind): void {
+    this.knows(known);
+    this.openEnd = null;
+    this.looks = 0;
+    const { after, from } = this.record;
+    if (first === null || (after !== null && inOrder(after, first) <= 0)) return;
+    this.record = { ...this.record, after: first, to: Math.max(from, first.timestamp) };
+    this.origin = this.record;
+    this.unwatch();
+    this.walk = null;
+    this.notBefore = Number.NEGATIVE_INFINITY;
+    this.tries = 0;
   }
 
   /** Rows were written. */

@@ -1,5 +1,6 @@
 import type { Micros } from '../market/market.ts';
 import type { Trade } from '../market/rows.ts';
+import type { Neighbour } from '../past-trades.ts';
 import { IdRanges } from './id-ranges.ts';
 import { type Found, idNeighbour, type KnownHole, type Rest } from './known-hole.ts';
 
@@ -20,9 +21,10 @@ interface Bottom {
 export function byIds(hole: KnownHole, found: ReadonlyMap<number, Trade>): Found {
   const { before, after } = hole;
   // Without a trade behind the hole nobody knows where it ends.
-  const last = after === null ? highest(found.keys()) : Number(after.trade_id) - after.fills;
+  const last = after === null ? highest(found.keys()) : Number(after.trade_id) - fillsOf(after, found);
   const there = new IdRanges();
-  for (const { trade_id, fills } of hole.known) there.add(Number(trade_id) - fills + 1, Number(trade_id));
+  for (const one of hole.known)
+    there.add(Number(one.trade_id) - fillsOf(one, found) + 1, Number(one.trade_id));
   const known = (id: number): boolean => there.has(id);
   const rows = [...found].filter(([id]) => !known(id)).toSorted(([a], [b]) => a - b);
   for (const id of found.keys()) there.add(id);
@@ -39,6 +41,29 @@ export function byIds(hole: KnownHole, found: ReadonlyMap<number, Trade>): Found
     reachesAfter: after !== null && (first > last || ids.some((id) => id >= last)),
     rest: rests(hole, missing, found, sure ? null : first),
   };
+}
+
+/** Sums of volumes differ by rounding alone. */
+const ROUNDING = 1e-9;
+
+/**
+ * How many trades a row merges of which nobody has said it: those up to its id that are of its side and price and make up its
+ * volume. One where they were not found: what it merges may then be taken for missing, and nothing that is missing for there.
+ */
+function fillsOf(
+  { trade_id, fills, price, volume, side }: Neighbour,
+  found: ReadonlyMap<number, Trade>,
+): number {
+  if (fills > 0) return fills;
+  const id = Number(trade_id);
+  let left = volume;
+  for (let count = 1; ; count++) {
+    const row = found.get(id - count + 1);
+    if (row?.price !== price || row.side !== side) return 1;
+    left -= row.volume;
+    if (Math.abs(left) <= volume * ROUNDING) return count;
+    if (left < 0) return 1;
+  }
 }
 
 /** Down from the end as far as nothing is missing, and no further than trades of the hole go. */

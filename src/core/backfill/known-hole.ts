@@ -68,7 +68,10 @@ export function sameness({
 }
 
 /** By exchange time, those of one moment by their ids. */
-export function inOrder(one: Trade, other: Trade): number {
+export function inOrder(
+  one: Pick<Trade, 'timestamp' | 'trade_id'>,
+  other: Pick<Trade, 'timestamp' | 'trade_id'>,
+): number {
   return one.timestamp - other.timestamp || compareIds(one.trade_id, other.trade_id);
 }
 

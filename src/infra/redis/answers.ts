@@ -93,6 +93,7 @@ export const FILL = z.object({
   before: NEIGHBOUR.nullable(),
   after: NEIGHBOUR.nullable(),
   unsure: z.object({ since: z.number(), fence: z.number() }).optional(),
+  fence: z.number().optional(),
   from: z.number(),
   to: z.number(),
   known: z.array(NEIGHBOUR),

@@ -1,13 +1,16 @@
 import type { WrittenBefore, WrittenTrades } from '../../../application/backfill/fill-parts.ts';
 import type { Cancel, Clock } from '../../../common/clock.ts';
 import { neighbourOf } from '../../../core/backfill/known-hole.ts';
+import type { Micros } from '../../../core/market/market.ts';
 import type { Trade } from '../../../core/market/rows.ts';
+import type { Neighbour } from '../../../core/past-trades.ts';
 import { later } from '../../../core/pipeline/later-trade.ts';
 import { standingOf } from '../../../core/reading/fence-rule.ts';
 import type { Encoding } from '../produce/encodings.ts';
 import { topicName } from '../topics/topics.ts';
 import type { IntervalReader, Kept as Part } from './interval-reader.ts';
 import { rowsOf, textHeaders } from './record-parts.ts';
+import { WrittenBehindHoles } from './written-behind.ts';
 
 export interface WrittenTradesParts {
   readonly encodingOf: (topic: string) => Encoding | undefined;
@@ -19,9 +22,9 @@ export interface WrittenTradesParts {
 /** What a topic holds of one key. */
 interface OfKey {
   highest: number;
-  /** By fence the last message in its order. */
-  readonly last: Map<number, Uint8Array>;
-  /** Messages that an outbox brought late; the latest of them. */
+  /** Messages in their order, each with its fence; of a topic of which memory holds no more the last of each fence. */
+  readonly ordered: { readonly fence: number; readonly value: Uint8Array }[];
+  /** Messages that came late, out of an outbox or over REST; the latest of them. */
   readonly late: Uint8Array[];
 }
 
@@ -33,14 +36,23 @@ const FRESH_MS = 900;
 const KEPT_MS = 60_000;
 /** Late messages of a key that are kept. */
 const MOST_LATE = 1_000;
+/** Bytes of messages in their order that are kept of a topic. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 /** Reads topics of trades on behalf of those who fetch what is not there: each once, and on as it grows. */
 export function writtenTrades(parts: WrittenTradesParts): WrittenTrades {
   const topics = new Map<string, TopicSince>();
+  const behind = new Map<string, WrittenBehindHoles>();
   return {
-    async before({ id, region }, market, { since, fence }) {
+    behind({ id, region }, market, end) {
       const topic = topicName('trade-data', region);
-      const sinceMs = since / 1000 - APART_MS;
+      const holes = behind.get(topic) ?? new WrittenBehindHoles(topic, parts);
+      behind.set(topic, holes);
+      return holes.ask(`${id}|${market.code}`, end);
+    },
+    async before({ id, region }, market, { since, fence }, from) {
+      const topic = topicName('trade-data', region);
+      const sinceMs = Math.min(since, from) / 1000 - APART_MS;
       let read = topics.get(topic);
       if (!read || read.sinceMs > sinceMs) {
         read?.end();
@@ -48,7 +60,7 @@ export function writtenTrades(parts: WrittenTradesParts): WrittenTrades {
         topics.set(topic, read);
       }
       await read.fresh();
-      return read.before(`${id}|${market.code}`, fence);
+      return read.before(`${id}|${market.code}`, fence, from);
     },
   };
 }
@@ -60,6 +72,8 @@ class TopicSince {
   readonly #forgotten: () => void;
   readonly #keys = new Map<string, OfKey>();
   #read: Part[] | null = null;
+  #bytes = 0;
+  #full = false;
   #readMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #timer: Cancel = () => {};
@@ -87,19 +101,20 @@ class TopicSince {
     await this.#running;
   }
 
-  before(key: string, fence: number): WrittenBefore {
-    const known = this.#keys.get(key);
+  before(key: string, fence: number, from: Micros): WrittenBefore {
+    const { ordered = [], late = [], highest = Number.NEGATIVE_INFINITY } = this.#keys.get(key) ?? {};
     const encoding = this.#parts.encodingOf(this.#topic);
+    const known = late.flatMap((value) => rowsOf(encoding, value).map(neighbour));
     let last: Trade | null = null;
-    for (const [of, value] of known?.last ?? [])
-      if (of < fence) for (const row of rowsOf(encoding, value)) last = later(last, row);
-    return {
-      last: last && neighbourOf(withFills(last)),
-      late: (known?.late ?? []).flatMap((value) =>
-        rowsOf(encoding, value).map((row) => neighbourOf(withFills(row))),
-      ),
-      whole: (known?.highest ?? Number.NEGATIVE_INFINITY) >= fence,
-    };
+    for (const message of ordered) {
+      if (message.fence >= fence) continue;
+      for (const row of rowsOf(encoding, message.value)) {
+        // Where memory does not hold them all, nobody could say what else was received after the beginning.
+        if (this.#full || row.received_at < from) last = later(last, row);
+        else known.push(neighbour(row));
+      }
+    }
+    return { last: last && neighbour(last), known, whole: highest >= fence };
   }
 
   async #look(): Promise<void> {
@@ -123,21 +138,33 @@ class TopicSince {
     const { fence, late } = standingOf(textHeaders(headers));
     let known = this.#keys.get(key);
     if (!known) {
-      known = { highest: Number.NEGATIVE_INFINITY, last: new Map(), late: [] };
+      known = { highest: Number.NEGATIVE_INFINITY, ordered: [], late: [] };
       this.#keys.set(key, known);
     }
-    if (late === 'outbox') {
+    if (late !== null) {
       known.late.push(Uint8Array.from(value));
       if (known.late.length > MOST_LATE) known.late.shift();
     }
     // Readers drop what is below the highest fence, and what bears none is of a collector that ran alone.
     if (late !== null || fence === null || fence < known.highest) return;
     known.highest = fence;
-    known.last.set(fence, Uint8Array.from(value));
+    if (this.#full && known.ordered.at(-1)?.fence === fence) known.ordered.pop();
+    known.ordered.push({ fence, value: Uint8Array.from(value) });
+    this.#bytes += value.length;
+    if (!this.#full && this.#bytes > MOST_BYTES) this.#thin();
+  }
+
+  /** Memory keeps the last message of each fence. */
+  #thin(): void {
+    this.#full = true;
+    for (const { ordered } of this.#keys.values()) {
+      const last = new Map(ordered.map((message) => [message.fence, message]));
+      ordered.splice(0, ordered.length, ...last.values());
+    }
   }
 }
 
-/** A topic does not say how many fills a row merges: one at least. */
-function withFills(row: Trade): Trade {
-  return { ...row, fills: row.fills ?? 1 };
+/** A topic does not say how many trades a row merges. */
+function neighbour(row: Trade): Neighbour {
+  return neighbourOf({ ...row, fills: 0 });
 }
