@@ -57,15 +57,15 @@ export class SeenIds {
   #split(id: string): void {
     const digits = id.length;
     if (digits <= LOW_DIGITS) {
-      const value = valueOf(id, 0, digits);
+      const value = digitsOf(id, 0, digits);
       if (value >= 0) {
         this.#idHigh = 0;
         this.#idLow = value;
         return;
       }
     } else if (digits <= 2 * LOW_DIGITS) {
-      const high = valueOf(id, 0, digits - LOW_DIGITS);
-      const low = valueOf(id, digits - LOW_DIGITS, digits);
+      const high = digitsOf(id, 0, digits - LOW_DIGITS);
+      const low = digitsOf(id, digits - LOW_DIGITS, digits);
       if (high >= 0 && low >= 0) {
         this.#idHigh = high;
         this.#idLow = low;
@@ -113,7 +113,7 @@ export class SeenIds {
 }
 
 /** What these digits say, at most 15 of them; −1 where something else is among them, or nothing is there. */
-function valueOf(text: string, from: number, to: number): number {
+function digitsOf(text: string, from: number, to: number): number {
   let value = 0;
   for (let at = from; at < to; at++) {
     const digit = text.charCodeAt(at);
