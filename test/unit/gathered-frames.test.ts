@@ -105,7 +105,7 @@ test('the end of a socket brings what had gathered', async () => {
   expect(ids(batches)).toEqual(['1', '2']);
 });
 
-test('frames gather for a fifth of the interval of the grid, and not at all at short windows', () => {
+test('frames gather for an interval of the grid, and not at all at the shortest windows', () => {
   const limits = { maxRows: 1, maxBytes: 1 };
-  expect([100, 20, 5].map((windowMs) => gatherMs({ ...limits, windowMs }))).toEqual([10, 2, 0]);
+  expect([100, 20, 5, 3].map((windowMs) => gatherMs({ ...limits, windowMs }))).toEqual([50, 10, 2, 0]);
 });

@@ -48,12 +48,13 @@ export function gridMs({ windowMs }: BatchLimits): number {
 
 /** Shorter gains nothing. */
 const SHORTEST_GATHER_MS = 2;
-/** Of the grid's interval: well below it, so that a tick has little to read. */
-const GATHERED_PART = 5;
 
-/** How long frames of a busy socket gather, in ms: their rows wait for a tick of the grid anyway. */
+/**
+ * How long frames of a busy socket gather, in ms: an interval of the grid, as their rows wait for one of its ticks anyway, and each
+ * takes what came before it.
+ */
 export function gatherMs(limits: BatchLimits): number {
-  const ms = Math.floor(gridMs(limits) / GATHERED_PART);
+  const ms = Math.floor(gridMs(limits));
   return ms < SHORTEST_GATHER_MS ? 0 : ms;
 }
 
