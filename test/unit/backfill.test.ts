@@ -265,6 +265,19 @@ test('while the store is away what is in memory goes on', async () => {
   expect(verdict(world, 'C0').missing).toEqual([]);
 });
 
+test('many codes are fetched as fast as the exchange lets it, not as often as somebody looks', async () => {
+  const { world } = worldOf({ ...BY_ID, page: 100 });
+  await world.desire(streamOf(40));
+  await world.join('a');
+  await world.clock.advance(5000);
+  await cut(world, 2000);
+  const since = world.clock.now();
+  const done = () => fills(world).flatMap(({ fill }) => (fill.state === 'complete' ? [fill] : [])).length;
+  while (done() < 40 && world.clock.now() - since < 30_000) await world.clock.advance(250);
+  expect(done()).toBeGreaterThanOrEqual(40);
+  expect(world.clock.now() - since).toBeLessThan(6_000);
+});
+
 /** The topic, as whoever joins the world can read it. */
 function seesTopic(world: World): void {
   world.written = {

@@ -19,8 +19,11 @@ import { SharedRequests } from './shared-requests.ts';
 
 /** What was sent in one moment comes within this time, in ms: then what a page holds of it beyond was missed. */
 const SETTLE_MS = 1000;
-/** Holes of one exchange that are filled at once; market lists and order books find a turn between their requests. */
-const AT_ONCE = 2;
+/**
+ * Holes of one exchange that are filled at once, so that requests go out as fast as its limits let them, and not as fast as it answers;
+ * market lists and order books find a turn between them.
+ */
+const AT_ONCE = 8;
 /** Tasks of one exchange in memory; a newer one beyond is not made, and its gap stays as it was told. */
 const MOST = 5000;
 /** Time for the store to take how far trades got, in ms. */
@@ -317,6 +320,8 @@ export class ExchangeFills {
       .then((end) => {
         fill.running = false;
         this.#ended(fill, end);
+        // The place is free for the next one. One that goes on at once waits for the next look.
+        if (end.kind !== 'again') this.#pump(this.#deps.clock.now());
       })
       .finally(() => this.#writes.delete(done));
     this.#writes.add(done);
