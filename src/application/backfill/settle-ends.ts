@@ -12,7 +12,7 @@ const MOST_LOOKS = 120;
  * How far the look goes back step by step where it finds no trade before the hole, µs. Kafka takes what a holder had under way also
  * behind the rows of the next one, where readers drop it: what was noted as written then is not there.
  */
-const FURTHER_BACK = [60_000_000, 600_000_000, 3_600_000_000];
+const FURTHER_BACK = [60_000_000, 600_000_000];
 const WAITS: PassEnd = { kind: 'waits', forMs: AGAIN_MS };
 
 /**
@@ -37,7 +37,8 @@ async function settleLeft(fill: OpenFill, parts: Parts): Promise<PassEnd | null>
   );
   const over = found?.whole || (found && fill.waits) || fill.looks >= MOST_LOOKS;
   if (!over) return WAITS;
-  if (found?.last === null && fill.looksFurtherBack(FURTHER_BACK)) return { kind: 'again' };
+  const noted = fill.record.before !== null;
+  if (noted && found?.last === null && fill.looksFurtherBack(FURTHER_BACK)) return { kind: 'again' };
   fill.settleLeft(found ?? { last: null, known: [] });
   return { kind: 'again' };
 }
