@@ -29,6 +29,12 @@ export interface WrittenBefore {
   readonly whole: boolean;
 }
 
+/**
+ * How far behind the end of a gap its first trade is looked for, in ms: a code that is received again trades within that time, as a
+ * rule, or its hole is as long as it seems. Topics hold days.
+ */
+export const BEHIND_MS = 600_000;
+
 /** A hole whose end is to be looked for. */
 export interface OpenEnd {
   /** The trade before it; null: it is known by the time of its beginning alone. */

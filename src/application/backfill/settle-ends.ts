@@ -1,5 +1,5 @@
 import { Fault } from '../../common/errors.ts';
-import type { WrittenBefore, WrittenBehind, WrittenTrades } from './fill-parts.ts';
+import { BEHIND_MS, type WrittenBefore, type WrittenBehind, type WrittenTrades } from './fill-parts.ts';
 import { type PassEnd, type PassParts, QUIET_MS } from './fill-pass.ts';
 import type { OpenFill } from './open-fill.ts';
 
@@ -54,7 +54,9 @@ async function settleRight(fill: OpenFill, parts: Parts): Promise<PassEnd | null
   const found: WrittenBehind | null = await looked(fill, parts, (written) =>
     written.behind(parts.exchange, fill.market, { ...openEnd, before, from }),
   );
-  if (found?.first || fill.looks >= MOST_LOOKS) {
+  // What is received here is not looked for any more.
+  const old = parts.deps.clock.micros() - openEnd.to > BEHIND_MS * 1000;
+  if (found?.first || (found && old && !fill.waits) || fill.looks >= MOST_LOOKS) {
     fill.settleRight(found ?? { first: null, known: [] });
     return { kind: 'again' };
   }

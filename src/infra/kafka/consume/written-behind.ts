@@ -1,4 +1,4 @@
-import type { OpenEnd, WrittenBehind } from '../../../application/backfill/fill-parts.ts';
+import { BEHIND_MS, type OpenEnd, type WrittenBehind } from '../../../application/backfill/fill-parts.ts';
 import type { Clock } from '../../../common/clock.ts';
 import { inOrder, neighbourOf } from '../../../core/backfill/known-hole.ts';
 import type { Trade } from '../../../core/market/rows.ts';
@@ -19,8 +19,6 @@ export interface WrittenBehindParts {
 const APART_MS = 10_000;
 /** Codes that are asked for within this time are answered out of one reading, ms. */
 const GATHER_MS = 100;
-/** A code that is received again trades within this time, as a rule, or its hole is as long as it seems: a topic holds days. */
-const SPAN_MS = 600_000;
 /** Trades of one hole that are known beyond those beside it; what is more is fetched twice. */
 const MOST_KNOWN = 20_000;
 
@@ -75,7 +73,7 @@ export class WrittenBehindHoles {
     try {
       if (!(await reader.has(this.#topic))) return;
       const from = { offsets: new Map<number, number>(), sinceMs: since / 1000 - APART_MS };
-      const untilMs = Math.floor(Math.max(...asked.map(({ end }) => end.to)) / 1000) + SPAN_MS;
+      const untilMs = Math.floor(Math.max(...asked.map(({ end }) => end.to)) / 1000) + BEHIND_MS;
       await reader.read({ topic: this.#topic, from, untilMs }, ({ key, value, headers }) => {
         const questions = key === null || key === undefined ? undefined : byKey.get(String(key));
         if (!questions || value === null) return undefined;
