@@ -103,8 +103,8 @@ function faultOf(left: LeftBehind, timeoutMs: number, lost: Fault | null): Fault
       return new Fault(
         'undelivered',
         'the broker',
-        `${rows} are not acknowledged${named}. Nothing is lost: they lie in the outbox.${ended}`,
-        'Start again: the next start sends them. Look after the broker where it does not answer.',
+        `${rows} were not acknowledged within ${timeoutMs} ms${named}. Nothing is lost: they lie in the outbox.${ended}`,
+        'Look after the broker, and start again: the next start sends them.',
       );
     return new Fault(
       'undelivered',
