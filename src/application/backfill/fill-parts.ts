@@ -25,6 +25,8 @@ export interface WrittenBefore {
   readonly last: Neighbour | null;
   /** Those that were received after its beginning all the same, what an outbox brought late, and what was fetched. */
   readonly known: readonly Neighbour[];
+  /** Nothing at all lies there in its order from the time on that was looked at. */
+  readonly empty: boolean;
   /** Somebody else has written the code since: nothing in its order follows. */
   readonly whole: boolean;
 }

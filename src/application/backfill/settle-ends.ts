@@ -9,7 +9,7 @@ const AGAIN_MS = 1_000;
 /** Looks at a topic that cannot be read, or in which the trade beside the hole does not turn up. */
 const MOST_LOOKS = 120;
 /**
- * How far the look goes back step by step where it finds no trade before the hole, µs. Kafka takes what a holder had under way also
+ * How far the look goes back step by step where it finds no trade at all, µs. Kafka takes what a holder had under way also
  * behind the rows of the next one, where readers drop it: what was noted as written then is not there.
  */
 const FURTHER_BACK = [60_000_000, 600_000_000];
@@ -38,7 +38,7 @@ async function settleLeft(fill: OpenFill, parts: Parts): Promise<PassEnd | null>
   const over = found?.whole || (found && fill.waits) || fill.looks >= MOST_LOOKS;
   if (!over) return WAITS;
   const noted = fill.record.before !== null;
-  if (noted && found?.last === null && fill.looksFurtherBack(FURTHER_BACK)) return { kind: 'again' };
+  if (noted && found?.empty && fill.looksFurtherBack(FURTHER_BACK)) return { kind: 'again' };
   fill.settleLeft(found ?? { last: null, known: [] });
   return { kind: 'again' };
 }

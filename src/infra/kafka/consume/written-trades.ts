@@ -36,8 +36,9 @@ const FRESH_MS = 900;
 const KEPT_MS = 60_000;
 /** Late messages of a key that are kept. */
 const MOST_LATE = 1_000;
-/** Bytes of messages in their order that are kept of a topic. */
-const MOST_BYTES = 64 * 1024 * 1024;
+/** Bytes of messages in their order that are kept of a topic, and what one takes beside its value. */
+const MOST_BYTES = 16 * 1024 * 1024;
+const MESSAGE_BYTES = 200;
 
 /** Reads topics of trades on behalf of those who fetch what is not there: each once, and on as it grows. */
 export function writtenTrades(parts: WrittenTradesParts): WrittenTrades {
@@ -106,15 +107,17 @@ class TopicSince {
     const encoding = this.#parts.encodingOf(this.#topic);
     const known = late.flatMap((value) => rowsOf(encoding, value).map(neighbour));
     let last: Trade | null = null;
-    for (const message of ordered) {
-      if (message.fence >= fence) continue;
+    const before = ordered.filter((message) => message.fence < fence);
+    // What is of the one who asks, or of whoever comes after it, need not be kept.
+    if (before.length < ordered.length) ordered.splice(0, ordered.length, ...before);
+    for (const message of before) {
       for (const row of rowsOf(encoding, message.value)) {
         // Where memory does not hold them all, nobody could say what else was received after the beginning.
         if (this.#full || row.received_at < from) last = later(last, row);
         else known.push(neighbour(row));
       }
     }
-    return { last: last && neighbour(last), known, whole: highest >= fence };
+    return { last: last && neighbour(last), known, empty: before.length === 0, whole: highest >= fence };
   }
 
   async #look(): Promise<void> {
@@ -150,7 +153,7 @@ class TopicSince {
     known.highest = fence;
     if (this.#full && known.ordered.at(-1)?.fence === fence) known.ordered.pop();
     known.ordered.push({ fence, value: Uint8Array.from(value) });
-    this.#bytes += value.length;
+    this.#bytes += value.length + MESSAGE_BYTES;
     if (!this.#full && this.#bytes > MOST_BYTES) this.#thin();
   }
 
