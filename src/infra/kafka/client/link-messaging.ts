@@ -4,7 +4,7 @@ import type { Fault } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
 import type { Messaging, MessagingDriver } from '../../messaging.ts';
 import type { Kafka } from '../addon/load.ts';
-import { openIntervalReader } from '../consume/interval-reader.ts';
+import { LITTLE_AHEAD_KB, openIntervalReader } from '../consume/interval-reader.ts';
 import { writtenTrades } from '../consume/written-trades.ts';
 import { Dropped } from '../produce/dropped.ts';
 import { type Encodings, encodingOf } from '../produce/encodings.ts';
@@ -70,7 +70,8 @@ export function linkMessaging(parts: LinkMessagingParts): Messaging {
     publisher,
     written: writtenTrades({
       encodingOf: (topic) => encodingOf(encodings, topic),
-      openReader: () => openIntervalReader({ ...parts.cluster, timeoutMs: READER_MS }),
+      openReader: () =>
+        openIntervalReader({ ...parts.cluster, timeoutMs: READER_MS, aheadKb: LITTLE_AHEAD_KB }),
       clock,
     }),
     writer: kafkaWriter({

@@ -7,6 +7,8 @@ import { openReaderClient, type Place, type ReaderClient } from './reader-client
 export interface IntervalSettings extends ClusterOptions {
   /** Bound of connecting, of every question, and of the wait for the next record, in ms. */
   readonly timeoutMs: number;
+  /** What the client fetches ahead of us at most, in KiB; left out: as much as makes it fast. */
+  readonly aheadKb?: number;
 }
 
 /** Where the reading of a topic begins and ends. */
@@ -51,14 +53,15 @@ export interface IntervalReader {
   close(): Promise<void>;
 }
 
-/** What the client fetches ahead of us. */
 const AHEAD_KB = 16_384;
+/** For whoever looks into topics beside live data. */
+export const LITTLE_AHEAD_KB = 1_024;
 
 /** @throws {Fault} addon_unavailable, config_invalid, broker_unavailable */
 export async function openIntervalReader(settings: IntervalSettings): Promise<IntervalReader> {
   const client = await openReaderClient(settings, settings.timeoutMs, {
     'enable.partition.eof': true,
-    'queued.max.messages.kbytes': AHEAD_KB,
+    'queued.max.messages.kbytes': settings.aheadKb ?? AHEAD_KB,
   });
   let position = new Map<number, number>();
   let reading = '';

@@ -37,6 +37,7 @@ export class WrittenBehindHoles {
   readonly #topic: string;
   readonly #parts: WrittenBehindParts;
   #asked: Question[] = [];
+  #reading = false;
 
   constructor(topic: string, parts: WrittenBehindParts) {
     this.#topic = topic;
@@ -47,8 +48,20 @@ export class WrittenBehindHoles {
   ask(key: string, end: OpenEnd): Promise<WrittenBehind> {
     const answer = Promise.withResolvers<WrittenBehind>();
     this.#asked.push({ key, end, highest: Number.NEGATIVE_INFINITY, first: null, known: [], answer });
-    if (this.#asked.length === 1) this.#parts.clock.after(GATHER_MS, () => void this.#answer());
+    this.#soon();
     return answer.promise;
+  }
+
+  /** One reading at a time: what is asked meanwhile is answered by the next. */
+  #soon(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#parts.clock.after(GATHER_MS, () => {
+      void this.#answer().finally(() => {
+        this.#reading = false;
+        if (this.#asked.length > 0) this.#soon();
+      });
+    });
   }
 
   async #answer(): Promise<void> {

@@ -5,7 +5,7 @@ import type { Settled } from '../../../core/ports.ts';
 import type { Damage, Figures, Store, StoreEvents, StoreState } from '../../outbox/store.ts';
 import type { BrokerLink } from '../client/broker-link.ts';
 import type { ClusterOptions } from '../client/client-options.ts';
-import { openIntervalReader } from '../consume/interval-reader.ts';
+import { LITTLE_AHEAD_KB, openIntervalReader } from '../consume/interval-reader.ts';
 import { type Encodings, encodingOf } from '../produce/encodings.ts';
 import type { Losses } from '../produce/losses.ts';
 import { readBack } from '../produce/read-back.ts';
@@ -105,7 +105,7 @@ export function openSpool(deps: OutboxDeps, parts: SpoolDeps): OpenSpool {
       sendLate: (kept) => spool.sendLate(kept),
     },
     fetched: deps.fetched,
-    openReader: () => openIntervalReader({ ...cluster, timeoutMs: READER_MS }),
+    openReader: () => openIntervalReader({ ...cluster, timeoutMs: READER_MS, aheadKb: LITTLE_AHEAD_KB }),
     encodingOf: (topic) => encodingOf(parts.encodings, topic),
     holds: deps.holds,
     leaseMs: deps.leaseMs,
