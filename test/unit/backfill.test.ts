@@ -5,6 +5,7 @@ import type { Exchange } from '../../src/core/exchange.ts';
 import type { Trade } from '../../src/core/market/rows.ts';
 import { later } from '../../src/core/pipeline/later-trade.ts';
 import { answer, pastTrades, STYLES, type Style, type TradeFacts } from './backfill-parts.ts';
+import { KEY } from './collector-rig.ts';
 import { fakeExchange } from './connection-parts.ts';
 import { streamOf, World } from './lease-rig.ts';
 
@@ -419,6 +420,30 @@ describe('where the topic can be read', () => {
     await world.clock.advance(1000);
     await world.join('b');
     await world.clock.advance(90_000);
+    expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
+  });
+
+  test('a task that somebody left for a code after it had lost it is taken up, and what others wrote since is known', async () => {
+    const { world } = worldOf(BY_ID);
+    seesTopic(world);
+    await world.desire(streamOf(1));
+    const a = await world.join('a');
+    await world.clock.advance(5000);
+    await cut(world, 2000);
+    const tasks = () => world.store.fills.tasks(KEY.exchange);
+    for (let n = 0; n < 30 && (await tasks()).length === 0; n++) await world.clock.advance(100);
+    const [task] = await tasks();
+    if (!task) throw new Error('the cut left no task');
+    a.crash();
+    await world.clock.advance(1000);
+    await world.join('b');
+    await world.clock.advance(60_000);
+    expect(await tasks()).toEqual([]);
+    await world.store.fills.put(KEY.exchange, [
+      { ...task, name: `${task.name}|late`, after: null, result: null },
+    ]);
+    await world.clock.advance(45_000);
+    expect(await tasks()).toEqual([]);
     expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
   });
 

@@ -99,7 +99,7 @@ describe('behind a hole', () => {
     const { topic, written, clock } = rig();
     for (const message of messages) topic.has_(...message);
     const asked = [BTC, ETH].map((of) => written.behind(UPBIT, of, { ...end, ...more }));
-    await clock.advance(200);
+    await clock.advance(1_100);
     const [{ first, known } = { first: null, known: [] }] = await Promise.all(asked);
     expect(topic.asked.map(({ untilMs }) => untilMs)).toEqual([end.to / 1000 + 600_000]);
     return { first: first?.trade_id ?? null, known: known.map(({ trade_id }) => trade_id) };
@@ -126,7 +126,7 @@ describe('behind a hole', () => {
     state.away = true;
     const asked = written.behind(UPBIT, BTC, end);
     asked.catch(() => {});
-    await clock.advance(200);
+    await clock.advance(1_100);
     expect(asked).rejects.toThrow('Connection refused.');
   });
 });

@@ -24,6 +24,8 @@ const SETTLE_MS = 1000;
  * market lists and order books find a turn between them.
  */
 const AT_ONCE = 8;
+/** A collector that has lost a code may leave a task of it after somebody else took it over: the store is looked through so often, ms. */
+const LOAD_MS = 30_000;
 /** Tasks of one exchange in memory; a newer one beyond is not made, and its gap stays as it was told. */
 const MOST = 5000;
 /** Time for the store to take how far trades got, in ms. */
@@ -45,6 +47,7 @@ export class ExchangeFills {
   /** Codes whose tasks in the store are not known yet. */
   readonly #asked = new Map<string, Market>();
   #loading = false;
+  #loadedMs = Number.NEGATIVE_INFINITY;
   readonly #shared: SharedRequests;
   #stopping = false;
   #counts = { rows: 0, requests: 0, refused: 0, complete: 0, partial: 0, impossible: 0 };
@@ -218,6 +221,11 @@ export class ExchangeFills {
     for (const symbol of this.#carried.keys()) if (!carried.has(symbol)) this.#leave(symbol);
     this.#carried = carried;
     for (const [symbol, market] of markets) this.#asked.set(symbol, market);
+    const nowMs = this.#deps.clock.now();
+    if (nowMs - this.#loadedMs > LOAD_MS) {
+      this.#loadedMs = nowMs;
+      for (const [market] of stream.carried()) this.#asked.set(market.symbol, market);
+    }
     if (this.#asked.size === 0 || this.#loading) return;
     this.#loading = true;
     void this.#load(stream).finally(() => {
@@ -228,12 +236,15 @@ export class ExchangeFills {
   /** A store that does not answer is asked again at the next look. */
   async #load(stream: FillStream): Promise<void> {
     const asked = new Map(this.#asked);
+    // What is done here meanwhile may still be among the answer.
+    const own = new Set(this.#fills.keys());
     const records = await this.#deps.store.tasks(this.#exchange.id).catch(() => null);
     if (records === null) return;
     for (const symbol of asked.keys()) this.#asked.delete(symbol);
     for (const record of records) {
       const market = asked.get(record.symbol);
       if (!market || !this.#carried.has(record.symbol) || this.#stream !== stream) continue;
+      if (own.has(record.name)) continue;
       const end = this.#endOf(record);
       if (record.after !== null || record.result !== null) {
         this.#add(market, record, null, [], end);
@@ -291,7 +302,7 @@ export class ExchangeFills {
         });
       // Looking into topics takes no request; all that look are answered together.
       else if (looks(fill))
-        this.#run(fill, async (parts) => (await settleEnds(fill, parts)) ?? { kind: 'again' });
+        this.#run(fill, async (parts) => (await settleEnds(fill, parts)) ?? { kind: 'settled' });
       else if (busy.size < AT_ONCE && !busy.has(fill.record.symbol)) {
         busy.add(fill.record.symbol);
         this.#run(fill, async (parts) => (await settleEnds(fill, parts)) ?? pass(fill, parts));
@@ -321,7 +332,7 @@ export class ExchangeFills {
         fill.running = false;
         this.#ended(fill, end);
         // The place is free for the next one. One that goes on at once waits for the next look.
-        if (end.kind !== 'again') this.#pump(this.#deps.clock.now());
+        if (end.kind !== 'again' && end.kind !== 'settled') this.#pump(this.#deps.clock.now());
       })
       .finally(() => this.#writes.delete(done));
     this.#writes.add(done);
@@ -338,7 +349,7 @@ export class ExchangeFills {
     }
     if (end.kind === 'over') return this.#over(fill, end);
     fill.notBefore = end.kind === 'waits' ? nowMs + end.forMs : nowMs;
-    this.#put(fill);
+    if (end.kind !== 'settled') this.#put(fill);
   }
 
   #refused(why: string): void {
@@ -371,7 +382,9 @@ export class ExchangeFills {
   }
 
   #put({ record }: OpenFill): void {
-    this.#stored(this.#deps.store.put(this.#exchange.id, [record]));
+    // Of one that is only to be told, what was known in it is of no more use.
+    const stored = record.result === null ? record : { ...record, known: [] };
+    this.#stored(this.#deps.store.put(this.#exchange.id, [stored]));
   }
 
   /** A store that is away costs nothing but that a restart begins with less. */

@@ -20,11 +20,15 @@ const MOST_BACKOFF_MS = 60_000;
 const GATHERED = 10_000;
 const PAGES = 20;
 
-/** What follows a pass. `left`: it is another's, or the program ends; `waits`: until then; `over`: it is to be told. */
+/**
+ * What follows a pass. `left`: it is another's, or the program ends; `waits`: until then; `over`: it is to be told; `settled`: the topic
+ * said where it begins or ends, which whoever has it next is to look for again.
+ */
 export type PassEnd =
   | { readonly kind: 'left' }
   | { readonly kind: 'waits'; readonly forMs: number }
   | { readonly kind: 'again' }
+  | { readonly kind: 'settled' }
   | { readonly kind: 'over'; readonly result: FillResult; readonly rest: readonly Rest[] };
 
 export interface PassParts {

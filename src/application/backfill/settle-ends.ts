@@ -40,7 +40,7 @@ async function settleLeft(fill: OpenFill, parts: Parts): Promise<PassEnd | null>
   const noted = fill.record.before !== null;
   if (noted && found?.empty && fill.looksFurtherBack(FURTHER_BACK)) return { kind: 'again' };
   fill.settleLeft(found ?? { last: null, known: [] });
-  return { kind: 'again' };
+  return { kind: 'settled' };
 }
 
 /**
@@ -58,7 +58,7 @@ async function settleRight(fill: OpenFill, parts: Parts): Promise<PassEnd | null
   const old = parts.deps.clock.micros() - openEnd.to > BEHIND_MS * 1000;
   if (found?.first || (found && old && !fill.waits) || fill.looks >= MOST_LOOKS) {
     fill.settleRight(found ?? { first: null, known: [] });
-    return { kind: 'again' };
+    return { kind: 'settled' };
   }
   if (found) fill.knows(found.known);
   // Nobody has written the code since, as it does not trade.

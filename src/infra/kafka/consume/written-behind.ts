@@ -17,8 +17,8 @@ export interface WrittenBehindParts {
 
 /** Clocks of exchanges, of brokers and ours differ by less, or what is behind it is fetched twice; ms. */
 const APART_MS = 10_000;
-/** Codes that are asked for within this time are answered out of one reading, ms. */
-const GATHER_MS = 100;
+/** Codes that are asked for within this time are answered out of one reading, ms: a look reads all that was written since. */
+const GATHER_MS = 1_000;
 /** Trades of one hole that are known beyond those beside it; what is more is fetched twice. */
 const MOST_KNOWN = 20_000;
 
