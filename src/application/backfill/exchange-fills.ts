@@ -16,6 +16,7 @@ import { OpenSeams } from './open-seams.ts';
 import { restEvents } from './rest-events.ts';
 import { settleEnds } from './settle-ends.ts';
 import { SharedRequests } from './shared-requests.ts';
+import { StoredTasks } from './stored-tasks.ts';
 
 /** What was sent in one moment comes within this time, in ms: then what a page holds of it beyond was missed. */
 const SETTLE_MS = 1000;
@@ -24,8 +25,6 @@ const SETTLE_MS = 1000;
  * market lists and order books find a turn between them.
  */
 const AT_ONCE = 8;
-/** A collector that has lost a code may leave a task of it after somebody else took it over: the store is looked through so often, ms. */
-const LOAD_MS = 30_000;
 /** Tasks of one exchange in memory; a newer one beyond is not made, and its gap stays as it was told. */
 const MOST = 5000;
 /** Time for the store to take how far trades got, in ms. */
@@ -44,10 +43,7 @@ export class ExchangeFills {
   readonly #writes = new Set<Promise<unknown>>();
   #stream: FillStream | null = null;
   #carried: ReadonlyMap<string, number | null> = new Map();
-  /** Codes whose tasks in the store are not known yet. */
-  readonly #asked = new Map<string, Market>();
-  #loading = false;
-  #loadedMs = Number.NEGATIVE_INFINITY;
+  readonly #left: StoredTasks;
   readonly #shared: SharedRequests;
   #stopping = false;
   #counts = { rows: 0, requests: 0, refused: 0, complete: 0, partial: 0, impossible: 0 };
@@ -56,6 +52,7 @@ export class ExchangeFills {
   constructor(exchange: FilledExchange, deps: FillDeps) {
     this.#exchange = exchange;
     this.#deps = deps;
+    this.#left = new StoredTasks(exchange.id, deps.store, deps.clock);
     this.#shared = new SharedRequests(exchange, deps.history(exchange), deps.clock);
     this.#target = { exchange: exchange.id, region: exchange.region, request_type: 'trade' };
     this.#last = new LastTrades(exchange.id, deps.store);
@@ -220,41 +217,23 @@ export class ExchangeFills {
     }
     for (const symbol of this.#carried.keys()) if (!carried.has(symbol)) this.#leave(symbol);
     this.#carried = carried;
-    for (const [symbol, market] of markets) this.#asked.set(symbol, market);
-    const nowMs = this.#deps.clock.now();
-    if (nowMs - this.#loadedMs > LOAD_MS) {
-      this.#loadedMs = nowMs;
-      for (const [market] of stream.carried()) this.#asked.set(market.symbol, market);
-    }
-    if (this.#asked.size === 0 || this.#loading) return;
-    this.#loading = true;
-    void this.#load(stream).finally(() => {
-      this.#loading = false;
+    for (const market of markets.values()) this.#left.ask(market);
+    void this.#left.look(stream.carried(), this.#fills.keys())?.then((tasks) => {
+      for (const [market, record] of tasks)
+        if (this.#carried.has(record.symbol) && this.#stream === stream) this.#take(stream, market, record);
     });
   }
 
-  /** A store that does not answer is asked again at the next look. */
-  async #load(stream: FillStream): Promise<void> {
-    const asked = new Map(this.#asked);
-    // What is done here meanwhile may still be among the answer.
-    const own = new Set(this.#fills.keys());
-    const records = await this.#deps.store.tasks(this.#exchange.id).catch(() => null);
-    if (records === null) return;
-    for (const symbol of asked.keys()) this.#asked.delete(symbol);
-    for (const record of records) {
-      const market = asked.get(record.symbol);
-      if (!market || !this.#carried.has(record.symbol) || this.#stream !== stream) continue;
-      if (own.has(record.name)) continue;
-      const end = this.#endOf(record);
-      if (record.after !== null || record.result !== null) {
-        this.#add(market, record, null, [], end);
-        continue;
-      }
-      const lane = stream.pipeline.lanes.of(market);
-      const seam = lane.openSeam(stream.pipeline.youngest);
-      seam.ends(this.#deps.clock.micros());
-      if (!this.#add(market, record, { lane, seam }, [], end)) lane.closeSeam(seam);
+  #take(stream: FillStream, market: Market, record: FillRecord): void {
+    const end = this.#endOf(record);
+    if (record.after !== null || record.result !== null) {
+      this.#add(market, record, null, [], end);
+      return;
     }
+    const lane = stream.pipeline.lanes.of(market);
+    const seam = lane.openSeam(stream.pipeline.youngest);
+    seam.ends(this.#deps.clock.micros());
+    if (!this.#add(market, record, { lane, seam }, [], end)) lane.closeSeam(seam);
   }
 
   /** What has to be looked for in the topic behind a task out of the store; null: nothing. */
@@ -271,7 +250,7 @@ export class ExchangeFills {
 
   /** Another collector goes on with it, out of the store; what is under way here comes to its end first. */
   #leave(symbol: string): void {
-    this.#asked.delete(symbol);
+    this.#left.forget(symbol);
     for (const [name, fill] of this.#fills) {
       if (fill.record.symbol !== symbol || fill.record.result !== null || fill.running) continue;
       this.#drop(name, fill);
