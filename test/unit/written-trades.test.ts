@@ -92,6 +92,19 @@ test('what was received after the beginning of the hole is known, and not what i
   expect(await ask(BTC, SINCE, SINCE + 5_000)).toEqual({ last: '2', known: ['7', '8'], whole: true });
 });
 
+test('a reading that breaks off is begun anew, and nothing of it is known twice', async () => {
+  const { clock, topic, ask } = rig();
+  topic.has_(stored(BTC, [1], 4));
+  topic.has_(stored(BTC, [7], 4), [{ fence: '4' }, { late: 'outbox' }]);
+  let breaks = 1;
+  topic.onRead = () => {
+    if (breaks-- > 0) throw new Fault('broker_unavailable', 'kafka:9092', 'Nothing more came.', '');
+  };
+  expect(ask(BTC)).rejects.toThrow('Nothing more came.');
+  await clock.advance(1_000);
+  expect(await ask(BTC)).toEqual({ last: '1', known: ['7'], whole: false });
+});
+
 describe('behind a hole', () => {
   const before = neighbourOf(trade(BTC, 3) as Trade);
   const end = { before, from: SINCE, to: SINCE + 50_000, fence: 4 };

@@ -132,6 +132,13 @@ class TopicSince {
         return undefined;
       });
       this.#readMs = clock.now();
+    } catch (error) {
+      // What was read of it would be there twice.
+      this.#keys.clear();
+      this.#read = null;
+      this.#bytes = 0;
+      this.#full = false;
+      throw error;
     } finally {
       await reader.close();
     }
