@@ -49,20 +49,17 @@ async function settleLeft(fill: OpenFill, parts: Parts): Promise<PassEnd | null>
  */
 async function settleRight(fill: OpenFill, parts: Parts): Promise<PassEnd | null> {
   const { openEnd } = fill;
-  if (openEnd === null) return null;
+  // What is fetched before the code has traded again bears ids by which readers know it, should it lie there already.
+  if (openEnd === null || fill.waits) return null;
   const { before, from } = fill.record;
   const found: WrittenBehind | null = await looked(fill, parts, (written) =>
     written.behind(parts.exchange, fill.market, { ...openEnd, before, from }),
   );
   // What is received here is not looked for any more.
   const old = parts.deps.clock.micros() - openEnd.to > BEHIND_MS * 1000;
-  if (found?.first || (found && old && !fill.waits) || fill.looks >= MOST_LOOKS) {
-    fill.settleRight(found ?? { first: null, known: [] });
-    return { kind: 'settled' };
-  }
-  if (found) fill.knows(found.known);
-  // Nobody has written the code since, as it does not trade.
-  return found && fill.waits ? null : WAITS;
+  if (!found?.first && !(found && old) && fill.looks < MOST_LOOKS) return WAITS;
+  fill.settleRight(found ?? { first: null, known: [] });
+  return { kind: 'settled' };
 }
 
 /** Null where the topic cannot be read; where the brokers are away that is waited for, as nothing could be written either. */

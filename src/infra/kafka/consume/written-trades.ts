@@ -37,7 +37,7 @@ const KEPT_MS = 60_000;
 /** Late messages of a key that are kept. */
 const MOST_LATE = 1_000;
 /** Bytes of messages in their order that are kept of a topic, and what one takes beside its value. */
-const MOST_BYTES = 16 * 1024 * 1024;
+const MOST_BYTES = 8 * 1024 * 1024;
 const MESSAGE_BYTES = 200;
 
 /** Reads topics of trades on behalf of those who fetch what is not there: each once, and on as it grows. */
