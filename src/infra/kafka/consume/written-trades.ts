@@ -34,6 +34,8 @@ const APART_MS = 10_000;
 const FRESH_MS = 900;
 /** What was read is kept for so long, ms: a collector that died had many codes. */
 const KEPT_MS = 60_000;
+/** No socket is lost, and another one opened, within this time, µs. */
+const PAUSE = 300_000;
 /** Late messages of a key that are kept. */
 const MOST_LATE = 1_000;
 /** Bytes of messages in their order that are kept of a topic, and what one takes beside its value. */
@@ -110,10 +112,15 @@ class TopicSince {
     const before = ordered.filter((message) => message.fence < fence);
     // What is of the one who asks, or of whoever comes after it, need not be kept.
     if (before.length < ordered.length) ordered.splice(0, ordered.length, ...before);
+    // Where memory does not hold them all, nobody could say what else was received after the beginning.
+    let unbroken = true;
+    let receivedAt = Number.NEGATIVE_INFINITY;
     for (const message of before) {
       for (const row of rowsOf(encoding, message.value)) {
-        // Where memory does not hold them all, nobody could say what else was received after the beginning.
-        if (this.#full || row.received_at < from) last = later(last, row);
+        // When a gap begins is a guess, rather too early: without a pause nothing is missing between what was received.
+        if (row.received_at >= from && row.received_at - receivedAt > PAUSE) unbroken = this.#full;
+        receivedAt = Math.max(receivedAt, row.received_at);
+        if (unbroken) last = later(last, row);
         else known.push(neighbour(row));
       }
     }
