@@ -237,11 +237,11 @@ export class ExchangeFills {
   }
 
   /** What has to be looked for in the topic behind a task out of the store; null: nothing. */
-  #endOf({ symbol, result, after, gap: { to }, ...record }: FillRecord): OpenFill['openEnd'] {
+  #endOf({ symbol, result, after, fence, gap: { to } }: FillRecord): OpenFill['openEnd'] {
     const held = this.#carried.get(symbol) ?? null;
-    const fence = record.fence ?? null;
-    const moved = fence !== null && held !== null && held > fence;
-    return this.#deps.written && result === null && (after === null || moved) ? { to, fence } : null;
+    const moved = fence !== undefined && held !== null && held > fence;
+    const open = this.#deps.written && result === null && (after === null || moved);
+    return open ? { to, fence: fence ?? null } : null;
   }
 
   #fences(): ReadonlyMap<string, number | null> {

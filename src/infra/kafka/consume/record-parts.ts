@@ -1,4 +1,6 @@
+import { neighbourOf } from '../../../core/backfill/known-hole.ts';
 import type { Trade } from '../../../core/market/rows.ts';
+import type { Neighbour } from '../../../core/past-trades.ts';
 import type { Encoding } from '../produce/encodings.ts';
 
 /** None where it was written by another codec, or schema: then it tells nothing. */
@@ -17,4 +19,9 @@ export function textHeaders(headers: readonly object[] | undefined): Record<stri
   for (const header of headers ?? [])
     for (const [name, value] of Object.entries(header)) all[name] = String(value);
   return all;
+}
+
+/** A row of a topic, which does not say how many trades it merges. */
+export function writtenNeighbour(row: Trade): Neighbour {
+  return neighbourOf({ ...row, fills: 0 });
 }

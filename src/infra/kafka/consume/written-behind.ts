@@ -1,12 +1,12 @@
 import { BEHIND_MS, type OpenEnd, type WrittenBehind } from '../../../application/backfill/fill-parts.ts';
 import type { Clock } from '../../../common/clock.ts';
-import { inOrder, neighbourOf } from '../../../core/backfill/known-hole.ts';
+import { inOrder } from '../../../core/backfill/known-hole.ts';
 import type { Trade } from '../../../core/market/rows.ts';
 import type { Neighbour } from '../../../core/past-trades.ts';
 import { standingOf } from '../../../core/reading/fence-rule.ts';
 import type { Encoding } from '../produce/encodings.ts';
 import type { IntervalReader } from './interval-reader.ts';
-import { rowsOf, textHeaders } from './record-parts.ts';
+import { rowsOf, textHeaders, writtenNeighbour } from './record-parts.ts';
 
 export interface WrittenBehindParts {
   readonly encodingOf: (topic: string) => Encoding | undefined;
@@ -70,7 +70,7 @@ export class WrittenBehindHoles {
     try {
       await this.#read(asked);
       for (const { first, known, answer } of asked)
-        answer.resolve({ first: first && withFills(first), known });
+        answer.resolve({ first: first && writtenNeighbour(first), known });
     } catch (error) {
       for (const { answer } of asked) answer.reject(error);
     }
@@ -115,7 +115,7 @@ function take(
   for (const row of rows) {
     if (end.before !== null ? inOrder(row, end.before) <= 0 : row.timestamp < end.from) continue;
     if (late === null && follows(row, fence, end)) question.first ??= row;
-    else if (question.known.length < MOST_KNOWN) question.known.push(withFills(row));
+    else if (question.known.length < MOST_KNOWN) question.known.push(writtenNeighbour(row));
   }
 }
 
@@ -123,9 +123,4 @@ function take(
 function follows({ stream_type, received_at }: Trade, fence: number | null, end: OpenEnd): boolean {
   if (stream_type !== 'REALTIME') return false;
   return received_at >= end.to || (fence !== null && end.fence !== null && fence > end.fence);
-}
-
-/** A topic does not say how many trades a row merges. */
-function withFills(row: Trade): Neighbour {
-  return neighbourOf({ ...row, fills: 0 });
 }

@@ -1,15 +1,13 @@
 import type { WrittenBefore, WrittenTrades } from '../../../application/backfill/fill-parts.ts';
 import type { Cancel, Clock } from '../../../common/clock.ts';
-import { neighbourOf } from '../../../core/backfill/known-hole.ts';
 import type { Micros } from '../../../core/market/market.ts';
 import type { Trade } from '../../../core/market/rows.ts';
-import type { Neighbour } from '../../../core/past-trades.ts';
 import { later } from '../../../core/pipeline/later-trade.ts';
 import { standingOf } from '../../../core/reading/fence-rule.ts';
 import type { Encoding } from '../produce/encodings.ts';
 import { topicName } from '../topics/topics.ts';
 import type { IntervalReader, Kept as Part } from './interval-reader.ts';
-import { rowsOf, textHeaders } from './record-parts.ts';
+import { rowsOf, textHeaders, writtenNeighbour } from './record-parts.ts';
 import { WrittenBehindHoles } from './written-behind.ts';
 
 export interface WrittenTradesParts {
@@ -107,7 +105,7 @@ class TopicSince {
   before(key: string, fence: number, from: Micros): WrittenBefore {
     const { ordered = [], late = [], highest = Number.NEGATIVE_INFINITY } = this.#keys.get(key) ?? {};
     const encoding = this.#parts.encodingOf(this.#topic);
-    const known = late.flatMap((value) => rowsOf(encoding, value).map(neighbour));
+    const known = late.flatMap((value) => rowsOf(encoding, value).map(writtenNeighbour));
     let last: Trade | null = null;
     const before = ordered.filter((message) => message.fence < fence);
     // What is of the one who asks, or of whoever comes after it, need not be kept.
@@ -121,10 +119,15 @@ class TopicSince {
         if (row.received_at >= from && row.received_at - receivedAt > PAUSE) unbroken = this.#full;
         receivedAt = Math.max(receivedAt, row.received_at);
         if (unbroken) last = later(last, row);
-        else known.push(neighbour(row));
+        else known.push(writtenNeighbour(row));
       }
     }
-    return { last: last && neighbour(last), known, empty: before.length === 0, whole: highest >= fence };
+    return {
+      last: last && writtenNeighbour(last),
+      known,
+      empty: before.length === 0,
+      whole: highest >= fence,
+    };
   }
 
   async #look(): Promise<void> {
@@ -179,9 +182,4 @@ class TopicSince {
       ordered.splice(0, ordered.length, ...last.values());
     }
   }
-}
-
-/** A topic does not say how many trades a row merges. */
-function neighbour(row: Trade): Neighbour {
-  return neighbourOf({ ...row, fills: 0 });
 }
