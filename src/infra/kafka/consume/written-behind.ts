@@ -8,7 +8,8 @@ import type { Encoding } from '../produce/encodings.ts';
 import type { IntervalReader } from './interval-reader.ts';
 import { rowsOf, textHeaders, writtenNeighbour } from './record-parts.ts';
 
-export interface WrittenBehindParts {
+/** What a look into a topic takes. */
+export interface TopicLookParts {
   readonly encodingOf: (topic: string) => Encoding | undefined;
   /** @throws {Fault} where the cluster cannot be reached */
   readonly openReader: () => Promise<IntervalReader>;
@@ -16,7 +17,7 @@ export interface WrittenBehindParts {
 }
 
 /** Clocks of exchanges, of brokers and ours differ by less, or what is behind it is fetched twice; ms. */
-const APART_MS = 10_000;
+export const APART_MS = 10_000;
 /** Codes that are asked for within this time are answered out of one reading, ms: a look reads all that was written since. */
 const GATHER_MS = 1_000;
 /** Trades of one hole that are known beyond those beside it; what is more is fetched twice. */
@@ -35,11 +36,11 @@ interface Question {
 /** Looks behind holes of one topic, those of all codes that are asked for together in one reading. */
 export class WrittenBehindHoles {
   readonly #topic: string;
-  readonly #parts: WrittenBehindParts;
+  readonly #parts: TopicLookParts;
   #asked: Question[] = [];
   #reading = false;
 
-  constructor(topic: string, parts: WrittenBehindParts) {
+  constructor(topic: string, parts: TopicLookParts) {
     this.#topic = topic;
     this.#parts = parts;
   }

@@ -1,21 +1,13 @@
 import type { WrittenBefore, WrittenTrades } from '../../../application/backfill/fill-parts.ts';
-import type { Cancel, Clock } from '../../../common/clock.ts';
+import type { Cancel } from '../../../common/clock.ts';
 import type { Micros } from '../../../core/market/market.ts';
 import type { Trade } from '../../../core/market/rows.ts';
 import { later } from '../../../core/pipeline/later-trade.ts';
 import { standingOf } from '../../../core/reading/fence-rule.ts';
-import type { Encoding } from '../produce/encodings.ts';
 import { topicName } from '../topics/topics.ts';
-import type { IntervalReader, Kept as Part } from './interval-reader.ts';
+import type { Kept as Part } from './interval-reader.ts';
 import { rowsOf, textHeaders, writtenNeighbour } from './record-parts.ts';
-import { WrittenBehindHoles } from './written-behind.ts';
-
-export interface WrittenTradesParts {
-  readonly encodingOf: (topic: string) => Encoding | undefined;
-  /** @throws {Fault} where the cluster cannot be reached */
-  readonly openReader: () => Promise<IntervalReader>;
-  readonly clock: Clock;
-}
+import { APART_MS, type TopicLookParts, WrittenBehindHoles } from './written-behind.ts';
 
 /** What a topic holds of one key. */
 interface OfKey {
@@ -26,8 +18,6 @@ interface OfKey {
   readonly late: Uint8Array[];
 }
 
-/** Clocks of exchanges, of brokers and ours differ by less, or what is behind it is fetched twice; ms. */
-const APART_MS = 10_000;
 /** Codes that are asked for at once are answered out of one reading, ms. */
 const FRESH_MS = 900;
 /** What was read is kept for so long, ms: a collector that died had many codes. */
@@ -41,7 +31,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 const MESSAGE_BYTES = 200;
 
 /** Reads topics of trades on behalf of those who fetch what is not there: each once, and on as it grows. */
-export function writtenTrades(parts: WrittenTradesParts): WrittenTrades {
+export function writtenTrades(parts: TopicLookParts): WrittenTrades {
   const topics = new Map<string, TopicSince>();
   const behind = new Map<string, WrittenBehindHoles>();
   return {
@@ -69,7 +59,7 @@ export function writtenTrades(parts: WrittenTradesParts): WrittenTrades {
 class TopicSince {
   readonly sinceMs: number;
   readonly #topic: string;
-  readonly #parts: WrittenTradesParts;
+  readonly #parts: TopicLookParts;
   readonly #forgotten: () => void;
   readonly #keys = new Map<string, OfKey>();
   #read: Part[] | null = null;
@@ -79,7 +69,7 @@ class TopicSince {
   #running: Promise<void> | null = null;
   #timer: Cancel = () => {};
 
-  constructor(topic: string, sinceMs: number, parts: WrittenTradesParts, forgotten: () => void) {
+  constructor(topic: string, sinceMs: number, parts: TopicLookParts, forgotten: () => void) {
     this.#topic = topic;
     this.sinceMs = sinceMs;
     this.#parts = parts;
