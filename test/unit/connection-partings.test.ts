@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'bun:test';
-import { coin, type Rig, running, socketOf } from './connection-parts.ts';
+import { CONNECTION_DEFAULTS } from '../../src/core/connection/settings.ts';
+import { coin, type Rig, running, type Serve, socketOf, wellBehaved } from './connection-parts.ts';
+import { ManualClock } from './manual-clock.ts';
 
 const SECOND = 1_000_000;
+const LINGER_MS = CONNECTION_DEFAULTS.lingerMs;
 
 /** Rows of these codes every 100 ms, as they happen. */
 async function flow(made: Rig, ms: number, symbols: readonly string[]): Promise<void> {
@@ -77,6 +80,36 @@ describe('a code that is not wanted any more', () => {
     await made.clock.advance(3000);
     const gap = made.gaps.find(({ codes }) => codes.includes('KRW-B'));
     expect(gap?.from).toBeLessThanOrEqual(last);
+  });
+
+  test('and was refused to the new socket: what was sent after our goodbye to the old one has a gap', async () => {
+    for (const afterGoodbye of [true, false]) {
+      const clock = new ManualClock();
+      const serve: Serve = (socket, nth) => {
+        wellBehaved(clock)(socket, nth);
+        if (nth === 2) socket.onSend = () => socket.frame({ ack: ['A'], refused: ['B'], reason: 'no' });
+      };
+      const made = await running(['A', 'B'], { clock, serve });
+      await flow(made, 5000, ['A', 'B']);
+      const old = socketOf(made, 1);
+      old.stubborn = true;
+      old.frame({ restart: 'soon' });
+      await clock.advance(afterGoodbye ? LINGER_MS + 100 : LINGER_MS - 100);
+      expect(made.refused.flatMap(({ symbols }) => symbols)).toEqual(['B']);
+      const goodbye = clock.micros() - 100_000;
+      made.connection.update([coin('A')]);
+      const removed = clock.micros();
+      await clock.advance(200);
+      old.end(1000);
+      await clock.advance(3000);
+      const gaps = made.gaps.filter(({ codes }) => codes.includes('KRW-B'));
+      expect(gaps.map(({ cause }) => cause)).toEqual(afterGoodbye ? ['cut'] : []);
+      for (const { from, to } of gaps) {
+        expect(from).toBeLessThanOrEqual(goodbye);
+        expect(to).toBeGreaterThanOrEqual(removed);
+        expect(to).toBeLessThan(removed + SECOND);
+      }
+    }
   });
 
   test('a stop says whether the sockets brought all that was sent', async () => {

@@ -5,6 +5,11 @@ export interface Parting {
   readonly market: Market;
   readonly at: Micros;
   readonly certain: boolean;
+  /**
+   * Ids of the sockets that had it where we had taken leave of all of them: what was sent from then on, until it was not
+   * wanted any more, came over none.
+   */
+  readonly left: ReadonlySet<number>;
 }
 
 /** Codes that were wanted until a moment ago, as long as something of them may be on its way. */
@@ -32,5 +37,10 @@ export class Partings {
     const lost = [...this.#all.values()].filter(({ at }) => at > from);
     for (const { market } of lost) this.#all.delete(market.symbol);
     return lost;
+  }
+
+  /** Those of which this socket, which has ended, brought nothing that was sent between our leave and theirs. */
+  leftBy(socket: number, until: Micros): Parting[] {
+    return [...this.#all.values()].filter(({ at, left }) => at > until && left.has(socket));
   }
 }

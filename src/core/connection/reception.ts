@@ -6,7 +6,7 @@ import type { ClockOffset } from './clock-offset.ts';
 import type { ConnectionEvents } from './connection-parts.ts';
 import { Coverage } from './coverage.ts';
 import type { Link } from './link.ts';
-import { Partings } from './partings.ts';
+import { type Parting, Partings } from './partings.ts';
 import { type Refusal, Refusals } from './refusals.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { patienceOf, recordDark, recordSilence } from './silence.ts';
@@ -193,7 +193,7 @@ export class Reception {
     const lost = [...this.#wanted.values()].filter(({ symbol }) => link.asksFor(symbol));
     this.#lose(link, lost, from, 'cut');
     for (const market of lost) if (link.carries(market.symbol)) this.#cover(market);
-    this.#missed(from);
+    this.#missed(this.#partings.since(from), from);
   }
 
   /**
@@ -201,8 +201,10 @@ export class Reception {
    * @param complete whether it brought all until we left it
    */
   ended(link: Link, complete: boolean): void {
-    if (!complete) this.#missed(link.coveredUntil());
-    if (this.#ending) this.#complete &&= complete;
+    const until = link.coveredUntil();
+    const parted = complete ? this.#partings.leftBy(link.id, until) : this.#partings.since(until);
+    this.#missed(parted, until);
+    if (this.#ending) this.#complete &&= complete && parted.length === 0;
     const lost = this.#sockets.lostWith(link, complete, this.#wanted.values());
     this.#lose(link, lost, link.coveredUntil(), 'cut');
     this.#coverCarried(lost);
@@ -313,13 +315,13 @@ export class Reception {
     const { symbol } = market;
     const certain = this.#coverage.knows(symbol);
     const served = certain || this.#sockets.all().some((link) => this.#mayServe(link, symbol));
-    if (served) this.#partings.add({ market, at: this.#parts.clock.micros(), certain });
+    const at = this.#parts.clock.micros();
+    if (served) this.#partings.add({ market, at, certain, left: this.#sockets.leftWith(symbol) });
     this.#forget(symbol);
   }
 
   /** What was sent since `from` is lost, of codes too that were wanted until later. */
-  #missed(from: Micros): void {
-    const lost = this.#partings.since(from);
+  #missed(lost: readonly Parting[], from: Micros): void {
     this.#coverage.inherit(
       lost.map(({ market }) => market),
       from,

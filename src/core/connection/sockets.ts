@@ -27,6 +27,13 @@ export class Sockets {
     return this.all().some((link) => link.asksFor(symbol));
   }
 
+  /** Ids of those that have that code, where we have taken leave of all of them; none where one that stays receives it. */
+  leftWith(symbol: string): ReadonlySet<number> {
+    const stays = this.all().some((link) => link.state === 'open' && link.carries(symbol));
+    const left = this.all().filter((link) => link.state === 'closing' && link.asksFor(symbol));
+    return new Set(stays ? [] : left.map(({ id }) => id));
+  }
+
   /** Whether what is read now may have waited while the process stood still. */
   get doubtful(): boolean {
     return this.all().some((link) => link.doubtful);
