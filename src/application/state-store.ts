@@ -195,12 +195,23 @@ export interface Covered {
   readonly symbols: readonly string[];
   /** They are missing since, and that was told under this id: whoever has them next ends the gap under it. */
   readonly gap_id?: string | undefined;
+  /**
+   * The fence under which they were had. Whoever took a later one saw what was on record before, so that of a code that is
+   * on record of several shards what has the highest fence counts. Left out where that is not known: it counts least.
+   */
+  readonly fence?: number | undefined;
 }
 
 /** A lease that is held, and how far its rows got; null: nothing new to say about that. */
 export interface Holding {
   readonly lease: Lease;
   readonly covered: readonly Covered[] | null;
+}
+
+/** What is on record of a shard. */
+export interface ShardRecord {
+  readonly shard: ShardKey;
+  readonly covered: readonly Covered[];
 }
 
 /** A lease that was taken, and what is known of whoever had it before. */
@@ -246,6 +257,8 @@ export interface Leases {
   ): Promise<({ readonly collector: string; readonly fence: number } | null)[]>;
   /** The shards of these streams of which anything is on record, whether they shall run or not. */
   recorded(streams: readonly StreamKey[]): Promise<ShardKey[]>;
+  /** What is on record of them. */
+  records(streams: readonly StreamKey[]): Promise<ShardRecord[]>;
 }
 
 /** Which process of which machine it is, so that another on the same one can see that it has ended. */

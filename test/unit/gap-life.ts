@@ -100,26 +100,24 @@ export const ALL_STEPS: readonly Step[] = [
   ],
 ];
 
-/**
- * The store is away from one collector, from whatever moment on, while all the rest happens. No code moves then: one that
- * nobody received between the holder it left and the one it came to may not be on record, where the store was away from
- * either of them.
- */
-export const AWAY_STEPS: readonly Step[] = [
-  ...ALL_STEPS.filter(([name]) => name !== 'move'),
-  [
-    'away',
-    6,
-    ({ model, random, pick }) => {
-      const member = pick(model.alive);
-      if (!member) return;
-      member.cutOff = true;
-      model.clock.after(random() * random() * 30_000, () => {
-        member.cutOff = false;
-      });
-    },
-  ],
+/** The store is away from one collector, from whatever moment on, while all the rest happens. */
+const AWAY: Step = [
+  'away',
+  6,
+  ({ model, random, pick }) => {
+    const member = pick(model.alive);
+    if (!member) return;
+    member.cutOff = true;
+    model.clock.after(random() * random() * 30_000, () => {
+      member.cutOff = false;
+    });
+  },
 ];
+
+/** What its first seeds were found with: no code moves. */
+export const FIRST_AWAY_STEPS: readonly Step[] = [...ALL_STEPS.filter(([name]) => name !== 'move'), AWAY];
+
+export const AWAY_STEPS: readonly Step[] = [...ALL_STEPS, AWAY];
 
 /** Whoever has a place keeps it. */
 function withAll({ model }: World): Promise<void> {

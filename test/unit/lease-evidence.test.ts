@@ -1,22 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 import type { Covered } from '../../src/application/state-store.ts';
-import type { Gap } from '../../src/core/events.ts';
 import { KEY } from './collector-rig.ts';
-import { type Member, streamOf, TTL_MS, World } from './lease-rig.ts';
+import { streamOf, TTL_MS, World } from './lease-rig.ts';
+import { expectEnded } from './lease-verdict.ts';
 
 /** Nothing is renewed by then. */
 const SOON_MS = TTL_MS / 3 - 1000;
-
-/** Every gap is over, or was told again with its end. */
-function expectEnded(gaps: readonly Gap[]): void {
-  const closed = gaps.filter(({ to }) => to !== null);
-  const dangling = gaps.filter(
-    ({ from, to, codes }) =>
-      to === null &&
-      codes.some((code) => !closed.some((other) => other.codes.includes(code) && other.from <= from)),
-  );
-  expect(dangling).toEqual([]);
-}
 
 /** What the store has of a stream of two codes, on a shard each. */
 async function onRecord(world: World, version = 1): Promise<readonly Covered[]> {
@@ -299,61 +288,6 @@ describe('what a collector that is killed leaves for the next', () => {
     second.away = true;
     await world.clock.advance(20_000);
     expect(world.carriers().size).toBe(2);
-  });
-});
-
-describe('a code that comes from another shard', () => {
-  /** C0 and C2 on the first shard, C1 on the second, each at a collector of its own. */
-  async function apart(): Promise<{ world: World; from: Member; to: Member }> {
-    const world = new World();
-    await world.desire({ ...streamOf(3), shards: [['C0', 'C2'], ['C1']] });
-    await world.join('a');
-    await world.join('b');
-    await world.clock.advance(60_000);
-    const of = (shard: number) => world.members.find((member) => member.held().includes(shard)) as Member;
-    expect(of(0)).not.toBe(of(1));
-    return { world, from: of(0), to: of(1) };
-  }
-
-  /** C2 leaves the first shard, and joins the second. */
-  async function move(world: World, waitMs: number): Promise<void> {
-    const codes = ['C0', 'C1'];
-    await world.desire({ ...streamOf(3, 2), codes, shards: [['C0'], ['C1']] });
-    await world.clock.advance(waitMs);
-    await world.desire({ ...streamOf(3, 3), shards: [['C0'], ['C1', 'C2']] });
-  }
-
-  test.each([0, 4000, 30_000])(
-    '%p ms later, while its rows wait for Kafka: readers drop them',
-    async (ms) => {
-      const { world, from, to } = await apart();
-      const since = world.clock.micros();
-      from.undelivered = true;
-      await world.clock.advance(3000);
-      const movedAt = world.clock.micros();
-      await move(world, ms);
-      await world.clock.advance(10_000);
-      from.undelivered = false;
-      await world.clock.advance(10_000);
-      expect(to.carries()).toContain('C2');
-      expect(world.dropped().length).toBeGreaterThan(0);
-      const read = new Set(world.read().map(({ symbol, id }) => `${symbol} ${id}`));
-      const due = world.traded.filter(({ symbol, at }) => symbol === 'C2' && at >= since && at < movedAt);
-      expect(due.length).toBeGreaterThan(20);
-      const silent = due.filter((one) => !read.has(`C2 ${one.id}`) && !world.inGap(one));
-      expect(silent).toEqual([]);
-      expectEnded(world.gaps);
-    },
-  );
-
-  test('all of whose rows were delivered long ago: no gap', async () => {
-    const { world } = await apart();
-    await move(world, 30_000);
-    await world.clock.advance(20_000);
-    expect(world.gaps.filter(({ codes, cause }) => codes.includes('KRW-C2') && cause !== 'takeover')).toEqual(
-      [],
-    );
-    expect(world.dropped()).toEqual([]);
   });
 });
 

@@ -15,7 +15,7 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
     const second = { ...KEY, shard: 1 };
     const covered = [
       { until: 1_790_000_000_000_000, symbols: ['KRW-BTC', 'KRW-ETH'], gap_id: 'g' },
-      { until: 1_789_000_000_000_000, symbols: ['KRW-XRP'] },
+      { until: 1_789_000_000_000_000, symbols: ['KRW-XRP'], fence: 1_790_000_000_000 },
     ];
 
     async function take({ leases }: StateStore, who: string, what = shard, heirOf: string[] = []) {
@@ -150,6 +150,7 @@ export function leaseSuite(open: () => Promise<StateStore>, pass: (ms: number) =
       await leases.release([{ lease: foreign, covered: [{ until: 3, symbols: ['KRW-XRP'] }] }]);
       await leases.renew([{ lease: next, covered }], 300);
       expect(await leases.recorded([KEY])).toEqual([second]);
+      expect(await leases.records([KEY])).toEqual([{ shard: second, covered }]);
       await leases.release([{ lease: first, covered: null }]);
       expect(await taken(store, 'c')).toMatchObject({ before: null, last: 'a', beside: covered });
       expect(await taken(store, 'd', second, ['b'])).toMatchObject({ last: 'b', beside: [] });

@@ -1,3 +1,4 @@
+import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import type { Covered, Lease, ShardKey, Taken } from '../state-store.ts';
 import type { HeldShard } from '../streams/stream-parts.ts';
 
@@ -75,6 +76,12 @@ export class Held implements HeldShard {
     this.#version = version;
     return false;
   }
+}
+
+/** Symbols that are wanted of a stream, in whatever shard. */
+export function wantedOf(host: { wanted(): WantedShard[] }, stream: StreamKey): string[] {
+  const key = streamKey(stream);
+  return host.wanted().flatMap((shard) => (streamKey(shard) === key ? shard.symbols : []));
 }
 
 /** What is said of these symbols. */

@@ -2,8 +2,8 @@ import { type StreamKey, streamKey } from '../../core/desired/stream.ts';
 import { type Covered, type Holding, type Leases, shardKey, type Taken } from '../state-store.ts';
 import type { HeldShard, HeldShards } from '../streams/stream-parts.ts';
 import type { Fences } from './fences.ts';
-import { Held, type WantedShard } from './held.ts';
-import type { ShardHost } from './lease-parts.ts';
+import { Held, ofThese, type WantedShard, wantedOf } from './held.ts';
+import type { Left, ShardHost } from './lease-parts.ts';
 
 export interface HoldingsDeps {
   readonly leases: Leases;
@@ -85,7 +85,7 @@ export class Holdings {
   /**
    * Gives a shard up, and its lease where it is still held.
    * @param last whether rows that are late keep the lease until `releaseAll`: the program stops
-   * @param unwanted nobody shall take it up: where all of it is delivered nothing stays on record
+   * @param unwanted nobody shall take it up: where all of it is delivered nothing stays on record but what others are to have
    */
   leave(held: Held, host: ShardHost, reason: string, last: () => boolean, unwanted: boolean): Promise<void> {
     const key = shardKey(held.shard);
@@ -120,7 +120,8 @@ export class Holdings {
   ): Promise<void> {
     const left = await host.leave(held.shard, reason);
     if (this.#held.get(shardKey(held.shard)) !== held) return;
-    held.end = unwanted && left.delivered && left.complete ? [] : left.covered;
+    const over = unwanted && left.delivered && left.complete;
+    held.end = over ? awaited(left, wantedOf(host, held.shard)) : left.covered;
     if (!left.delivered && last()) return;
     // What is not delivered by now lies in the next holder's gap.
     this.lose(held);
@@ -128,4 +129,11 @@ export class Holdings {
       // A lease that cannot be given back ends by itself.
     });
   }
+}
+
+/** Of a shard that is over: what is to stay on record of codes that it had until they went to another, and before. */
+function awaited({ covered, kept }: Left, wanted: readonly string[]): Covered[] {
+  const before = new Set(kept.flatMap(({ symbols }) => symbols));
+  const now = wanted.filter((symbol) => !before.has(symbol));
+  return [...kept, ...ofThese(covered ?? [], now)];
 }

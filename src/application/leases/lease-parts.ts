@@ -1,7 +1,8 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Fault } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
-import type { Collectors, Covered, Leases, ProcessIdentity, ShardKey } from '../state-store.ts';
+import type { StreamKey } from '../../core/desired/stream.ts';
+import type { Collectors, Covered, Leases, ProcessIdentity, ShardKey, ShardRecord } from '../state-store.ts';
 import type { Fences } from './fences.ts';
 import type { WantedShard } from './held.ts';
 import type { LeftoversHost } from './leftovers.ts';
@@ -37,6 +38,10 @@ export interface ShardHost extends LeftoversHost {
   barred(): Barred;
   /** How far a shard got that runs here; null where it does not run yet. */
   covered(shard: ShardKey): readonly Covered[] | null;
+  /** Streams of which codes have gone from shards that run here to others, and are kept on record for those. */
+  moving(): readonly StreamKey[];
+  /** What is on record of them: somebody may have such a code by now. */
+  taken(records: readonly ShardRecord[]): void;
   /** Stops streaming a shard. Resolves when its rows are delivered, or Kafka does not take them for too long. */
   leave(shard: ShardKey, reason: string): Promise<Left>;
 }
@@ -55,6 +60,8 @@ export interface Left {
   readonly delivered: boolean;
   /** Whether its sockets brought all that was sent before they were closed. */
   readonly complete: boolean;
+  /** Of codes that it did not have: what it kept on record for other shards. */
+  readonly kept: readonly Covered[];
 }
 
 /** What was seen at the last look. */

@@ -206,6 +206,8 @@ export class ShardLeases {
       if (!running.has(shardKey(held.shard))) void this.#leave(held, 'the stream was stopped', true);
     await this.#refence(host);
     await this.#share(host.wanted(), barred);
+    const moving = host.moving();
+    if (moving.length > 0) host.taken(await this.#deps.leases.records(moving));
     const known = [...host.wanted(), ...this.#holdings.all().map(({ shard }) => shard)];
     await this.#leftovers.look(host, new Set(known.map(shardKey)), this.#holdings.highest);
   }

@@ -11,7 +11,7 @@ import { DesiredMemory } from '../commands/desired-memory.ts';
 import type { WantedShard } from '../leases/held.ts';
 import type { Barred, LeaseView, Left, ShardHost } from '../leases/lease-parts.ts';
 import type { ShardLeases } from '../leases/shard-leases.ts';
-import type { Covered, DesiredStore, ShardKey } from '../state-store.ts';
+import type { Covered, DesiredStore, ShardKey, ShardRecord } from '../state-store.ts';
 import { tellGone } from './gone.ts';
 import { StoppedStreams } from './stopped-streams.ts';
 import { RunningStream } from './stream.ts';
@@ -184,6 +184,15 @@ export class Orchestrator implements ShardHost {
 
   covered(shard: ShardKey): readonly Covered[] | null {
     return this.#running.get(streamKey(shard))?.covered(shard.shard) ?? null;
+  }
+
+  moving(): StreamKey[] {
+    return this.streams().flatMap(({ moving, desired }) => (moving ? [desired] : []));
+  }
+
+  taken(records: readonly ShardRecord[]): void {
+    for (const [stream, own] of Map.groupBy(records, ({ shard }) => streamKey(shard)))
+      this.#running.get(stream)?.taken(own);
   }
 
   leave(shard: ShardKey, reason: string): Promise<Left> {

@@ -3,8 +3,8 @@ import { skewOf } from '../../core/connection/clock-offset.ts';
 import type { ShardConnections } from '../../core/connection/shard-connections.ts';
 import type { GapCause } from '../../core/events.ts';
 import type { Market, Micros } from '../../core/market/market.ts';
-import type { Covered } from '../state-store.ts';
-import { Evidence } from './evidence.ts';
+import type { Covered, ShardRecord } from '../state-store.ts';
+import { Evidence, type WantedOfShard } from './evidence.ts';
 import { LateReading } from './late-reading.ts';
 import type { HeldShard } from './stream-parts.ts';
 
@@ -41,15 +41,32 @@ export class ShardCoverage {
    * Sets what is desired of a shard that is held here.
    * @returns whether there is more to write down than before
    */
-  prepare(shard: number, symbols: readonly string[], { fence, missed, joined }: HeldShard): boolean {
-    const { clock, connections } = this.#source;
-    const begins = !connections.has(shard) && !this.#ends.has(shard);
-    if (begins && symbols.length === 0) return false;
+  prepare(shard: number, wanted: WantedOfShard, { fence, symbols, missed, joined }: HeldShard): boolean {
+    const connection = this.#source.connections.get(shard);
+    const begins = !connection && !this.#ends.has(shard);
+    if (begins && wanted.symbols.length === 0) return false;
     // One that began and has no connection yet, as its codes wait for a fence, keeps what it was told.
     const evidence = this.#evidence.get(shard) ?? new Evidence((begins && missed?.since) || []);
     this.#evidence.set(shard, evidence);
-    const more = evidence.want(symbols, clock.micros());
-    return evidence.join(fence, joined) || more || begins;
+    const read = connection?.coveredUntil() ?? this.#now();
+    const more = evidence.want(wanted, this.#source.clock.micros(), read);
+    return evidence.hold(fence, symbols, joined) || more || begins;
+  }
+
+  /** Whether anything is kept on record of codes that other shards are to have. */
+  get moving(): boolean {
+    return [...this.#evidence.keys()].some((shard) => this.kept(shard).length > 0);
+  }
+
+  /** What a shard keeps on record of such codes, which it does not have. */
+  kept(shard: number): readonly Covered[] {
+    return this.#evidence.get(shard)?.kept() ?? [];
+  }
+
+  /** What is on record of the stream. */
+  taken(records: readonly ShardRecord[]): void {
+    for (const [shard, evidence] of this.#evidence)
+      evidence.taken(records.flatMap((record) => (record.shard.shard === shard ? [] : record.covered)));
   }
 
   /**
@@ -75,9 +92,7 @@ export class ShardCoverage {
     const connection = this.#source.connections.get(shard);
     const received = connection ? this.#received(shard, connection, () => true) : this.#ends.get(shard);
     if (!received) {
-      const { clock, skewAtStart } = this.#source;
-      // Where the clock was set forward meanwhile it may be ahead of the exchange's.
-      const now = clock.micros() - Math.max(0, skewOf(clock) - skewAtStart);
+      const now = this.#now();
       return this.#evidence.get(shard)?.covered([], now, now) ?? null;
     }
     const delivered = this.#delivered(connection?.clockAhead ?? this.#aheads.get(shard) ?? 0);
@@ -115,6 +130,12 @@ export class ShardCoverage {
   forget(shard: number): void {
     this.#ends.delete(shard);
     this.#evidence.delete(shard);
+  }
+
+  /** Where the clock was set forward since the process began it may be ahead of the exchange's. */
+  #now(): Micros {
+    const { clock, skewAtStart } = this.#source;
+    return clock.micros() - Math.max(0, skewOf(clock) - skewAtStart);
   }
 
   /**

@@ -9,8 +9,12 @@ import type { HeldShard, HeldShards } from './stream-parts.ts';
 /** A shard that ended with its stream. */
 interface Ended {
   readonly held: HeldShard;
-  /** How far it got; null where it brought all that was sent. */
+  /** How far it got. */
   readonly covered: readonly Covered[] | null;
+  /** Whether it brought all that was sent. */
+  readonly complete: boolean;
+  /** See `Left`. */
+  readonly kept: readonly Covered[];
 }
 
 /** Streams that were stopped, until the last of their rows is acknowledged, and what is left of their shards. */
@@ -37,8 +41,12 @@ export class StoppedStreams {
     for (const shard of stream.closed()) {
       const own = held.get(shard);
       if (!own) continue;
-      const covered = stream.torn.has(shard) ? stream.covered(shard) : null;
-      this.#ended.set(shardKey({ ...stream.target, shard }), { held: own, covered });
+      this.#ended.set(shardKey({ ...stream.target, shard }), {
+        held: own,
+        covered: stream.covered(shard),
+        complete: !stream.torn.has(shard),
+        kept: stream.kept(shard),
+      });
     }
   }
 
@@ -67,21 +75,22 @@ export class StoppedStreams {
     const delivered = own.length === 0 || (await Promise.race([all, late]));
     const [, last] = own.at(-1) ?? [];
     // Of one that never ran here what is on record stays.
-    const covered = ended?.covered ?? last?.covered(shard.shard) ?? null;
-    return { covered, delivered, complete: ended?.covered === null };
+    const torn = ended?.complete === false ? ended.covered : null;
+    const covered = torn ?? last?.covered(shard.shard) ?? ended?.covered ?? null;
+    return { covered, delivered, complete: ended?.complete ?? false, kept: ended?.kept ?? [] };
   }
 
   /**
    * A shard begins anew without having been left in between: nobody else says what is missing of its last run.
    * @param held as it is held now
-   * @returns how far that run got, nothing where Kafka has all of it; null where there was none
+   * @returns how far that run got, of its own codes nothing where Kafka has all of it; null where there was none
    */
   resumed(shard: ShardKey, held: HeldShard): readonly Covered[] | null {
     const ended = this.#ended.get(shardKey(shard));
     this.#ended.delete(shardKey(shard));
     if (ended?.held !== held) return null;
     const [, last] = this.#drainingOf(shard).at(-1) ?? [];
-    return ended.covered ?? last?.covered(shard.shard) ?? [];
+    return (ended.complete ? last?.covered(shard.shard) : ended.covered) ?? ended.kept;
   }
 
   #drainingOf(stream: StreamKey): (readonly [Promise<void>, RunningStream])[] {

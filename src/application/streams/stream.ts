@@ -13,7 +13,7 @@ import type { Left } from '../leases/lease-parts.ts';
 import { countOf, MissingTrades } from '../reporting/missing-trades.ts';
 import { type RefusalNotices, refusalNotices } from '../reporting/refusal-notices.ts';
 import { rejectSampler } from '../reporting/rejects.ts';
-import type { Covered } from '../state-store.ts';
+import type { Covered, ShardRecord } from '../state-store.ts';
 import { drained } from './drain.ts';
 import { GapNames } from './gap-names.ts';
 import { openShard } from './open-shard.ts';
@@ -201,9 +201,25 @@ export class RunningStream {
     let news = false;
     for (const [shard, own] of held) {
       for (const since of [own.missed?.since ?? [], own.joined]) this.#gapNames.inherit(since);
-      news = this.#coverage.prepare(shard, desired.shards[shard] ?? [], own) || news;
+      const beside = new Set(desired.shards.flatMap((symbols, other) => (other === shard ? [] : symbols)));
+      news = this.#coverage.prepare(shard, { symbols: desired.shards[shard] ?? [], beside }, own) || news;
     }
     return news;
+  }
+
+  /** Whether `covered` speaks of codes that other shards are to have. */
+  get moving(): boolean {
+    return this.#coverage.moving;
+  }
+
+  /** What a shard keeps on record of such codes, which it does not have. */
+  kept(shard: number): readonly Covered[] {
+    return this.#coverage.kept(shard);
+  }
+
+  /** What is on record of the stream: codes that another shard has by now are no more kept for it. */
+  taken(records: readonly ShardRecord[]): void {
+    this.#coverage.taken(records);
   }
 
   /** Makes the sockets carry what is desired of the shards that are held: codes join and leave, shards come and go. */
@@ -260,6 +276,7 @@ export class RunningStream {
       covered: this.covered(shard),
       delivered,
       complete: !this.torn.delete(shard) && this.closed().includes(shard),
+      kept: this.kept(shard),
     };
     this.#leaving.delete(shard);
     this.#coverage.forget(shard);

@@ -93,6 +93,11 @@ export function memoryLeases(
       const asked = new Set(streams.map(streamKey));
       return [...ends.values()].flatMap(({ shard }) => (asked.has(streamKey(shard)) ? [shard] : []));
     },
+    async records(streams) {
+      const asked = new Set(streams.map(streamKey));
+      const own = [...ends.values()].filter(({ shard }) => asked.has(streamKey(shard)));
+      return own.map(({ shard, covered }) => ({ shard, covered }));
+    },
   };
 }
 

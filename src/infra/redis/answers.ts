@@ -60,6 +60,7 @@ export const COVERED = z.object({
       until: z.number(),
       symbols: z.array(z.string()),
       gap_id: z.string().optional(),
+      fence: z.number().optional(),
     }),
   ),
 });

@@ -83,6 +83,16 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
       coveredText(lease.collector, covered),
       ...more,
     );
+  async function recorded(streams: readonly StreamKey[]): Promise<ShardKey[]> {
+    const fields = await Promise.all(
+      streams.map((stream) => run('HKEYS', coveredKey(stream)) as Promise<string[]>),
+    );
+    return streams.flatMap(({ exchange, request_type }, at) =>
+      (fields[at] ?? []).flatMap((field) =>
+        /^\d+$/.test(field) ? [{ exchange, request_type, shard: Number(field) }] : [],
+      ),
+    );
+  }
   return {
     acquire: (shards, collector, ttlMs, heirOf, above = 0) =>
       Promise.all(
@@ -149,15 +159,11 @@ export function redisLeases(run: RunCommand, prefix: string, channel: string): L
         return { collector: value.slice(0, at), fence: whole('lease', value.slice(at + 1)) };
       });
     },
-    async recorded(streams) {
-      const fields = await Promise.all(
-        streams.map((stream) => run('HKEYS', coveredKey(stream)) as Promise<string[]>),
-      );
-      return streams.flatMap(({ exchange, request_type }, at) =>
-        (fields[at] ?? []).flatMap((field) =>
-          /^\d+$/.test(field) ? [{ exchange, request_type, shard: Number(field) }] : [],
-        ),
-      );
+    recorded,
+    async records(streams) {
+      const shards = await recorded(streams);
+      const texts = await Promise.all(shards.map((shard) => run('HGET', coveredKey(shard), shard.shard)));
+      return shards.map((shard, at) => ({ shard, covered: stored(COVERED, texts[at])?.covered ?? [] }));
     },
   };
 }
