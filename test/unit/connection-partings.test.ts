@@ -112,6 +112,27 @@ describe('a code that is not wanted any more', () => {
     }
   });
 
+  test('over two sockets of which the new one ends first: the gap begins where the old one fell silent', async () => {
+    const made = await running(['A', 'B']);
+    await flow(made, 5000, ['A', 'B']);
+    const old = socketOf(made, 1);
+    const silentAt = made.clock.micros();
+    await made.clock.advance(3000);
+    old.stubborn = true;
+    old.frame({ restart: 'soon' });
+    await made.clock.advance(2 * LINGER_MS);
+    await flow(made, 1000, ['A', 'B']);
+    made.connection.update([coin('A')]);
+    const removed = made.clock.micros();
+    await made.clock.advance(10);
+    socketOf(made, 2).end();
+    await made.clock.advance(10);
+    old.end();
+    await made.clock.advance(3000);
+    const gaps = made.gaps.filter(({ codes }) => codes.includes('KRW-B'));
+    expect(gaps.some(({ from, to }) => from <= silentAt && (to ?? 0) >= removed)).toBe(true);
+  });
+
   test('a stop says whether the sockets brought all that was sent', async () => {
     for (const stubborn of [true, false]) {
       const made = await running(['A']);

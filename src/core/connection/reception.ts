@@ -193,7 +193,7 @@ export class Reception {
     const lost = [...this.#wanted.values()].filter(({ symbol }) => link.asksFor(symbol));
     this.#lose(link, lost, from, 'cut');
     for (const market of lost) if (link.carries(market.symbol)) this.#cover(market);
-    this.#missed(this.#partings.since(from), from);
+    this.#missed(from);
   }
 
   /**
@@ -202,8 +202,9 @@ export class Reception {
    */
   ended(link: Link, complete: boolean): void {
     const until = link.coveredUntil();
-    const parted = complete ? this.#partings.leftBy(link.id, until) : this.#partings.since(until);
-    this.#missed(parted, until);
+    const parted = complete ? this.#partings.leftBy(link.id, until) : [];
+    if (complete) this.#tell(parted, until);
+    else this.#missed(until);
     if (this.#ending) this.#complete &&= complete && parted.length === 0;
     const lost = this.#sockets.lostWith(link, complete, this.#wanted.values());
     this.#lose(link, lost, link.coveredUntil(), 'cut');
@@ -320,8 +321,17 @@ export class Reception {
     this.#forget(symbol);
   }
 
-  /** What was sent since `from` is lost, of codes too that were wanted until later. */
-  #missed(lost: readonly Parting[], from: Micros): void {
+  /**
+   * What was sent since `from` is lost, of codes too that were wanted until later. Each is told of once, so that what
+   * other sockets owe, which are being left, is told with it.
+   */
+  #missed(from: Micros): void {
+    const owed = this.#sockets.owedSince(from);
+    this.#tell(this.#partings.since(owed), owed);
+  }
+
+  /** Of these codes, which are not wanted any more, what was sent since `from` is lost. */
+  #tell(lost: readonly Parting[], from: Micros): void {
     this.#coverage.inherit(
       lost.map(({ market }) => market),
       from,

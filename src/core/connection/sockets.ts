@@ -44,8 +44,11 @@ export class Sockets {
    * @param now what holds where no socket carries the codes
    */
   coveredUntil(now: Micros): Micros {
-    const until = this.primary?.coveredUntil() ?? now;
-    // What a socket owes that is being left shows only at its end.
+    return this.owedSince(this.primary?.coveredUntil() ?? now);
+  }
+
+  /** Since when something may be missing: what a socket owes that is being left shows only at its end. */
+  owedSince(until: Micros): Micros {
     return Math.min(until, ...Array.from(this.#leaving, (link) => link.coveredUntil()));
   }
 
