@@ -75,9 +75,9 @@ async function replayFrames(
   await recording.frames
     .pipeThrough(decode(exchange.encoding, report))
     .pipeThrough(
-      normalise(report, ({ numbers, failed }) => {
-        read += numbers.length + failed;
-        refusals.print(recording.lineOf(numbers.at(-1) ?? -1));
+      normalise(report, ({ texts, first }) => {
+        read += texts.length;
+        refusals.print(recording.lineOf(first + texts.length - 1));
       }),
     )
     .pipeTo(rowPrinter(exchange))

@@ -29,18 +29,23 @@ export function soundWait(ms: number): number {
 /** How far the monotonic reading may drift from the wall clock before it is set again, in milliseconds. */
 const MAX_DRIFT_MS = 2;
 
+/** How old a look at the wall clock may be: each frame of a flood asks for the time. */
+const LOOK_MS = 1;
+
 let offset = Date.now() - performance.now();
+/** When the next look at the wall clock is due, by the monotonic one. */
+let nextLook = 0;
 
 /** The machine's clock. Sub-millisecond wall time comes from the monotonic clock, kept within 2 ms of NTP's. */
 export const systemClock: Clock = {
   micros() {
-    const wall = Date.now();
-    const fine = performance.now() + offset;
-    if (Math.abs(fine - wall) > MAX_DRIFT_MS) {
-      offset = wall - performance.now();
-      return wall * 1000;
+    const now = performance.now();
+    if (now >= nextLook) {
+      nextLook = now + LOOK_MS;
+      const wall = Date.now();
+      if (Math.abs(now + offset - wall) > MAX_DRIFT_MS) offset = wall - now;
     }
-    return Math.round(fine * 1000);
+    return Math.round((now + offset) * 1000);
   },
   now: () => performance.now(),
   after(ms, fn) {

@@ -31,7 +31,8 @@ export class Histogram {
   /** Negative values (clocks apart) count as 0. */
   record(value: number): void {
     const clean = value > 0 ? (value < MAX ? value | 0 : MAX) : 0;
-    this.#counts[indexOf(clean)] = (this.#counts[indexOf(clean)] ?? 0) + 1;
+    const at = indexOf(clean);
+    this.#counts[at] = (this.#counts[at] as number) + 1;
     this.#count++;
     this.#sum += clean;
   }

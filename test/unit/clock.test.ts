@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test';
+import { afterEach, describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { abortAfter, soundWait, systemClock } from '../../src/common/clock.ts';
@@ -60,6 +60,33 @@ describe('waits', () => {
     await Bun.sleep(30);
     expect(late.signal.reason).toEqual(new Error('late'));
     expect(inTime.signal.aborted).toBe(false);
+  });
+});
+
+describe('the time of day', () => {
+  const real = { wall: Date.now, fine: performance.now };
+  afterEach(() => {
+    Date.now = real.wall;
+    performance.now = real.fine;
+  });
+
+  test('is told to the microsecond, within 2 ms of the wall clock, and follows it within a millisecond where it is set', () => {
+    let fine = performance.now() + 1000;
+    let wall = 1_790_000_000_000;
+    performance.now = () => fine;
+    Date.now = () => wall;
+    expect(systemClock.micros()).toBe(wall * 1000);
+    fine += 0.25;
+    expect(systemClock.micros()).toBe(wall * 1000 + 250);
+    // A drift of less than 2 ms is let pass, so that times do not jump.
+    fine += 10;
+    wall += 9;
+    expect(systemClock.micros()).toBe(wall * 1000 + 1250);
+    for (const set of [-3_600_000, 4, 86_400_000, -2]) {
+      wall += set;
+      fine += 1;
+      expect(systemClock.micros()).toBe(Math.round(wall * 1000));
+    }
   });
 });
 

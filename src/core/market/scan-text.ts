@@ -171,6 +171,10 @@ export function flag(): boolean | null {
 export function whole(): number {
   const first = at;
   let value = 0;
+  for (let four = view.getInt32(at, true); areDigits(four); four = view.getInt32(at, true)) {
+    value = value * 10_000 + ofDigits(four);
+    at += 4;
+  }
   for (let char = bytes[at] as number; char >= ZERO && char <= NINE; char = bytes[++at] as number)
     value = value * 10 + char - ZERO;
   const digits = at - first;
@@ -192,10 +196,14 @@ export function signed(): number {
 export function unsigned(): number {
   const first = at;
   let here = first;
-  let char = bytes[here] as number;
   let whole = 0;
-  for (; char >= ZERO && char <= NINE; char = bytes[++here] as number)
-    whole = (Math.imul(whole, 10) + char - ZERO) | 0;
+  // A time has three of these and a digit, a price none.
+  for (let four = view.getInt32(here, true); areDigits(four); four = view.getInt32(here, true)) {
+    whole = whole * 10_000 + ofDigits(four);
+    here += 4;
+  }
+  let char = bytes[here] as number;
+  for (; char >= ZERO && char <= NINE; char = bytes[++here] as number) whole = whole * 10 + char - ZERO;
   const wholes = here - first;
   if (wholes === 0 || (wholes > 1 && bytes[first] === ZERO)) return Number.NaN;
   let part = 0;
@@ -219,7 +227,7 @@ export function unsigned(): number {
   }
   at = here;
   const power = char === UPPER_E || char === LOWER_E ? exponent() : 0;
-  if (wholes > SMALL || parts > SMALL) return Number.isNaN(power) ? power : long(first, wholes);
+  if (wholes > EXACT || parts > SMALL) return Number.isNaN(power) ? power : Number(copy(first, at));
   const digits = whole * (POWERS[parts] as number) + part;
   if (digits > Number.MAX_SAFE_INTEGER) return Number.isNaN(power) ? power : Number(copy(first, at));
   return power === 0 ? digits / (POWERS[parts] as number) : scaled(digits, power - parts, first);
@@ -242,14 +250,6 @@ function scaled(digits: number, power: number, first: number): number {
   if (power >= 0 && power < POWERS.length) return digits * (POWERS[power] as number);
   if (power < 0 && -power < POWERS.length) return digits / (POWERS[-power] as number);
   return Number.isNaN(power) ? power : Number(copy(first, at));
-}
-
-/** A number of many digits. Those of times and most ids are whole and fit a double. */
-function long(first: number, wholes: number): number {
-  if (wholes > EXACT || at > first + wholes) return Number(copy(first, at));
-  let value = 0;
-  for (let here = first; here < at; here++) value = value * 10 + (bytes[here] as number) - ZERO;
-  return value;
 }
 
 /** Whether each of the four bytes is a digit. */

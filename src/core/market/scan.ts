@@ -74,21 +74,34 @@ export type Scanner = (frame: string | Uint8Array) => JsonObject | null;
 export function scanner(members: Members): Scanner {
   const frame: Record<string, unknown> = {};
   const { steps, rest } = compile(members, frame);
-  const end = literal(rest);
-  return (wire) => {
-    if (!begin(wire)) return null;
-    for (const { before, reader, value, into, key } of steps) {
-      if (!pass(before)) return null;
-      if (reader) {
-        if (!reader.read()) return null;
-        continue;
-      }
-      const found = value();
-      if (found === null || Number.isNaN(found)) return null;
-      into[key] = found;
-    }
-    return pass(end) && atEnd() ? frame : null;
-  };
+  return assemble(steps, literal(rest), frame);
+}
+
+/**
+ * One function out of all steps, one after the other, where a loop over them would call each through a table and set each
+ * member by its name: a third of the time of a trade.
+ */
+function assemble(steps: readonly Step[], end: Literal, frame: JsonObject): Scanner {
+  const parts: Record<string, unknown> = { begin, pass, atEnd, frame, end };
+  const lines = steps.map(({ before, reader, value, into, key }, n) => {
+    Object.assign(parts, {
+      [`before${n}`]: before,
+      [`reader${n}`]: reader,
+      [`value${n}`]: value,
+      [`into${n}`]: into,
+    });
+    if (reader) return `if (!pass(before${n}) || !reader${n}.read()) return null;`;
+    return `if (!pass(before${n})) return null;
+      const found${n} = value${n}();
+      if (found${n} === null || found${n} !== found${n}) return null;
+      into${n}[${JSON.stringify(key)}] = found${n};`;
+  });
+  const source = `return (wire) => {
+      if (!begin(wire)) return null;
+      ${lines.join('\n')}
+      return pass(end) && atEnd() ? frame : null;
+    }`;
+  return new Function(...Object.keys(parts), source)(...Object.values(parts)) as Scanner;
 }
 
 const VALUES: Readonly<Record<Varies['varies'], Step['value']>> = {

@@ -21,18 +21,16 @@ export interface FrameChunk {
   readonly first: number;
 }
 
-/** The same frames as text; frames that are known to be none are gone (and were reported). */
+/** The same frames as text. */
 export interface TextChunk {
   readonly socket: SocketHandle;
-  /** Bytes only where the session may read them as they are. */
-  readonly texts: (string | Uint8Array)[];
+  /** Bytes only where the session may read them as they are; null for a frame that is no text, which was reported. */
+  readonly texts: readonly (string | Uint8Array | null)[];
   /** Of the first frame of the chunk, whether it is text or not. */
   readonly arrival: Arrival;
-  readonly receivedAt: Micros[];
-  /** Running number of each text on its socket. */
-  readonly numbers: number[];
-  /** Frames that were no text. */
-  readonly failed: number;
+  readonly receivedAt: readonly Micros[];
+  /** Running number of the first frame on its socket. */
+  readonly first: number;
   readonly bytes: number;
   readonly lookedAt: Micros;
 }

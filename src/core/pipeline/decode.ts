@@ -36,38 +36,26 @@ export function decode(
 }
 
 function decodeChunk(chunk: FrameChunk, encoding: Exchange['encoding'], rejected: OnRejected): TextChunk {
-  const texts: (string | Uint8Array)[] = [];
-  const receivedAt: number[] = [];
-  const numbers: number[] = [];
-  const { frames, first, socket } = chunk;
+  const { socket, frames, receivedAt, arrival, bytes, lookedAt, first } = chunk;
   const scans = socket.session.scanned !== undefined;
-  for (let i = 0; i < frames.length; i++) {
-    const frame = frames[i] as string | Uint8Array;
-    const number = first + i;
+  const asTheyAre = scans && encoding !== 'gzip';
+  const texts = asTheyAre ? frames : frames.map(textAt);
+  return { socket, texts, receivedAt, arrival, bytes, lookedAt, first };
+
+  function textAt(frame: string | Uint8Array, at: number): string | Uint8Array | null {
     try {
       const whole = typeof frame !== 'string' && encoding === 'gzip' ? inflate(frame) : frame;
-      texts.push(scans ? whole : textOf(whole));
-      receivedAt.push(chunk.receivedAt[i] as number);
-      numbers.push(number);
+      return scans ? whole : textOf(whole);
     } catch (error) {
       rejected({
         socket,
         reason: `cannot be decoded: ${messageOf(error)}`,
         row: null,
         frame,
-        receivedAt: chunk.receivedAt[i] as number,
-        number,
+        receivedAt: receivedAt[at] as number,
+        number: first + at,
       });
+      return null;
     }
   }
-  return {
-    socket,
-    texts,
-    arrival: chunk.arrival,
-    receivedAt,
-    numbers,
-    failed: frames.length - texts.length,
-    bytes: chunk.bytes,
-    lookedAt: chunk.lookedAt,
-  };
 }

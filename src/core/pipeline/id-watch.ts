@@ -1,4 +1,5 @@
 import { IdRanges } from '../backfill/id-ranges.ts';
+import { numberOfId } from '../market/digits.ts';
 import type { Micros } from '../market/market.ts';
 import type { Trade } from '../market/rows.ts';
 
@@ -43,7 +44,7 @@ export class IdWatch {
    * @returns true where a hole opened
    */
   see({ trade_id, fills, timestamp, received_at }: Trade, nowMs: number): boolean {
-    const id = Number(trade_id);
+    const id = numberOfId(trade_id);
     // Beyond it two neighbours are one number: nothing can be said about what lies between them.
     if (!Number.isSafeInteger(id)) return false;
     const first = id - fills + 1;

@@ -23,10 +23,10 @@ export function normalise(rejected: OnRejected, done: ChunkDone): TransformStrea
 }
 
 function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone): Row[] {
-  const { socket, texts, receivedAt, numbers } = chunk;
+  const { socket, texts, receivedAt, first } = chunk;
   const { session } = socket;
   const rows: Row[] = [];
-  let failed = chunk.failed;
+  let failed = 0;
   let text: string | Uint8Array = '';
   let number = 0;
   let arrivedAt = chunk.arrival.at;
@@ -72,8 +72,13 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
   }
 
   for (let i = 0; i < texts.length; i++) {
-    text = texts[i] as string | Uint8Array;
-    number = numbers[i] as number;
+    const one = texts[i] ?? null;
+    if (one === null) {
+      failed++;
+      continue;
+    }
+    text = one;
+    number = first + i;
     arrivedAt = receivedAt[i] as number;
     sound = true;
     try {
@@ -85,6 +90,6 @@ function normaliseChunk(chunk: TextChunk, rejected: OnRejected, done: ChunkDone)
     if (!sound) failed++;
   }
   session.look?.(chunk.lookedAt, emit);
-  done(chunk, texts.length + chunk.failed - failed, failed, rows);
+  done(chunk, texts.length - failed, failed, rows);
   return rows;
 }

@@ -1,9 +1,7 @@
+import { digitsOf, EXACT_DIGITS } from '../market/digits.ts';
+
 const SMALLEST = 16;
 const LARGEST = 512;
-/** Digits that fit a double exactly, with room to spare. */
-const LOW_DIGITS = 15;
-const ZERO = 48;
-const NINE = 57;
 
 /**
  * The trade ids of one code seen lately, to drop what overlapping sockets and snapshots repeat. An id above every
@@ -56,16 +54,16 @@ export class SeenIds {
 
   #split(id: string): void {
     const digits = id.length;
-    if (digits <= LOW_DIGITS) {
+    if (digits <= EXACT_DIGITS) {
       const value = digitsOf(id, 0, digits);
       if (value >= 0) {
         this.#idHigh = 0;
         this.#idLow = value;
         return;
       }
-    } else if (digits <= 2 * LOW_DIGITS) {
-      const high = digitsOf(id, 0, digits - LOW_DIGITS);
-      const low = digitsOf(id, digits - LOW_DIGITS, digits);
+    } else if (digits <= 2 * EXACT_DIGITS) {
+      const high = digitsOf(id, 0, digits - EXACT_DIGITS);
+      const low = digitsOf(id, digits - EXACT_DIGITS, digits);
       if (high >= 0 && low >= 0) {
         this.#idHigh = high;
         this.#idLow = low;
@@ -110,17 +108,6 @@ export class SeenIds {
     this.#low = low;
     this.#next = this.#count;
   }
-}
-
-/** What these digits say, at most 15 of them; −1 where something else is among them, or nothing is there. */
-function digitsOf(text: string, from: number, to: number): number {
-  let value = 0;
-  for (let at = from; at < to; at++) {
-    const digit = text.charCodeAt(at);
-    if (digit < ZERO || digit > NINE) return -1;
-    value = value * 10 + digit - ZERO;
-  }
-  return to > from ? value : -1;
 }
 
 /** FNV-1a over the characters; two of them with different seeds stand for an id that is not a number. */

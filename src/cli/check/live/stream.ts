@@ -85,7 +85,7 @@ function watched(socket: SocketHandle, watch: StreamWatch, clock: Clock): FrameS
   const look = new TransformStream<TextChunk, TextChunk>({
     transform(chunk, controller) {
       chunk.texts.forEach((frame, nth) => {
-        const text = textOrBytes(frame);
+        const text = frame === null ? null : textOrBytes(frame);
         if (typeof text === 'string') watch.text(text, chunk.receivedAt[nth] as number);
       });
       controller.enqueue(chunk);
