@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import type { KnownHole } from '../../src/core/backfill/known-hole.ts';
 import { neighbourOf } from '../../src/core/backfill/known-hole.ts';
-import { Walk } from '../../src/core/backfill/walk.ts';
+import { type Chain, Walk } from '../../src/core/backfill/walk.ts';
+import type { Neighbour } from '../../src/core/past-trades.ts';
 import {
   answer,
   MARKET,
@@ -56,19 +57,43 @@ function chance(style: Style, random: () => number): Case {
   };
 }
 
-function walked(style: Style, { hole, visible }: Case, pages: number): Walk {
+interface Walked {
+  readonly walk: Walk;
+  /** Pages that were asked for. */
+  readonly asked: number;
+}
+
+function walked(
+  style: Style,
+  { hole, visible }: Pick<Case, 'hole' | 'visible'>,
+  pages: number,
+  earlier: readonly Chain[] = [],
+): Walked {
   const past = pastTrades(style);
-  const walk = new Walk(past, hole, START);
+  const walk = new Walk(past, hole, START, earlier);
+  let asked = 0;
   for (let pass = 0; pass < 3; pass++) {
     if (pass > 0) walk.again(hole, START);
     for (let page = 0; page < pages && walk.url !== null; page++) {
+      asked++;
       const read = past.read(answer(style, walk.url, visible(pass)), MARKET, START);
       if ('refused' in read) throw new Error(read.refused);
       walk.take(read, START);
     }
     if (walk.found().complete) break;
   }
-  return walk;
+  return { walk, asked };
+}
+
+/** What was read of another hole of the code, which may lie anywhere beside this one, or in it. */
+function readEarlier(style: Style, { all, hole }: Case, random: () => number): Chain {
+  const left = Math.floor(random() * (all.length - 1));
+  const right = left + 1 + Math.floor(random() * (all.length - left - 1));
+  const [before, after] = [left, right].map((at) => neighbourOf(tradeOf(all[at] as TradeFacts, 0)));
+  const other = { ...hole, before: before as Neighbour, after: after as Neighbour, known: [] };
+  const [from, to] = [(all[left] as TradeFacts).at, (all[right] as TradeFacts).at];
+  const { walk } = walked(style, { hole: { ...other, from, to }, visible: () => all }, 50);
+  return walk.chained(Number.POSITIVE_INFINITY);
 }
 
 describe.each(STYLES.map((style) => [style.name, style] as const))('%s', (_, style) => {
@@ -79,7 +104,7 @@ describe.each(STYLES.map((style) => [style.name, style] as const))('%s', (_, sty
       const random = randomOf(seed);
       const one = chance(style, random);
       const pages = random() < 0.2 ? 1 : 50;
-      const { rows, complete, rest } = walked(style, one, pages).found();
+      const { rows, complete, rest } = walked(style, one, pages).walk.found();
       const name = (facts: TradeFacts): string => (style.otherIds ? facts.restId : facts.id);
       const told = rows.map(({ trade_id }) => trade_id);
       const missing = one.missing.map(name);
@@ -107,6 +132,39 @@ describe.each(STYLES.map((style) => [style.name, style] as const))('%s', (_, sty
     expect(short).toBeGreaterThan(0);
   });
 });
+
+describe.each(STYLES.filter(({ proof }) => proof === 'time').map((style) => [style.name, style] as const))(
+  '%s',
+  (_, style) => {
+    test('what was read of other holes of the code saves pages and changes nothing', () => {
+      let saved = 0;
+      let none = 0;
+      for (let seed = 1; seed <= ROUNDS; seed++) {
+        const random = randomOf(seed);
+        const one = { ...chance(style, random), visible: () => all };
+        const { all } = one;
+        const alone = walked(style, one, 50);
+        const chains = Array.from({ length: 3 }, () => readEarlier(style, one, random));
+        const helped = walked(style, one, 50, chains);
+        const names = ({ walk }: Walked) =>
+          walk
+            .found()
+            .rows.map(({ trade_id }) => trade_id)
+            .toSorted();
+        const { complete } = alone.walk.found();
+        // One that cannot be read to its end may be helped to more of it.
+        if (complete) expect(names(helped), `seed ${seed}`).toEqual(names(alone));
+        else expect(names(helped), `seed ${seed}`).toEqual(expect.arrayContaining(names(alone)));
+        if (complete) expect(helped.walk.found().complete, `seed ${seed}`).toBe(true);
+        expect(helped.asked, `seed ${seed}`).toBeLessThanOrEqual(alone.asked);
+        if (helped.asked < alone.asked) saved++;
+        if (helped.asked === 0) none++;
+      }
+      expect(saved).toBeGreaterThan(ROUNDS / 4);
+      expect(none).toBeGreaterThan(ROUNDS / 10);
+    });
+  },
+);
 
 /** Where only the values say which is which, as many of each are found as are missing, but for those of the edges. */
 function sameValues(told: readonly string[], { all, hole, missing }: Case, where: string): void {

@@ -13,6 +13,7 @@ import { Ledger } from './ledger.ts';
 import { gapRecord, newRecord } from './new-record.ts';
 import { OpenFill } from './open-fill.ts';
 import { OpenSeams } from './open-seams.ts';
+import { ReadChains } from './read-chains.ts';
 import { restEvents } from './rest-events.ts';
 import { settleEnds } from './settle-ends.ts';
 import { SharedRequests } from './shared-requests.ts';
@@ -39,6 +40,7 @@ export class ExchangeFills {
   readonly #last: LastTrades;
   readonly #fills = new Map<string, OpenFill>();
   readonly #ledgers = new Map<string, Ledger>();
+  readonly #chains = new ReadChains();
   readonly #seams = new OpenSeams();
   readonly #writes = new Set<Promise<unknown>>();
   #stream: FillStream | null = null;
@@ -299,6 +301,7 @@ export class ExchangeFills {
       exchange: this.#exchange,
       shared: this.#shared,
       ledger,
+      chains: this.#chains,
       live: () => this.#stream?.pipeline.lanes.of(fill.market) ?? null,
       fence: () => (this.#stopping ? undefined : this.#carried.get(symbol)),
       asked: () => void this.#counts.requests++,
@@ -352,6 +355,9 @@ export class ExchangeFills {
     // Told only when it is on record that there is nothing to be fetched any more.
     this.#put(fill);
     this.#report.add(fill.market.code, fill.record);
+    const open = [...this.#fills.values()];
+    if (!open.some(({ record }) => record.symbol === symbol && record.result === null))
+      this.#chains.forget(symbol);
   }
 
   #ledger(symbol: string): Ledger {

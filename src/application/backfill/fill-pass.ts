@@ -7,6 +7,7 @@ import type { FillDeps, FilledExchange } from './fill-parts.ts';
 import type { FillResult } from './fill-task.ts';
 import type { Ledger } from './ledger.ts';
 import type { OpenFill } from './open-fill.ts';
+import type { ReadChains } from './read-chains.ts';
 import type { SharedRequests } from './shared-requests.ts';
 import { type LiveTrades, writeRows } from './write-rows.ts';
 
@@ -16,6 +17,8 @@ const AGAIN_MS = [1000, 2000, 5000, 10_000, 20_000];
 const ABSENT_TRIES = 2;
 /** A REST interface that does not answer is asked again after 1 s, 2 s, 4 s, … up to this, in ms. */
 const MOST_BACKOFF_MS = 60_000;
+/** Every exchange shows its trades so long after they happened, µs. */
+const SHOWN = 60_000_000;
 /** Rows that are gathered before they are written, and pages of one pass. */
 const GATHERED = 10_000;
 const PAGES = 20;
@@ -40,6 +43,8 @@ export interface PassParts {
   live(): LiveTrades | null;
   /** Undefined: the code is not carried here any more. */
   fence(): number | null | undefined;
+  /** What was read of other holes of the code. */
+  readonly chains: Pick<ReadChains, 'keep' | 'within'>;
   asked(): void;
   written(rows: readonly Trade[]): void;
 }
@@ -65,7 +70,7 @@ export async function pass(fill: OpenFill, parts: PassParts): Promise<PassEnd> {
     return over('impossible', 'the ids of these trades are too large to be counted', []);
   const hole = fill.hole(ledger.known(before, after, counted));
   if (fill.walk) fill.walk.again(hole, clock.micros());
-  else fill.walk = new Walk(past, hole, clock.micros());
+  else fill.walk = new Walk(past, hole, clock.micros(), counted ? [] : parts.chains.within(hole));
   const { walk } = fill;
   for (let page = 0; page < PAGES && walk.url !== null && walk.size < GATHERED; page++) {
     parts.asked();
@@ -79,6 +84,9 @@ export async function pass(fill: OpenFill, parts: PassParts): Promise<PassEnd> {
     walk.take(read, clock.micros());
   }
   const found = walk.found();
+  // What is younger may be shown late, in the middle of what was read.
+  if (!counted && (found.complete || walk.url !== null))
+    parts.chains.keep(fill.market.symbol, walk.chained(clock.micros() - SHOWN));
   if (found.complete) return finish(fill, found, parts, 'complete', null);
   if (fill.record.filled.rows + found.rows.length >= settings.maxRows)
     return finish(fill, found, parts, 'partial', `more than ${settings.maxRows} trades are missing`);

@@ -1,7 +1,8 @@
 import type { Rate } from '../exchange.ts';
+import { heldMs } from './rate-budget.ts';
 
-/** The other side's clock starts at arrival: windows are held longer by so much, in ms. */
-const MARGIN_MS = 1000;
+/** The other side's clock starts at arrival: windows are held longer by this share of them, see `heldMs`. */
+const MARGIN = 0.2;
 
 /** Sliding windows over requests that weigh differently: within any `perMs` at most `count` of weight, for every rate. */
 export class WeightBudget {
@@ -12,7 +13,7 @@ export class WeightBudget {
 
   constructor(rates: readonly Rate[]) {
     this.#rates = rates;
-    this.#longestMs = Math.max(0, ...rates.map(({ perMs }) => perMs + MARGIN_MS));
+    this.#longestMs = Math.max(0, ...rates.map(({ perMs }) => heldMs(perMs, MARGIN)));
   }
 
   /** Milliseconds until a request of that weight is allowed; 0 when it is allowed now. */
@@ -36,7 +37,7 @@ export class WeightBudget {
 
   /** A weight beyond the whole count is let through alone. */
   #wait({ count, perMs }: Rate, nowMs: number, weight: number): number {
-    const from = nowMs - perMs - MARGIN_MS;
+    const from = nowMs - heldMs(perMs, MARGIN);
     let used = 0;
     for (let at = this.#taken.length - 1; at >= 0; at--) {
       const { atMs, weight: one } = this.#taken[at] as { atMs: number; weight: number };
