@@ -355,9 +355,10 @@ export class ExchangeFills {
     // Told only when it is on record that there is nothing to be fetched any more.
     this.#put(fill);
     this.#report.add(fill.market.code, fill.record);
-    const open = [...this.#fills.values()];
-    if (!open.some(({ record }) => record.symbol === symbol && record.result === null))
-      this.#chains.forget(symbol);
+    const fills = [...this.#fills.values()];
+    if (fills.some(({ record }) => record.symbol === symbol && record.result === null)) return;
+    this.#chains.forget(symbol);
+    ledger.closed();
   }
 
   #ledger(symbol: string): Ledger {

@@ -4,7 +4,11 @@ import type { Trade } from '../../core/market/rows.ts';
 import type { Neighbour } from '../../core/past-trades.ts';
 import type { Filled } from './fill-task.ts';
 
-/** Trades of one code that are remembered where ids do not count: holes overlap within minutes, if at all. */
+/**
+ * Trades of one code that are remembered where ids do not count, while it has holes: where brokers were away they overlap by minutes. When
+ * it has none, later ones may still begin in the last of these.
+ */
+const MOST_OPEN = 50_000;
 const MOST = 5000;
 
 /** What was fetched and written of one code, so that a hole that is told twice is filled once. */
@@ -17,12 +21,23 @@ export class Ledger {
   add(rows: readonly Trade[], counted: boolean): void {
     if (counted)
       for (const { trade_id, fills } of rows) this.#ids.add(Number(trade_id) - fills + 1, Number(trade_id));
-    else this.#trades = [...this.#trades, ...rows.map(neighbourOf)].slice(-MOST);
+    else {
+      for (const row of rows) this.#trades.push(neighbourOf(row));
+      this.#keep(MOST_OPEN);
+    }
+  }
+
+  /** The code has no more holes. */
+  closed(): void {
+    this.#keep(MOST);
   }
 
   /** Trades of a hole that are written already; consecutive ones stand as one that merges them. */
   known(before: Neighbour | null, after: Neighbour | null, counted: boolean): readonly Neighbour[] {
-    if (!counted) return this.#trades;
+    if (!counted) {
+      const [first, last] = [before?.timestamp ?? 0, after?.timestamp ?? Number.POSITIVE_INFINITY];
+      return this.#trades.filter(({ timestamp }) => timestamp >= first && timestamp <= last);
+    }
     return this.#within(before, after).map(({ first, last }) => ({
       trade_id: String(last),
       timestamp: 0,
@@ -49,6 +64,10 @@ export class Ledger {
     const untold = this.#told.missing(first, last);
     this.#told.add(first, last);
     return untold;
+  }
+
+  #keep(most: number): void {
+    if (this.#trades.length > most) this.#trades = this.#trades.slice(-most);
   }
 
   #within(before: Neighbour | null, after: Neighbour | null): IdRange[] {

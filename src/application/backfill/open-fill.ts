@@ -135,7 +135,7 @@ export class OpenFill {
   knows(trades: readonly Neighbour[]): void {
     const { known } = this.record;
     const ids = new Set(known.map(({ trade_id }) => trade_id));
-    const news = trades.filter(({ trade_id }) => !ids.has(trade_id));
+    const news = trades.filter(({ trade_id }) => !ids.has(trade_id) && ids.add(trade_id));
     if (news.length > 0) this.record = { ...this.record, known: [...known, ...news] };
   }
 

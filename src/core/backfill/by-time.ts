@@ -36,7 +36,9 @@ export function byValue(hole: KnownHole, found: Iterable<Trade>, chain: Readonly
   const left = before === null ? -1 : names.lastIndexOf(sameness(before));
   const right = after === null ? -1 : names.indexOf(sameness(after), left + 1);
   const known = new Map<string, number>();
-  for (const one of hole.known) known.set(sameness(one), (known.get(sameness(one)) ?? 0) + 1);
+  // One that was written and seen in the topic is told twice.
+  for (const one of new Map(hole.known.map((trade) => [trade.trade_id, trade])).values())
+    known.set(sameness(one), (known.get(sameness(one)) ?? 0) + 1);
   const ms = (one: { readonly timestamp: number }): number => Math.floor(one.timestamp / 1000);
   const inside = rows.filter((row, at) => {
     if (before !== null && (left >= 0 ? at <= left : ms(row) <= ms(before))) return false;
