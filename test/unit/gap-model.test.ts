@@ -19,21 +19,24 @@ const FOUND = [
 const FOUND_SINCE = [7375, 10_794];
 const FOUND_FIRST_AWAY = [2636, 2685, 4190, 8902, 11_717];
 const FOUND_AWAY = [3420, 6302, 300_973];
+const FOUND_FAR = [53, 855, 1569, 1948, 2543];
 
 test(`whatever happens, a trade is written or lies in a gap that has an end (${RUNS} seeds from ${FIRST}, and those that once failed)`, async () => {
   let due = 0;
   let written = 0;
-  const lives = [
+  const lives: readonly { seed: number; steps: Parameters<typeof live>[1]; far?: boolean }[] = [
     ...[ALL_STEPS, AWAY_STEPS].flatMap((steps) =>
       Array.from({ length: RUNS }, (_, at) => ({ seed: FIRST + at, steps })),
     ),
+    ...Array.from({ length: RUNS }, (_, at) => ({ seed: FIRST + at, steps: AWAY_STEPS, far: true })),
     ...FOUND.map((seed) => ({ seed, steps: FIRST_STEPS })),
     ...FOUND_SINCE.map((seed) => ({ seed, steps: ALL_STEPS })),
+    ...FOUND_FAR.map((seed) => ({ seed, steps: ALL_STEPS, far: true })),
     ...FOUND_FIRST_AWAY.map((seed) => ({ seed, steps: FIRST_AWAY_STEPS })),
     ...FOUND_AWAY.map((seed) => ({ seed, steps: AWAY_STEPS })),
   ];
-  for (const { seed, steps } of lives) {
-    const { model, done } = await live(seed, steps);
+  for (const { seed, steps, far = false } of lives) {
+    const { model, done } = await live(seed, steps, far);
     due += model.due.length;
     written += model.written.size;
     const found = {
@@ -43,7 +46,7 @@ test(`whatever happens, a trade is written or lies in a gap that has an end (${R
       disordered: model.told.filter(({ gap }) => gap.to !== null && gap.to < gap.from),
     };
     const none = { lost: [], dangling: [], late: [], disordered: [] };
-    expect({ seed, done, ...found }).toEqual({ seed, done, ...none });
+    expect({ seed, far, done, ...found }).toEqual({ seed, far, done, ...none });
   }
   // Else nothing was tested.
   expect(written).toBeGreaterThan(due / 3);

@@ -19,6 +19,8 @@ export const SHARDS: readonly (readonly string[])[] = [['A', 'B'], ['C']];
 export const SYMBOLS = SHARDS.flat();
 const TRADE_MS = 1000;
 const DELIVERY_MS = 10;
+const WAY_MS = 40;
+const LONGEST_WAY_MS = 400;
 
 /** A trade that the exchange had to send. */
 interface Due {
@@ -43,6 +45,8 @@ export class GapModel {
   readonly refused = new Set<string>();
   /** An exchange that leaves out what a reader does not take; any other ends the socket. */
   leavesOut = false;
+  /** Every socket goes another way, some of them far. */
+  far = false;
   /** Until then a socket may be mute, and nobody knows. */
   mutedUntilMs = 0;
   /** Kafka acknowledges nothing. */
@@ -51,6 +55,7 @@ export class GapModel {
   readonly #known = new Set<string>();
   readonly #fences = new Map<string, number>();
   #trades = 0;
+  #sockets = 0;
   #over = false;
 
   constructor(
@@ -85,6 +90,13 @@ export class GapModel {
     this.members.push(member);
     void member.orchestrator.start();
     return member;
+  }
+
+  /** How far the ends of the next socket are apart, in ms. */
+  wayMs(): number {
+    this.#sockets++;
+    // No chance of the life is used up for it, so that a seed is the same life near and far.
+    return this.far ? WAY_MS / 2 + ((this.#sockets * 7919) % LONGEST_WAY_MS) : WAY_MS;
   }
 
   /** Ends everything; what happens from then on is no trade. */
@@ -141,9 +153,11 @@ export class GapModel {
     const id = String(this.#trades);
     const at = this.clock.micros();
     for (const symbol of this.#desired.codes) {
-      const sent = this.members.map((member) => member.send(symbol, id, at));
-      // What was received once is to be received, or missed, for as long as it is wanted.
-      if (sent.includes(true)) this.#known.add(symbol);
+      const carriers = this.members.filter((member) => member.send(symbol, id, at));
+      // What was received once is to be received, or missed, for as long as it is wanted. Rows that readers drop as another
+      // has written under a later fence are none: nobody has ever seen them.
+      const highest = this.#fences.get(symbol) ?? 0;
+      if (carriers.some((member) => member.fenceOf(symbol) >= highest)) this.#known.add(symbol);
       if (this.#known.has(symbol)) this.due.push({ symbol, id, at });
     }
   }
@@ -160,6 +174,7 @@ export class ModelMember {
   readonly #fences: Fences;
   readonly #handed = new Map<string, Promise<void>>();
   readonly #taken = new Map<string, Promise<void>>();
+  readonly #had = new Map<string, number>();
   /** The store cannot be reached from here. */
   cutOff = false;
   /** How far its clock is ahead of the exchange's, in µs. */
@@ -199,6 +214,14 @@ export class ModelMember {
     const carriers = this.sockets.filter((socket) => socket.serves(symbol));
     for (const socket of carriers) socket.say({ row: symbol, id, at });
     return carriers.length > 0;
+  }
+
+  /** Under which this one has a symbol, or had it last; above all others where that was not seen. */
+  fenceOf(symbol: string): number {
+    const own = [...this.#leases.mine(KEY).values()].find(({ symbols }) => symbols?.has(symbol));
+    const fence = own?.fence ?? this.#had.get(symbol) ?? Number.POSITIVE_INFINITY;
+    this.#had.set(symbol, fence);
+    return fence;
   }
 
   /** Runs now, or when the process runs again; never once it is dead. */

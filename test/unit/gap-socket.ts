@@ -1,7 +1,6 @@
 import type { Socket, SocketHandlers } from '../../src/core/ports.ts';
 import type { GapModel, ModelMember } from './gap-model.ts';
 
-const WAY_MS = 40;
 /** What an exchange keeps of frames that nobody reads before it ends the socket. */
 const KEPT_FRAMES = 9;
 /** What the machines between it and the collector keep, before it has to leave out what comes: no less than a TCP window. */
@@ -22,12 +21,15 @@ export class ModelSocket implements Socket {
   ended = false;
   #over = false;
   #muted = false;
+  /** From one end to the other, in ms. */
+  readonly #wayMs: number;
 
   constructor(member: ModelMember, model: GapModel, handlers: SocketHandlers) {
     this.#member = member;
     this.#model = model;
     this.#handlers = handlers;
-    model.clock.after(WAY_MS, () => this.#arrive(() => handlers.opened()));
+    this.#wayMs = model.wayMs();
+    model.clock.after(this.#wayMs, () => this.#arrive(() => handlers.opened()));
   }
 
   serves(symbol: string): boolean {
@@ -42,7 +44,7 @@ export class ModelSocket implements Socket {
     if (!leavesOut && this.#unread.length >= KEPT_FRAMES) return this.end();
     const large = leavesOut && this.#unread.length > 0;
     const text = JSON.stringify(large ? { ...frame, large: LARGE } : frame);
-    clock.after(WAY_MS, () => {
+    clock.after(this.#wayMs, () => {
       this.#unreadBytes += text.length;
       this.#arrive(() => {
         this.#unreadBytes -= text.length;
@@ -71,11 +73,11 @@ export class ModelSocket implements Socket {
   }
 
   send(text: string): void {
-    this.#model.clock.after(WAY_MS, () => this.#heard(text));
+    this.#model.clock.after(this.#wayMs, () => this.#heard(text));
   }
 
   ping(): void {
-    this.#model.clock.after(2 * WAY_MS, () => {
+    this.#model.clock.after(2 * this.#wayMs, () => {
       if (!this.ended) this.#arrive(() => this.#handlers.alive());
     });
   }
@@ -97,9 +99,9 @@ export class ModelSocket implements Socket {
       this.#model.clock.after(3000, () => this.#member.run(() => this.#end(1006)));
       return;
     }
-    this.#model.clock.after(WAY_MS, () => {
+    this.#model.clock.after(this.#wayMs, () => {
       this.ended = true;
-      this.#model.clock.after(WAY_MS, () => this.#arrive(() => this.#end(1000)));
+      this.#model.clock.after(this.#wayMs, () => this.#arrive(() => this.#end(1000)));
     });
   }
 

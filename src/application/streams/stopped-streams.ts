@@ -81,16 +81,17 @@ export class StoppedStreams {
   }
 
   /**
-   * A shard begins anew without having been left in between: nobody else says what is missing of its last run.
+   * A shard begins anew without having been left in between: nobody else says what is missing of its last run. What its old
+   * sockets brought while they were being closed readers have, be the codes wanted again by then or not: so they are missing
+   * from the end of that run on, whether it brought all that was sent or not.
    * @param held as it is held now
-   * @returns how far that run got, of its own codes nothing where Kafka has all of it; null where there was none
+   * @returns how far that run got; null where there was none
    */
   resumed(shard: ShardKey, held: HeldShard): readonly Covered[] | null {
     const ended = this.#ended.get(shardKey(shard));
     this.#ended.delete(shardKey(shard));
     if (ended?.held !== held) return null;
-    const [, last] = this.#drainingOf(shard).at(-1) ?? [];
-    return (ended.complete ? last?.covered(shard.shard) : ended.covered) ?? ended.kept;
+    return ended.covered;
   }
 
   #drainingOf(stream: StreamKey): (readonly [Promise<void>, RunningStream])[] {
