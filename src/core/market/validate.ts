@@ -36,11 +36,26 @@ let soundAsks: Levels | null = null;
 function tickerFlaw(row: Ticker): string | null {
   if (!(row.close >= 0) || row.close === Number.POSITIVE_INFINITY)
     return `close is not a price: ${row.close}`;
-  for (const field of OPTIONAL) {
-    const value = row[field];
-    if (value !== null && !Number.isFinite(value)) return `${field} is not a number: ${value}`;
-  }
-  return null;
+  const sound =
+    isOptional(row.open) &&
+    isOptional(row.high) &&
+    isOptional(row.low) &&
+    isOptional(row.volume) &&
+    isOptional(row.quote_volume) &&
+    isOptional(row.prev_close) &&
+    isOptional(row.change_price) &&
+    isOptional(row.change_rate) &&
+    isOptional(row.bid) &&
+    isOptional(row.bid_size) &&
+    isOptional(row.ask) &&
+    isOptional(row.ask_size);
+  if (sound) return null;
+  const field = OPTIONAL.find((name) => !isOptional(row[name]));
+  return field === undefined ? null : `${field} is not a number: ${row[field]}`;
+}
+
+function isOptional(value: number | null): boolean {
+  return value === null || Number.isFinite(value);
 }
 
 function tradeFlaw(row: Trade): string | null {
