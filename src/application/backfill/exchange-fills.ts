@@ -4,6 +4,7 @@ import { idNeighbour, neighbourOf, type Rest } from '../../core/backfill/known-h
 import type { Gap, Target } from '../../core/events.ts';
 import type { Market } from '../../core/market/market.ts';
 import type { LaneHole } from '../../core/pipeline/hole-report.ts';
+import { inTurn } from './fill-order.ts';
 import type { FillDeps, FilledExchange, FillFigures, FillStream } from './fill-parts.ts';
 import { giveUp, needsNoRequest, type PassEnd, type PassParts, pass, QUIET_MS } from './fill-pass.ts';
 import { FillReport } from './fill-report.ts';
@@ -268,10 +269,8 @@ export class ExchangeFills {
     if (this.#stopping) return;
     const open = [...this.#fills.values()].filter(({ record }) => record.result === null);
     const busy = new Set(open.flatMap((fill) => (fill.running && !looks(fill) ? [fill.record.symbol] : [])));
-    const due = open
-      .filter(({ running, notBefore }) => !running && notBefore <= nowMs)
-      .toSorted((one, other) => one.record.gap.from - other.record.gap.from);
-    for (const fill of due) {
+    const due = open.filter(({ running, notBefore }) => !running && notBefore <= nowMs);
+    for (const fill of inTurn(due)) {
       if (
         !fill.unsettled &&
         needsNoRequest(fill, { exchange: this.#exchange, ledger: this.#ledger(fill.record.symbol) })
