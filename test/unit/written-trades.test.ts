@@ -93,6 +93,42 @@ test('what was received after the beginning of the hole is known, and not what i
   expect(await ask(BTC, SINCE, SINCE + 5_000)).toEqual({ last: '8', known: ['700', '701'], whole: true });
 });
 
+test('holes of several holders of a code are asked for in any order, and each has what was written before it', async () => {
+  const { topic, written } = rig();
+  for (const fence of [4, 5, 6, 7]) topic.has_(stored(BTC, [fence * 10, fence * 10 + 1], fence));
+  const last = async (fence: number) => {
+    const found = await written.before(UPBIT, BTC, { since: SINCE, fence }, Number.POSITIVE_INFINITY);
+    return [found.last?.trade_id ?? null, found.whole];
+  };
+  expect([await last(5), await last(7), await last(4), await last(6), await last(9)]).toEqual([
+    ['41', true],
+    ['61', true],
+    [null, true],
+    ['51', true],
+    ['71', false],
+  ]);
+});
+
+test('of a long holder the last messages are kept, of a large topic the last one: nobody was away before it', async () => {
+  const { clock, topic, ask } = rig();
+  for (let id = 1; id <= 100; id++) topic.has_(stored(BTC, [id], 4));
+  topic.has_(stored(BTC, [900], 9));
+  // A hole that began long ago: nobody can say any more whether there was a pause since, but in what is kept.
+  expect(await ask(BTC, SINCE, SINCE + 5_000)).toEqual({ last: '100', known: [], whole: true });
+  topic.has_(stored(ETH, [1], 4));
+  topic.has_(stored(ETH, [700], 4));
+  const large = { ...stored(BTC, [1000], 9) };
+  for (let n = 0; n < 40; n++)
+    topic.has_({
+      ...large,
+      key: `upbit|X${n}`,
+      value: Buffer.concat([large.value, Buffer.alloc(300_000, 32)]),
+    });
+  await clock.advance(1_000);
+  expect(await ask(ETH, SINCE, SINCE + 5_000)).toEqual({ last: '700', known: [], whole: false });
+  expect(await ask(BTC, SINCE, SINCE + 5_000)).toEqual({ last: '100', known: [], whole: true });
+});
+
 test('a reading that breaks off is begun anew, and nothing of it is known twice', async () => {
   const { clock, topic, ask } = rig();
   topic.has_(stored(BTC, [1], 4));

@@ -9,11 +9,22 @@ import type { Kept as Part } from './interval-reader.ts';
 import { rowsOf, textHeaders, writtenNeighbour } from './record-parts.ts';
 import { APART_MS, type TopicLookParts, WrittenBehindHoles } from './written-behind.ts';
 
+/** A message in its order. */
+interface Ordered {
+  readonly fence: number;
+  readonly value: Uint8Array;
+  /** Memory does not hold the one of its fence before it. */
+  follows: boolean;
+}
+
 /** What a topic holds of one key. */
 interface OfKey {
   highest: number;
-  /** Messages in their order, each with its fence; of a topic of which memory holds no more the last of each fence. */
-  readonly ordered: { readonly fence: number; readonly value: Uint8Array }[];
+  /**
+   * The last messages of each fence: whoever had the code before a hole wrote them last. Holes of several fences are asked for, in
+   * whatever order.
+   */
+  readonly ordered: Ordered[];
   /** Messages that came late, out of an outbox or over REST; the latest of them. */
   readonly late: Uint8Array[];
 }
@@ -26,6 +37,8 @@ const KEPT_MS = 60_000;
 const PAUSE = 300_000;
 /** Late messages of a key that are kept. */
 const MOST_LATE = 1_000;
+/** Messages of one fence of a key that are kept; of a topic that takes more than `MOST_BYTES` a single one. */
+const MOST_OF_FENCE = 32;
 /** Bytes of messages in their order that are kept of a topic, and what one takes beside its value. */
 const MOST_BYTES = 8 * 1024 * 1024;
 const MESSAGE_BYTES = 200;
@@ -64,7 +77,7 @@ class TopicSince {
   readonly #keys = new Map<string, OfKey>();
   #read: Part[] | null = null;
   #bytes = 0;
-  #full = false;
+  #most = MOST_OF_FENCE;
   #readMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #timer: Cancel = () => {};
@@ -98,15 +111,14 @@ class TopicSince {
     const known = late.flatMap((value) => rowsOf(encoding, value).map(writtenNeighbour));
     let last: Trade | null = null;
     const before = ordered.filter((message) => message.fence < fence);
-    // What is of the one who asks, or of whoever comes after it, need not be kept.
-    if (before.length < ordered.length) ordered.splice(0, ordered.length, ...before);
-    // Where memory does not hold them all, nobody could say what else was received after the beginning.
     let unbroken = true;
     let receivedAt = Number.NEGATIVE_INFINITY;
     for (const message of before) {
-      for (const row of rowsOf(encoding, message.value)) {
+      const rows = rowsOf(encoding, message.value);
+      if (message.follows) receivedAt = rows[0]?.received_at ?? receivedAt;
+      for (const row of rows) {
         // When a gap begins is a guess, rather too early: without a pause nothing is missing between what was received.
-        if (row.received_at >= from && row.received_at - receivedAt > PAUSE) unbroken = this.#full;
+        if (row.received_at >= from && row.received_at - receivedAt > PAUSE) unbroken = false;
         receivedAt = Math.max(receivedAt, row.received_at);
         if (unbroken) last = later(last, row);
         else known.push(writtenNeighbour(row));
@@ -137,7 +149,7 @@ class TopicSince {
       this.#keys.clear();
       this.#read = null;
       this.#bytes = 0;
-      this.#full = false;
+      this.#most = MOST_OF_FENCE;
       throw error;
     } finally {
       await reader.close();
@@ -158,18 +170,32 @@ class TopicSince {
     // Readers drop what is below the highest fence, and what bears none is of a collector that ran alone.
     if (late !== null || fence === null || fence < known.highest) return;
     known.highest = fence;
-    if (this.#full && known.ordered.at(-1)?.fence === fence) known.ordered.pop();
-    known.ordered.push({ fence, value: Uint8Array.from(value) });
+    known.ordered.push({ fence, value: Uint8Array.from(value), follows: false });
     this.#bytes += value.length + MESSAGE_BYTES;
-    if (!this.#full && this.#bytes > MOST_BYTES) this.#thin();
+    this.#cut(known.ordered);
+    if (this.#most > 1 && this.#bytes > MOST_BYTES) this.#thin();
+  }
+
+  /** Of the last fence the oldest that is one too many. */
+  #cut(ordered: Ordered[]): void {
+    const at = ordered.length - 1 - this.#most;
+    const [gone, next] = [ordered[at], ordered[at + 1]];
+    if (!gone || !next || gone.fence !== next.fence) return;
+    next.follows = true;
+    ordered.splice(at, 1);
+    this.#bytes -= gone.value.length + MESSAGE_BYTES;
   }
 
   /** Memory keeps the last message of each fence. */
   #thin(): void {
-    this.#full = true;
+    this.#most = 1;
+    this.#bytes = 0;
     for (const { ordered } of this.#keys.values()) {
-      const last = new Map(ordered.map((message) => [message.fence, message]));
-      ordered.splice(0, ordered.length, ...last.values());
+      const last = ordered.filter(({ fence }, at) => ordered[at + 1]?.fence !== fence);
+      for (const message of last)
+        message.follows ||= ordered[ordered.indexOf(message) - 1]?.fence === message.fence;
+      ordered.splice(0, ordered.length, ...last);
+      for (const { value } of last) this.#bytes += value.length + MESSAGE_BYTES;
     }
   }
 }
