@@ -243,7 +243,7 @@ export class Orchestrator implements ShardHost {
     const held = this.#held(running?.desired ?? desired);
     if (!isRunning(desired) || (shares && held.size === 0)) {
       this.#running.delete(key);
-      if (running) await this.#stopped.stop(running, held);
+      if (running) await this.#stopped.stop(running, held, () => this.#runs(key));
     } else if (running && running.desired.origin === desired.origin) {
       await this.#apply(running, desired, NOTHING_LEFT);
     } else {
@@ -253,6 +253,12 @@ export class Orchestrator implements ShardHost {
       if (running) await this.#stopped.stop(running, held);
       await this.#begin(key, desired, since);
     }
+  }
+
+  /** Whether it shall run, as far as is known by now. */
+  #runs(key: string): boolean {
+    const desired = this.#wanted.get(key);
+    return desired !== undefined && isRunning(desired);
   }
 
   #remembered(key: StreamKey): RememberedIds {

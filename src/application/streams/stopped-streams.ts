@@ -13,6 +13,8 @@ interface Ended {
   readonly covered: readonly Covered[] | null;
   /** Whether it brought all that was sent. */
   readonly complete: boolean;
+  /** Whether the stream was wanted again before its sockets were closed. */
+  readonly again: boolean;
   /** See `Left`. */
   readonly kept: readonly Covered[];
 }
@@ -31,13 +33,15 @@ export class StoppedStreams {
   /**
    * Stops a stream. It may start anew while rows of its last run still wait for a broker: the writer keeps their order.
    * @param held what is held of it, and is not being left
+   * @param wanted whether it is wanted again by now
    */
-  async stop(stream: RunningStream, held: HeldShards): Promise<void> {
+  async stop(stream: RunningStream, held: HeldShards, wanted = (): boolean => false): Promise<void> {
     const stopped = stream.stop();
     const draining = stopped.catch(() => {}).then(() => stream.settled());
     this.#draining.set(draining, stream);
     void draining.then(() => this.#draining.delete(draining));
     await stopped;
+    const again = wanted();
     for (const shard of stream.closed()) {
       const own = held.get(shard);
       if (!own) continue;
@@ -45,6 +49,7 @@ export class StoppedStreams {
         held: own,
         covered: stream.covered(shard),
         complete: !stream.torn.has(shard),
+        again,
         kept: stream.kept(shard),
       });
     }
@@ -81,17 +86,20 @@ export class StoppedStreams {
   }
 
   /**
-   * A shard begins anew without having been left in between: nobody else says what is missing of its last run. What its old
-   * sockets brought while they were being closed readers have, be the codes wanted again by then or not: so they are missing
-   * from the end of that run on, whether it brought all that was sent or not.
+   * A shard begins anew without having been left in between: nobody else says what is missing of its last run. Where the stream
+   * was wanted again before its old sockets were closed, readers have what these brought meanwhile: so its codes are missing from
+   * the end of that run on, whether it brought all that was sent or not.
    * @param held as it is held now
-   * @returns how far that run got; null where there was none
+   * @returns how far that run got, of its own codes nothing where Kafka has all of it; null where there was none
    */
   resumed(shard: ShardKey, held: HeldShard): readonly Covered[] | null {
     const ended = this.#ended.get(shardKey(shard));
     this.#ended.delete(shardKey(shard));
     if (ended?.held !== held) return null;
-    return ended.covered;
+    const { again, complete, covered, kept } = ended;
+    if (again) return covered;
+    const [, last] = this.#drainingOf(shard).at(-1) ?? [];
+    return (complete ? last?.covered(shard.shard) : covered) ?? kept;
   }
 
   #drainingOf(stream: StreamKey): (readonly [Promise<void>, RunningStream])[] {
