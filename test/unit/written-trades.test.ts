@@ -109,6 +109,18 @@ test('holes of several holders of a code are asked for in any order, and each ha
   ]);
 });
 
+test('what a holder wrote last is kept however long the next one writes', async () => {
+  const { topic, ask } = rig();
+  for (const ids of [
+    [1, 2],
+    [7, 8],
+    [700, 701],
+  ])
+    topic.has_(stored(BTC, ids, 4));
+  for (let id = 900; id < 1000; id++) topic.has_(stored(BTC, [id], 9));
+  expect(await ask(BTC, SINCE, SINCE + 5_000)).toEqual({ last: '8', known: ['700', '701'], whole: true });
+});
+
 test('of a long holder the last messages are kept, of a large topic the last one: nobody was away before it', async () => {
   const { clock, topic, ask } = rig();
   for (let id = 1; id <= 100; id++) topic.has_(stored(BTC, [id], 4));

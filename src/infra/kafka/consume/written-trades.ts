@@ -180,7 +180,7 @@ class TopicSince {
   #cut(ordered: Ordered[]): void {
     const at = ordered.length - 1 - this.#most;
     const [gone, next] = [ordered[at], ordered[at + 1]];
-    if (!gone || !next || gone.fence !== next.fence) return;
+    if (!gone || !next || gone.fence !== ordered.at(-1)?.fence) return;
     next.follows = true;
     ordered.splice(at, 1);
     this.#bytes -= gone.value.length + MESSAGE_BYTES;
