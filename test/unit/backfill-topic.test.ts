@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import type { Trade } from '../../src/core/market/rows.ts';
 import { later } from '../../src/core/pipeline/later-trade.ts';
-import { STYLES } from './backfill-parts.ts';
+import { STYLES, type Style } from './backfill-parts.ts';
 import { BY_ID, cut, fills, verdict, worldOf } from './backfill-world.ts';
 import { KEY } from './collector-rig.ts';
-import { streamOf, type World } from './lease-rig.ts';
+import { type Member, streamOf, type World } from './lease-rig.ts';
 
 /** How much further back a topic is read, µs. */
 const APART = 2_000_000;
@@ -52,20 +52,30 @@ function seesTopic(world: World): void {
   };
 }
 
+/** A code that a collector holds, and a topic that whoever has it next can read. */
+async function held(style: Style = BY_ID): Promise<{ world: World; a: Member }> {
+  const { world } = worldOf(style);
+  seesTopic(world);
+  await world.desire(streamOf(1));
+  return { world, a: await world.join('a') };
+}
+
+/** It is killed, and another one has the time to fetch what is missing. @param afterMs how long nobody is there */
+async function takenOver(world: World, killed: Member, afterMs = 0): Promise<void> {
+  killed.crash();
+  if (afterMs > 0) await world.clock.advance(afterMs);
+  await world.join('b');
+  await world.clock.advance(90_000);
+}
+
 describe('where the topic can be read', () => {
   test.each(STYLES.map((style) => [style.name, { ...style, page: Math.max(20, style.page) }] as const))(
     '%s: of a holder that was killed nothing is missing and nothing comes twice',
     async (_name, style) => {
-      const { world } = worldOf(style);
-      seesTopic(world);
-      await world.desire(streamOf(1));
-      const a = await world.join('a');
+      const { world, a } = await held(style);
       // Between two notes of how far it got: what Kafka has is not what is noted.
       await world.clock.advance(5850);
-      a.crash();
-      await world.clock.advance(1000);
-      await world.join('b');
-      await world.clock.advance(90_000);
+      await takenOver(world, a, 1000);
       const at = new Map<number, number>();
       const rows = world.delivered.flatMap(({ batch }) => batch.rows);
       for (const { timestamp } of rows) at.set(timestamp, (at.get(timestamp) ?? 0) + 1);
@@ -82,25 +92,17 @@ describe('where the topic can be read', () => {
   );
 
   test('what its outbox kept alone is fetched: nobody knows whether it comes back', async () => {
-    const { world } = worldOf(BY_ID);
-    seesTopic(world);
-    await world.desire(streamOf(1));
-    const a = await world.join('a');
+    const { world, a } = await held();
     await world.clock.advance(3000);
     // From now on Kafka has nothing of what it receives, and its outbox all of it.
     a.shelves = true;
     await world.clock.advance(3000);
-    a.crash();
-    await world.join('b');
-    await world.clock.advance(90_000);
+    await takenOver(world, a);
     expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
   });
 
   test('a holder that was killed before it noted anything had written all the same', async () => {
-    const { world } = worldOf(BY_ID);
-    seesTopic(world);
-    await world.desire(streamOf(1));
-    const a = await world.join('a');
+    const { world, a } = await held();
     await world.clock.advance(5000);
     // In order: what is noted now is where the one before ended.
     await a.stop();
@@ -116,26 +118,17 @@ describe('where the topic can be read', () => {
   test.each([100, 500, 900])(
     'a holder that was killed %d ms after a cut had written what came behind it',
     async (afterMs) => {
-      const { world } = worldOf(BY_ID);
-      seesTopic(world);
-      await world.desire(streamOf(1));
-      const a = await world.join('a');
+      const { world, a } = await held();
       await world.clock.advance(5000);
       await cut(world, 2000);
       await world.clock.advance(afterMs);
-      a.crash();
-      await world.clock.advance(1000);
-      await world.join('b');
-      await world.clock.advance(90_000);
+      await takenOver(world, a, 1000);
       expect(verdict(world, 'C0')).toEqual({ missing: [], twice: [] });
     },
   );
 
   test('what a holder takes for written lies behind the rows of the next one, where nobody reads it', async () => {
-    const { world } = worldOf(BY_ID);
-    seesTopic(world);
-    await world.desire(streamOf(1));
-    const a = await world.join('a');
+    const { world, a } = await held();
     await world.clock.advance(20_000);
     a.crash();
     // As if it had been told of them when it had lost the code: the topic has in order what was there long before.
@@ -151,10 +144,7 @@ describe('where the topic can be read', () => {
   });
 
   test('a task that somebody left for a code after it had lost it is taken up, and what others wrote since is known', async () => {
-    const { world } = worldOf(BY_ID);
-    seesTopic(world);
-    await world.desire(streamOf(1));
-    const a = await world.join('a');
+    const { world, a } = await held();
     await world.clock.advance(5000);
     await cut(world, 2000);
     const tasks = () => world.store.fills.tasks(KEY.exchange);
@@ -175,14 +165,9 @@ describe('where the topic can be read', () => {
   });
 
   test('a first holder that was killed before it noted anything', async () => {
-    const { world } = worldOf(BY_ID);
-    seesTopic(world);
-    await world.desire(streamOf(1));
-    const a = await world.join('a');
+    const { world, a } = await held();
     await world.clock.advance(300);
-    a.crash();
-    await world.join('b');
-    await world.clock.advance(90_000);
+    await takenOver(world, a);
     const { missing, twice } = verdict(world, 'C0');
     expect([missing, twice]).toEqual([[], []]);
   });
