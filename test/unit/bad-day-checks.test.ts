@@ -267,22 +267,31 @@ describe('/readyz', () => {
   });
 });
 
-test('memory is compared between quiet times, without processes that have just started', () => {
+describe('memory', () => {
   const sample = (second: number, bytes: number, startedAt = 0) => ({ at: second * 1000, bytes, startedAt });
-  const samples = [
-    sample(16, 100),
-    sample(20, 102),
-    sample(24, 900),
-    sample(30, 300),
-    sample(31, 9, 30_000),
-    sample(50, 200, 30_000),
-  ];
   const quiet = [
     { from: 0, to: 22_000 },
     { from: 28_000, to: 29_000 },
     { from: 31_000, to: 60_000 },
+    { from: 62_000, to: 70_000 },
   ];
-  expect(memoryOver(samples, quiet)).toEqual({ peak: 900, first: 102, last: 200 });
+
+  test('a process is compared with itself, the least of its quiet times, and not while it is young', () => {
+    const samples = [
+      ...[sample(2, 5), sample(16, 100), sample(20, 140), sample(24, 900), sample(28, 115)],
+      ...[sample(31, 9, 30_000), sample(50, 200, 30_000), sample(54, 260, 30_000), sample(64, 190, 30_000)],
+    ];
+    expect(memoryOver(samples, quiet)).toEqual({ peak: 900, settled: 260, growth: 15 });
+  });
+
+  test('one that grows is not hidden by another that starts small', () => {
+    const samples = [sample(16, 100), sample(28, 400), sample(50, 120, 30_000), sample(64, 121, 30_000)];
+    expect(memoryOver(samples, quiet).growth).toBe(300);
+  });
+
+  test('one quiet time tells nothing of growth', () => {
+    expect(memoryOver([sample(16, 100)], quiet)).toEqual({ peak: 100, settled: 100, growth: null });
+  });
 });
 
 describe('audit', () => {

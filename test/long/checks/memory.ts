@@ -9,33 +9,45 @@ export interface MemorySample {
 
 export interface MemoryFound {
   readonly peak: number;
-  /** Medians of the first and of the last quiet time, bytes. */
-  readonly first: number;
-  readonly last: number;
+  /** The highest median of a quiet time, bytes. */
+  readonly settled: number;
+  /**
+   * How much more the last quiet time of a process takes than its first one, in the process that grew most, bytes: the least of
+   * each is compared, as what waits for the garbage collector comes and goes. Null where none had two quiet times.
+   */
+  readonly growth: number | null;
 }
 
 /** A process that has just started still grows. */
 const YOUNG_MS = 15_000;
 
 /**
- * How memory went.
+ * How memory went. A process is compared with itself: one that has just been started over, and fetches what was missed
+ * meanwhile, is no later state of the one before.
  * @param quiet times in which nothing was done, in order, epoch ms
  */
 export function memoryOver(
   samples: readonly MemorySample[],
   quiet: readonly { readonly from: number; readonly to: number }[],
 ): MemoryFound {
-  const medians = quiet.flatMap(({ from, to }) => {
+  let settled = 0;
+  /** The least of each quiet time, by process. */
+  const least = new Map<number, number[]>();
+  for (const { from, to } of quiet) {
     const own = samples
       .filter(({ at, startedAt }) => at >= from && at < to && at - startedAt >= YOUNG_MS)
-      .map(({ bytes }) => bytes)
-      .toSorted((a, b) => a - b);
+      .toSorted((a, b) => a.bytes - b.bytes);
     const median = own[own.length >> 1];
-    return median === undefined ? [] : [median];
-  });
+    if (median === undefined || own[0] === undefined) continue;
+    settled = Math.max(settled, median.bytes);
+    least.set(median.startedAt, [...(least.get(median.startedAt) ?? []), own[0].bytes]);
+  }
+  const growths = [...least.values()].flatMap(([first, ...more]) =>
+    first === undefined || more.length === 0 ? [] : [(more.at(-1) ?? first) - first],
+  );
   return {
     peak: Math.max(0, ...samples.map(({ bytes }) => bytes)),
-    first: medians[0] ?? 0,
-    last: medians.at(-1) ?? 0,
+    settled,
+    growth: growths.length > 0 ? Math.max(...growths) : null,
   };
 }
