@@ -89,6 +89,28 @@ describe('beyond its memory', () => {
     expect(log).toEqual(numbers(next));
   });
 
+  test('what a slow disk has not taken yet does not keep on it what came before', async () => {
+    const { spool, store, send, acknowledge, log } = desk({ messages: 8 });
+    spool.begin();
+    await settle();
+    for (const text of numbers(40)) send(text);
+    await settle();
+    // From now on more is on its way to the disk, all the time, than memory has room for.
+    store.slow = true;
+    let next = 40;
+    for (let round = 0; round < 60 && log.length < 40; round++) {
+      for (const text of numbers(20, next)) send(text);
+      next += 20;
+      await settle();
+      store.write();
+      for (const text of numbers(20, next)) send(text);
+      next += 20;
+      await settle();
+      acknowledge();
+    }
+    expect(log.slice(0, 40)).toEqual(numbers(40));
+  });
+
   test('a topic that does not go holds up no other', async () => {
     const { spool, send, handed, queue, clock, log } = desk({ messages: 8 });
     spool.begin();

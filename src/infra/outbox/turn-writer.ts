@@ -6,6 +6,8 @@ import type { Place, Stored } from './store.ts';
 const FIRST_BYTES = 65_536;
 /** What may wait in memory while the disk is slow. */
 const MOST_BYTES = 8_388_608;
+/** A buffer of which so much was written is kept for the next write. */
+const SPARE_IS_NEEDED = 1 / 4;
 /** A write that held the event loop for so long is followed by writes in a thread. */
 const SLOW_WRITE_MS = 50;
 
@@ -135,20 +137,21 @@ export class TurnWriter {
     this.#writing = writeAllInThread(file, bytes.subarray(0, length)).then(
       () => {
         this.#lastWriteMs = this.#clock.now() - this.#writingSince;
-        this.#ended(bytes);
+        this.#ended(bytes, length);
         this.#events.written(last, length);
         this.commit();
       },
       (error) => {
-        this.#ended(bytes);
+        this.#ended(bytes, length);
         this.#fail(first, error);
       },
     );
   }
 
-  #ended(bytes: Buffer): void {
+  #ended(bytes: Buffer, length: number): void {
     this.#writing = null;
-    this.#spare = bytes.length > FIRST_BYTES ? null : bytes;
+    // Of a large one that was hardly needed memory is given back; one that is needed again does not grow anew each time.
+    this.#spare = bytes.length > FIRST_BYTES && length < bytes.length * SPARE_IS_NEEDED ? null : bytes;
   }
 
   /** What is buffered behind a failed write fails with it: the file ends there. */

@@ -4,6 +4,7 @@ import type { Kept, Place, Store, Stored } from '../../outbox/store.ts';
 import type { Outgoing } from './outgoing.ts';
 import { isNoted } from './row-journal.ts';
 import type { SendQueue } from './send-queue.ts';
+import { SpoolMemory } from './spool-memory.ts';
 import { lateStanding, type SpoolEnds, Spooled } from './spooled.ts';
 import { ticketIdOf } from './ticket.ts';
 import type { Queued } from './topic-line.ts';
@@ -36,22 +37,14 @@ export interface SpoolParts {
   readonly setAside: (kept: Kept) => boolean;
 }
 
-/** Messages of one topic in memory: as many as a next life looks for in it, and the part of the memory that they take. */
-export const MOST_IN_MEMORY = 16_384;
-const TOPIC_SHARE = 1 / 2;
-/** What each topic may take where the others have all of the memory. */
-const LEAST_SHARE = 1 / 16;
 /** Reading back begins again when a topic is down to this part of what it may take. */
 const RESUME_AT = 1 / 2;
-const PAGE_BYTES = 128 * 1024;
+/** What is read at a time: more where turns of the loop are long, as each brings one page. */
+const LEAST_PAGE_BYTES = 128 * 1024;
+const MOST_PAGE_BYTES = 2 * 1024 * 1024;
+const PAGE_BYTES_A_MS = 64 * 1024;
 /** Until the disk is asked again, or a message of a former life is, ms. */
 const AGAIN_MS = 250;
-
-/** What is in memory of one topic. */
-interface InMemory {
-  weight: number;
-  messages: number;
-}
 
 /**
  * Between those who have messages and the queue, where there is an outbox. Each message is appended before it is sent, and
@@ -61,8 +54,7 @@ interface InMemory {
  */
 export class Spool implements WayOut, SpoolEnds {
   readonly #parts: SpoolParts;
-  readonly #inMemory = new Map<string, InMemory>();
-  #weight = 0;
+  readonly #memory: SpoolMemory;
   readonly #spills = new Map<string, TopicSpill>();
   /** Appended and, as far as is known, not on disk yet; in order. */
   #unwritten: Spooled[] = [];
@@ -70,6 +62,10 @@ export class Spool implements WayOut, SpoolEnds {
   #noted = false;
   #scheduled = false;
   #reading = false;
+  /** Places of messages that are in memory, and that they left while a page is being read, which has them there still. */
+  readonly #moved = new Set<Place>();
+  /** When the last page was asked for. */
+  #readMs = Number.NEGATIVE_INFINITY;
   /** What former lives left is known: reading back may begin. */
   #open = false;
   readonly #begun = Promise.withResolvers<void>();
@@ -84,6 +80,7 @@ export class Spool implements WayOut, SpoolEnds {
 
   constructor(parts: SpoolParts) {
     this.#parts = parts;
+    this.#memory = new SpoolMemory(parts.memoryBytes);
   }
 
   /** Resolves when what is received from then on is on disk within its turn, and behind what former lives left. */
@@ -98,7 +95,7 @@ export class Spool implements WayOut, SpoolEnds {
 
   /** Bytes in memory, about. */
   get weight(): number {
-    return this.#weight;
+    return this.#memory.weight;
   }
 
   /** @returns what `withdraw` takes; null where it went to disk, or is at its end already */
@@ -106,7 +103,7 @@ export class Spool implements WayOut, SpoolEnds {
     const spill = this.#spills.get(message.topic) ?? this.#overflowing(message);
     const spooled = new Spooled(this, message, null, this.#parts.clock.micros());
     this.#append(spooled);
-    this.#took(spooled);
+    this.#memory.took(spooled);
     this.#schedule();
     if (!spill) return this.#parts.queue.send(spooled);
     spill.tail.push(spooled);
@@ -150,7 +147,7 @@ export class Spool implements WayOut, SpoolEnds {
 
   /** A message that was set aside goes as late; nobody's figures wait for it. @returns whether there was room for it */
   sendLate(kept: Kept): boolean {
-    if (this.#closed || !this.#hasRoom(kept.message.topic, 1)) return false;
+    if (this.#closed || !this.#memory.hasRoom(kept.message.topic, 1)) return false;
     this.#sendBack(kept, true, true);
     return true;
   }
@@ -162,8 +159,7 @@ export class Spool implements WayOut, SpoolEnds {
     // What came meanwhile has its place behind it, for the life after this one as well.
     for (const spooled of spill.tail) {
       if (spooled.place === null || spooled.place > last) continue;
-      this.#parts.store.release(spooled.place);
-      this.#append(spooled);
+      this.#appendAgain(spooled);
     }
     this.commit();
   }
@@ -193,7 +189,7 @@ export class Spool implements WayOut, SpoolEnds {
   }
 
   ended(spooled: Spooled): void {
-    this.#left(spooled);
+    this.#memory.left(spooled);
     if (spooled.place !== null) this.#parts.store.release(spooled.place);
     if (this.#spills.size > 0) this.#schedule();
   }
@@ -204,10 +200,10 @@ export class Spool implements WayOut, SpoolEnds {
     if (place === null || fence === null || this.#closed) return false;
     const until = this.#parts.heldUntil(fence);
     if (until === null || at > until) return false;
-    this.#left(spooled);
+    this.#memory.left(spooled);
     if (this.#setAside(spooled, place)) return true;
     const late = new Spooled(this, message, place, at, lateStanding(message));
-    this.#took(late);
+    this.#memory.took(late);
     this.#parts.queue.send(late);
     return true;
   }
@@ -226,20 +222,7 @@ export class Spool implements WayOut, SpoolEnds {
   #overflowing({ topic, rows }: Outgoing): TopicSpill | undefined {
     if (!this.#open) return this.#spillOf(topic);
     // Messages about the data have a memory of their own, which is bounded.
-    return rows > 0 && !this.#hasRoom(topic, 1) ? this.#spillOf(topic) : undefined;
-  }
-
-  /**
-   * @param part of what there may be in memory
-   * @param beside what waits of the topic in memory already, which is not counted
-   */
-  #hasRoom(topic: string, part: number, beside?: TopicSpill): boolean {
-    const most = this.#parts.memoryBytes * part;
-    const own = this.#inMemory.get(topic) ?? NOTHING;
-    const waits = beside?.weight ?? 0;
-    const weight = own.weight - waits;
-    if (own.messages - (beside?.tail.length ?? 0) >= MOST_IN_MEMORY * part) return false;
-    return weight < most * LEAST_SHARE || (weight < most * TOPIC_SHARE && this.#weight - waits < most);
+    return rows > 0 && !this.#memory.hasRoom(topic, 1) ? this.#spillOf(topic) : undefined;
   }
 
   #spillOf(topic: string): TopicSpill {
@@ -256,23 +239,12 @@ export class Spool implements WayOut, SpoolEnds {
     if (spooled.place !== null) this.#unwritten.push(spooled);
   }
 
-  #took({ topic, weight }: Spooled): void {
-    this.#weight += weight;
-    let own = this.#inMemory.get(topic);
-    if (!own) {
-      own = { weight: 0, messages: 0 };
-      this.#inMemory.set(topic, own);
-    }
-    own.weight += weight;
-    own.messages++;
-  }
-
-  #left({ topic, weight }: Spooled): void {
-    this.#weight -= weight;
-    const own = this.#inMemory.get(topic);
-    if (!own) return;
-    own.weight -= weight;
-    own.messages--;
+  /** At a higher place than it has, if it has one. */
+  #appendAgain(spooled: Spooled): void {
+    const { place } = spooled;
+    if (place !== null) this.#parts.store.release(place);
+    if (place !== null && this.#reading) this.#moved.add(place);
+    this.#append(spooled);
   }
 
   #leaveTail(spooled: Spooled): boolean {
@@ -311,7 +283,8 @@ export class Spool implements WayOut, SpoolEnds {
 
   /** What came while a topic spills: it follows what was on disk where none of that is left; else it goes there itself. */
   #look(spill: TopicSpill): void {
-    if (spill.onDisk || !this.#open || !this.#hasRoom(spill.topic, 1, spill)) return this.#shelve(spill);
+    if (spill.onDisk || !this.#open || !this.#memory.hasRoom(spill.topic, 1, spill))
+      return this.#shelve(spill);
     this.#spills.delete(spill.topic);
     for (const spooled of spill.tail) this.#parts.queue.send(spooled);
   }
@@ -326,7 +299,7 @@ export class Spool implements WayOut, SpoolEnds {
       const { place, message } = spooled;
       if (place === null || place > written || !mayLeave(message)) break;
       spill.holds(place, place);
-      this.#left(spooled);
+      this.#memory.left(spooled);
       message.shelved?.();
       shelved++;
     }
@@ -341,8 +314,7 @@ export class Spool implements WayOut, SpoolEnds {
     for (const spooled of tail) {
       if (!mayLeave(spooled.message)) break;
       if (spooled.place === null || spooled.place < before) {
-        if (spooled.place !== null) this.#parts.store.release(spooled.place);
-        this.#append(spooled);
+        this.#appendAgain(spooled);
       }
       if (spooled.place === null) break;
       before = spooled.place;
@@ -359,19 +331,29 @@ export class Spool implements WayOut, SpoolEnds {
     const from = Math.min(...waiting.map(({ next }) => next));
     const upTo = new Map(waiting.map((spill) => [spill, spill.last]));
     try {
-      const { records, next } = await this.#parts.store.read(from, PAGE_BYTES);
+      const { records, next } = await this.#parts.store.read(from, this.#pageBytes());
       this.trouble = null;
       this.#reading = false;
       if (this.#closed) return;
       const open = new Set(waiting.filter((spill) => spill.next >= from && this.#beginsIn(spill, next)));
-      for (const kept of records) this.#take(kept, open);
+      for (const spill of open) spill.tailPlaces(this.#moved);
+      for (const kept of records) if (!this.#moved.has(kept.place)) this.#take(kept, open);
+      this.#moved.clear();
       for (const spill of open) spill.next = Math.max(spill.next, next ?? (upTo.get(spill) ?? 0) + 1);
       this.#schedule();
     } catch (error) {
       this.#reading = false;
+      this.#moved.clear();
       this.trouble = error instanceof Error ? error.message : String(error);
       this.#again();
     }
+  }
+
+  #pageBytes(): number {
+    const nowMs = this.#parts.clock.now();
+    const bytes = (nowMs - this.#readMs) * PAGE_BYTES_A_MS;
+    this.#readMs = nowMs;
+    return Math.max(LEAST_PAGE_BYTES, Math.min(bytes, MOST_PAGE_BYTES));
   }
 
   /** Whether what the page ends before is not before what the topic waits for. */
@@ -381,7 +363,9 @@ export class Spool implements WayOut, SpoolEnds {
 
   #wants(spill: TopicSpill): boolean {
     return (
-      spill.onDisk && this.#parts.clock.now() >= spill.blockedUntilMs && this.#hasRoom(spill.topic, RESUME_AT)
+      spill.onDisk &&
+      this.#parts.clock.now() >= spill.blockedUntilMs &&
+      this.#memory.hasRoom(spill.topic, RESUME_AT, spill)
     );
   }
 
@@ -390,7 +374,8 @@ export class Spool implements WayOut, SpoolEnds {
     const { place, message } = kept;
     const spill = this.#spills.get(message.topic);
     if (!spill || !open.has(spill) || !spill.awaits(place) || isNoted(message)) return;
-    if (!this.#hasRoom(spill.topic, 1)) {
+    // What came meanwhile and is on its way to the disk must not keep what came before it there.
+    if (!this.#memory.hasRoom(spill.topic, 1, spill)) {
       spill.next = place;
       return void open.delete(spill);
     }
@@ -415,7 +400,7 @@ export class Spool implements WayOut, SpoolEnds {
     const { headers } = revived;
     const as = late ? lateStanding(revived) : former ? { headers, fence: null } : revived;
     const spooled = new Spooled(this, revived, kept.place, kept.message.at, as);
-    this.#took(spooled);
+    this.#memory.took(spooled);
     this.#parts.queue.send(spooled);
   }
 
@@ -441,6 +426,5 @@ function storedOf({ topic, key, headers, value, rows, fence, at }: Spooled): Sto
   return { topic, key, headers, value, ticketId: ticketIdOf(value) ?? '', fence, rows, at };
 }
 
-const NOTHING: InMemory = { weight: 0, messages: 0 };
 /** Of a message that waits behind those on disk, in place of a number of the queue. */
 const WAITS = -1;

@@ -34,6 +34,14 @@ export class TopicSpill {
     return place >= this.next && place <= this.last;
   }
 
+  /**
+   * Adds where the tail is on disk: one that the disk took sooner than those before it stands among what is to be read
+   * back, and follows them out of memory all the same.
+   */
+  tailPlaces(into: Set<Place>): void {
+    for (const { place } of this.tail) if (place !== null) into.add(place);
+  }
+
   /** What is in memory of the tail. */
   get weight(): number {
     let sum = 0;
