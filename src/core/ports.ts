@@ -12,6 +12,8 @@ export interface Batch {
   readonly requestType: RequestType;
   readonly market: Market;
   readonly rows: readonly Row[];
+  /** The same rows, packed; left out, or null, where they are not. */
+  readonly packed?: PackedRows | null;
   /** The command that led to this stream; goes into a header. */
   readonly correlationId: string | null;
   /** Lease token of the shard; null where leases are off. */
@@ -54,8 +56,20 @@ export interface RowJournal {
   forget(mark: number): void;
 }
 
+/** Rows of one message to be, in the form in which they will be sent. */
+export interface PackedRows {
+  readonly length: number;
+  readonly byteLength: number;
+  /** Puts a row behind the others. @returns false where it does not fit its schema; then nothing has changed */
+  add(row: Row): boolean;
+  /** The rows as whoever reads the message sees them. */
+  read(): Row[];
+}
+
 /** The one writer of rows. */
 export interface Writer {
+  /** Packs rows of a code as they come; null, or left out: they wait for their batch as objects. */
+  pack?(type: RequestType, market: Market): PackedRows | null;
   /** Left out: rows that wait for their batches are in memory alone. */
   readonly journal?: RowJournal | undefined;
   /**

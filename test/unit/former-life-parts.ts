@@ -26,7 +26,7 @@ export function stored(of: typeof BTC, ids: readonly number[], fence: number | n
     ...({ exchange: 'upbit', region: 'korea', requestType: 'trade', market: of, rows } as const),
     ...{ correlationId: null, fence },
   };
-  const value = encoding.codec.encode(encoding.batchValue(batch, rows, 1_790_000_000_000_000));
+  const value = encoding.value(batch, rows, 1_790_000_000_000_000);
   const { ticket_id: ticketId } = JSON.parse(value.toString()) as { ticket_id: string };
   const headers = encoding.headers(null, fence);
   return {

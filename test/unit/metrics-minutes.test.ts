@@ -205,7 +205,7 @@ describe('metrics of a minute', () => {
     const run = rig.run();
     rig.brokerAway(true);
     await run.arrive(tradeFrame('KRW-BTC', 1));
-    run.stats.shelf.enter([{ received_at: NOON }], { at: NOON, ms: rig.clock.now() });
+    run.stats.shelf.enter(NOON, { at: NOON, ms: rig.clock.now() });
     await rig.clock.advance(1_500_000);
     expect(rig.items('ws.metrics.processing')).toEqual([]);
     await rig.clock.advance(600_000);

@@ -187,7 +187,7 @@ describe('the stage of batches', () => {
       let read = 0;
       const look = () => {
         for (; read < taken.length; read++)
-          for (const row of taken[read]?.rows ?? [])
+          for (const row of taken[read]?.rows.rows ?? [])
             ledger.written(row.market.code, Number((row as Trade).trade_id), awake());
         expect(ledger.oldest(awake())).toBeLessThanOrEqual(WINDOW_MS + TICK_MS);
       };
@@ -227,7 +227,7 @@ describe('the stage of batches', () => {
     await clock.advance(3);
     for (const lane of lanes) {
       write({
-        rows: [{ kind: 'trade', market: lane.market } as Trade],
+        rows: [{ kind: 'trade', market: lane.market, trade_id: '1' } as Trade],
         lanes: [lane],
         arrival: { at: clock.micros(), ms: clock.now() },
       });
@@ -247,7 +247,7 @@ describe('the stage of batches', () => {
       const before = taken.length;
       for (const lane of lanes)
         write({
-          rows: [{ kind: 'trade', market: lane.market } as Trade],
+          rows: [{ kind: 'trade', market: lane.market, trade_id: '1' } as Trade],
           lanes: [lane],
           arrival: { at: clock.micros(), ms: clock.now() },
         });

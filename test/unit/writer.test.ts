@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { createLog } from '../../src/common/log.ts';
 import { market } from '../../src/core/market/market.ts';
 import type { Row } from '../../src/core/market/rows.ts';
+import { LaneRows } from '../../src/core/pipeline/lane-rows.ts';
 import type { Ack, Batch } from '../../src/core/ports.ts';
 import { BREAKER_DEFAULTS, Breaker } from '../../src/infra/kafka/client/breaker.ts';
 import { encodings } from '../../src/infra/kafka/produce/encodings.ts';
@@ -9,6 +10,7 @@ import { Losses } from '../../src/infra/kafka/produce/losses.ts';
 import { Rejects } from '../../src/infra/kafka/produce/rejects.ts';
 import { SendQueue } from '../../src/infra/kafka/produce/send-queue.ts';
 import { kafkaWriter } from '../../src/infra/kafka/produce/writer.ts';
+import { TOPIC_FAMILIES } from '../../src/infra/kafka/topics/topics.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 const TOO_LARGE = 10;
@@ -43,15 +45,20 @@ function batchOf(all: readonly Row[]): Batch {
   };
 }
 
+type Form = 'as objects, in JSON' | 'packed, in Avro';
+
 /** A writer over a producer whose reports the test gives. @param fits rows that the broker takes in one message */
-function rig(fits = 500) {
+function rig(form: Form, fits = 500) {
+  const packs = form === 'packed, in Avro';
+  const all = encodings(packs ? new Map(TOPIC_FAMILIES.map((of) => [of, { id: 1, version: 1 }])) : null);
   const clock = new ManualClock();
   const handed: { ids: string[]; id: number }[] = [];
   const losses: unknown[] = [];
   const letters: unknown[] = [];
   const queue: SendQueue = new SendQueue(
     ({ value }, id) => {
-      const { data } = JSON.parse(value.toString()) as { data: { trade_id: string }[] };
+      const said = all.get('trade-data')?.codec.decode(value);
+      const { data } = said as { data: { trade_id: string }[] };
       if (data.length > fits) return TOO_LARGE;
       handed.push({ ids: data.map(({ trade_id }) => trade_id), id });
       return 0;
@@ -64,16 +71,22 @@ function rig(fits = 500) {
   const publisher = { publish: async (message: unknown) => void letters.push(message) };
   const writer = kafkaWriter({
     queue,
-    encodings: encodings(null),
+    encodings: all,
     rejects: new Rejects(publisher, clock, log),
     losses: new Losses(clock, log, (loss) => losses.push(loss)),
     clock,
     errorText: (code) => `code ${code}`,
   });
   /** What has become of a batch so far. */
-  const write = (all: readonly Row[]) => {
+  const write = (some: readonly Row[]) => {
     const fate: { ack?: Ack; error?: { code: string } } = {};
-    writer.write(batchOf(all)).then(
+    const lane = new LaneRows(writer.pack?.('trade', BTC) ?? null);
+    for (const row of some) lane.add(row);
+    expect(lane.packed !== null).toBe(packs);
+    const batch = { ...batchOf([]), packed: lane.packed };
+    // As the pipeline gives it: read only where somebody asks.
+    Object.defineProperty(batch, 'rows', { get: () => lane.rows });
+    writer.write(batch).then(
       (ack) => {
         fate.ack = ack;
       },
@@ -86,9 +99,9 @@ function rig(fits = 500) {
   return { clock, handed, queue, losses, letters, write };
 }
 
-describe('a batch', () => {
+describe.each(['as objects, in JSON', 'packed, in Avro'] as const)('a batch of rows %s', (form) => {
   test('is acknowledged when the broker has, and not before', async () => {
-    const { clock, handed, queue, write } = rig();
+    const { clock, handed, queue, write } = rig(form);
     const fate = write(rows(3));
     await clock.advance(60_000);
     expect(handed).toHaveLength(1);
@@ -99,7 +112,7 @@ describe('a batch', () => {
   });
 
   test('of halves is acknowledged with the last of them', async () => {
-    const { handed, queue, write } = rig(2);
+    const { handed, queue, write } = rig(form, 2);
     const fate = write(rows(8));
     const seen: string[][] = [];
     while (seen.length < 4) {
@@ -116,7 +129,7 @@ describe('a batch', () => {
   });
 
   test('of which a row is too large alone fails when the others are through, and tells of that row alone', async () => {
-    const { clock, handed, queue, losses, letters, write } = rig();
+    const { clock, handed, queue, losses, letters, write } = rig(form);
     const fate = write(rows(4));
     for (let i = 0; i < 20 && handed.length > 0; i++) {
       for (const { id, ids } of handed.splice(0)) {
@@ -141,7 +154,7 @@ describe('a batch', () => {
   });
 
   test('that is given up at the stop fails, and is a loss over all of its rows', async () => {
-    const { clock, queue, losses, write } = rig();
+    const { clock, queue, losses, write } = rig(form);
     const fate = write(rows(3));
     for (const message of queue.abandonRows()) message.undelivered();
     await settle();

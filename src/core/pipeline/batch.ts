@@ -1,11 +1,13 @@
-import type { RequestType } from '../market/market.ts';
+import type { Market, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
+import type { PackedRows } from '../ports.ts';
 import type { LaneChunk } from './chunks.ts';
 import type { Grid } from './grid.ts';
 import type { Lane } from './lane.ts';
+import { LaneRows } from './lane-rows.ts';
 import type { Note, RowNotes } from './row-notes.ts';
 import { type Arrival, NEVER, older } from './transit.ts';
-import { costOf, MESSAGE_COST, wireBytes } from './weights.ts';
+import { MESSAGE_COST } from './weights.ts';
 
 export interface BatchLimits {
   /** A code's rows wait at most this long, in milliseconds. */
@@ -22,7 +24,7 @@ export interface BatchLimits {
 /** The rows of one code, to become one message. */
 export interface LaneBatch {
   readonly lane: Lane;
-  readonly rows: Row[];
+  readonly rows: LaneRows;
   /** What it weighs in the byte budget. */
   readonly cost: number;
   /** Of its oldest row. */
@@ -71,16 +73,18 @@ export function turnOf(type: RequestType): number {
  * at any other those whose oldest row would wait longer than the window until the next. What falls due while the next
  * stage is full waits for a later tick, as `enqueue` alone would not; so do codes of which nothing is acknowledged, as a
  * message costs far more than a row.
- * @param moved told of each chunk once its rows wait here, and of each batch when it goes on
+ * @param moved told of each chunk once its rows wait here, and how much less they weigh by that, and of each batch when it goes on
  * @param turn the stream's own tick of each window, see `turnOf`; null where it has none
  * @param notes writes down what waits; null: it is in memory alone
+ * @param pack what takes the rows of a code until its next message
  */
 export function batch(
   limits: BatchLimits,
   grid: Grid,
-  moved: { taken(chunk: LaneChunk): void; batched(batch: LaneBatch): void },
+  moved: { taken(chunk: LaneChunk, freed: number): void; batched(batch: LaneBatch): void },
   turn: number | null = null,
   notes: Pick<RowNotes, 'take'> | null = null,
+  pack: (market: Market) => PackedRows | null = () => null,
 ): TransformStream<LaneChunk, LaneBatch[]> {
   let controller: TransformStreamDefaultController<LaneBatch[]>;
   /** Lanes with waiting rows. */
@@ -88,13 +92,13 @@ export function batch(
   const waits = limits.windowMs - grid.tickMs;
 
   function take(lane: Lane): LaneBatch {
-    const { waiting: rows, arrival } = lane;
-    const one = { lane, rows, cost: costOf(rows) + MESSAGE_COST, arrival, notes: lane.notes };
+    const { arrival } = lane;
+    const rows = lane.waiting ?? new LaneRows(null);
+    const one = { lane, rows, cost: rows.cost + MESSAGE_COST, arrival, notes: lane.notes };
     if (notes) lane.notes = [];
     lane.underWay++;
     moved.batched(one);
-    lane.waiting = [];
-    lane.waitingBytes = 0;
+    lane.waiting = null;
     lane.arrival = NEVER;
     open.delete(lane);
     return one;
@@ -122,21 +126,26 @@ export function batch(
         const { rows, lanes, arrival } = chunk;
         const full: LaneBatch[] = [];
         const note = notes?.take(chunk) ?? null;
+        let freed = 0;
         for (let i = 0; i < rows.length; i++) {
           const row = rows[i] as Row;
           const lane = lanes[i] as Lane;
-          const waiting = lane.waiting.push(row);
-          lane.waitingBytes += wireBytes(row);
+          let waiting = lane.waiting;
+          if (waiting === null) {
+            waiting = new LaneRows(pack(lane.market));
+            lane.waiting = waiting;
+            open.add(lane);
+          }
+          freed += waiting.add(row);
           if (note && lane.notes.at(-1) !== note) {
             lane.notes.push(note);
             note.open++;
           }
-          if (waiting === 1) open.add(lane);
           if (arrival.at < lane.arrival.at || arrival.ms < lane.arrival.ms)
             lane.arrival = older(lane.arrival, arrival);
-          if (waiting >= limits.maxRows || lane.waitingBytes >= limits.maxBytes) full.push(take(lane));
+          if (waiting.length >= limits.maxRows || waiting.wireBytes >= limits.maxBytes) full.push(take(lane));
         }
-        moved.taken(chunk);
+        moved.taken(chunk, freed);
         if (full.length > 0) controller.enqueue(full);
       },
       flush() {

@@ -2,6 +2,7 @@ import type { Market, Micros } from '../market/market.ts';
 import type { Row, Ticker, Trade } from '../market/rows.ts';
 import { IdWatch } from './id-watch.ts';
 import { LaneBook } from './lane-book.ts';
+import type { LaneRows } from './lane-rows.ts';
 import type { CodeCount, MinuteStats } from './minute-stats.ts';
 import type { Note } from './row-notes.ts';
 import { Seam } from './seam.ts';
@@ -14,10 +15,8 @@ import { NEVER } from './transit.ts';
  */
 export class Lane {
   readonly market: Market;
-  /** Rows that wait for the next flush. */
-  waiting: Row[] = [];
-  /** What they take in a message, at most about. */
-  waitingBytes = 0;
+  /** Rows that wait for the next flush; null: there are none. */
+  waiting: LaneRows | null = null;
   /** Messages of it that are not settled. */
   underWay = 0;
   /** Of the oldest row that waits. */
@@ -79,7 +78,7 @@ export class Lane {
 
   /** Whether rows of it are on their way; what of it is forgotten meanwhile would be lost, or come twice. */
   get busy(): boolean {
-    return this.waiting.length > 0 || this.pending > 0;
+    return this.waiting !== null || this.pending > 0;
   }
 
   /** Trades may be missing from here on. @param socket the youngest there is */
@@ -102,7 +101,9 @@ export class Lane {
   failed(rows: readonly Row[]): void {
     for (const row of rows) {
       if (row.kind !== 'trade') continue;
-      if (row === this.lastTrade) this.lastTrade = this.ackedTrade;
+      const { lastTrade } = this;
+      if (row.trade_id === lastTrade?.trade_id && row.timestamp === lastTrade.timestamp)
+        this.lastTrade = this.ackedTrade;
       this.fetched?.forget(row.trade_id);
       this.seen?.forget(row.trade_id);
     }

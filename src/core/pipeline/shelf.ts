@@ -1,19 +1,17 @@
 import type { Micros } from '../market/market.ts';
-import type { Row } from '../market/rows.ts';
 import { type Arrival, NEVER, older } from './transit.ts';
 
 /** Batches are kept by the second in which their oldest row arrived: an outage of hours is some thousand numbers. */
 const SECOND: Micros = 1_000_000;
-
-type Counted = readonly Pick<Row, 'received_at'>[];
 
 /** How many batches of a stream lie on disk alone, and since when the oldest of them. */
 export class Shelf {
   readonly #seconds = new Map<number, { batches: number; arrival: Arrival }>();
   #oldest: Arrival | null = NEVER;
 
-  enter(rows: Counted, arrival: Arrival): void {
-    const second = secondOf(rows);
+  /** @param firstReceived when the first of its rows arrived */
+  enter(firstReceived: Micros, arrival: Arrival): void {
+    const second = secondOf(firstReceived);
     const known = this.#seconds.get(second);
     if (known) {
       known.batches++;
@@ -23,8 +21,8 @@ export class Shelf {
   }
 
   /** These rows are acknowledged, or given up. */
-  leave(rows: Counted): void {
-    const second = secondOf(rows);
+  leave(firstReceived: Micros): void {
+    const second = secondOf(firstReceived);
     const known = this.#seconds.get(second);
     if (!known || --known.batches > 0) return;
     this.#seconds.delete(second);
@@ -41,9 +39,6 @@ export class Shelf {
   }
 }
 
-/** The same of rows, and of the same rows out of their message. */
-function secondOf(rows: Counted): number {
-  let first = Number.POSITIVE_INFINITY;
-  for (const { received_at } of rows) first = Math.min(first, received_at);
-  return Math.floor(first / SECOND);
+function secondOf(firstReceived: Micros): number {
+  return Math.floor(firstReceived / SECOND);
 }

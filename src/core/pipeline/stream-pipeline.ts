@@ -112,7 +112,10 @@ export class StreamPipeline {
       limits,
       grid,
       {
-        taken: ({ arrival }) => this.#arriving.leave(arrival),
+        taken: ({ arrival }, freed) => {
+          this.#arriving.leave(arrival);
+          account.release(freed);
+        },
         batched: (one) => {
           this.#underWay.enter(one, one.arrival);
           account.reserve(MESSAGE_COST);
@@ -120,6 +123,7 @@ export class StreamPipeline {
       },
       limits.inTurns ? turnOf(type) : null,
       notes,
+      (market) => writer.pack?.(type, market) ?? null,
     );
     const sink = write(writer, (one) => this.#envelope(one), stats, account, this.#underWay, notes);
     this.#merged = stage.writable.getWriter();
@@ -274,7 +278,7 @@ export class StreamPipeline {
     });
   }
 
-  #envelope({ lane, rows }: LaneBatch): Batch {
+  #envelope({ lane, rows: batched }: LaneBatch): Batch {
     const { exchange, type } = this.#options;
     const { correlationId, fence } = this.#options.stamp(lane.market);
     return {
@@ -282,7 +286,10 @@ export class StreamPipeline {
       region: exchange.region,
       requestType: type,
       market: lane.market,
-      rows,
+      packed: batched.packed,
+      get rows() {
+        return batched.rows;
+      },
       correlationId,
       fence,
     };

@@ -1,5 +1,6 @@
 import type { RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
+import type { PackedRows } from '../ports.ts';
 
 /** What a row of one type weighs, in bytes; of order books its levels count too. */
 interface Weight {
@@ -32,6 +33,15 @@ export const MESSAGE_COST = 1500;
 export function rowCost(row: Row): number {
   const { row: own, level } = WEIGHTS[row.kind];
   return own + level * levelsOf(row);
+}
+
+/** Of packed rows: their bytes where they wait and in librdkafka's hands, and their times. */
+const PACKED_COPIES = 2;
+const PACKED_TIMES = 64;
+
+/** What packed rows weigh in the budget. */
+export function packedCost({ length, byteLength }: Pick<PackedRows, 'length' | 'byteLength'>): number {
+  return PACKED_COPIES * byteLength + PACKED_TIMES * length;
 }
 
 /** What rows of one type weigh. */

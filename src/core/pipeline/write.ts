@@ -1,4 +1,4 @@
-import type { Row, Trade } from '../market/rows.ts';
+import type { Micros } from '../market/market.ts';
 import type { Ack, Batch, Settled, Writer } from '../ports.ts';
 import type { LaneBatch } from './batch.ts';
 import type { Account } from './budget.ts';
@@ -8,33 +8,32 @@ import type { RowNotes } from './row-notes.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { Transit } from './transit.ts';
 
-type Counted = readonly Pick<Row, 'timestamp' | 'received_at'>[];
+/** Rows that come to their end: those of a batch, or what a message says of them. */
+interface Counted {
+  readonly length: number;
+  readonly firstReceived: Micros;
+  eachTime(told: (timestamp: Micros, receivedAt: Micros) => void): void;
+}
 
 /** @param lane null where the code is not carried any more */
-export function countAcknowledged(stats: StreamStats, lane: Lane | null, rows: Counted, ack: Ack): void {
+function countAcknowledged(stats: StreamStats, lane: Lane | null, rows: Counted, ack: Ack): void {
   stats.acked += rows.length;
   stats.batches++;
   stats.lastBatchRows = rows.length;
   stats.lastBatchAt = ack.at;
   stats.ackedBytes += ack.bytes;
   if (lane) lane.acked += rows.length;
-  let minute = stats.minute(rows[0]?.received_at ?? 0);
-  for (const { received_at, timestamp } of rows) {
-    if (received_at < minute.start || received_at >= minute.end) minute = stats.minute(received_at);
+  let minute = stats.minute(rows.firstReceived);
+  rows.eachTime((timestamp, receivedAt) => {
+    if (receivedAt < minute.start || receivedAt >= minute.end) minute = stats.minute(receivedAt);
     minute.acked++;
-    minute.network.record(received_at - timestamp);
-    minute.delivery.record(ack.at - received_at);
-  }
+    minute.network.record(receivedAt - timestamp);
+    minute.delivery.record(ack.at - receivedAt);
+  });
 }
 
 /** The latest trade of the code that needs not be fetched by whoever has it next. @param delivered whether Kafka has it */
-function noteLatest(lane: Lane, rows: readonly Row[], delivered: boolean): void {
-  let latest: Trade | null = null;
-  // The newest first: it is the latest as a rule, and nearly all others are told apart from it by their time.
-  for (let at = rows.length - 1; at >= 0; at--) {
-    const row = rows[at] as Row;
-    if (row.kind === 'trade') latest = later(latest, row);
-  }
+function noteLatest({ lane, rows: { latest } }: LaneBatch, delivered: boolean): void {
   if (latest === null) return;
   lane.ackedTrade = later(lane.ackedTrade, latest);
   if (delivered) lane.deliveredTrade = later(lane.deliveredTrade, latest);
@@ -43,14 +42,31 @@ function noteLatest(lane: Lane, rows: readonly Row[], delivered: boolean): void 
 function countUndelivered(stats: StreamStats, lane: Lane | null, rows: Counted): void {
   stats.undelivered += rows.length;
   if (lane) lane.undelivered += rows.length;
-  for (const { received_at } of rows) stats.minute(received_at).undelivered++;
+  rows.eachTime((_timestamp, receivedAt) => {
+    stats.minute(receivedAt).undelivered++;
+  });
 }
 
 /** Rows that lay on disk alone are at their end. @param lane null where the code is not carried any more */
-export function countSettled(stats: StreamStats, lane: Lane | null, { rows, first, ack }: Settled): void {
-  if (first) stats.shelf.leave(rows);
+export function countSettled(stats: StreamStats, lane: Lane | null, settled: Settled): void {
+  const { first, ack } = settled;
+  const rows = counted(settled.rows);
+  if (first) stats.shelf.leave(rows.firstReceived);
   if (ack) countAcknowledged(stats, lane, rows, ack);
   else countUndelivered(stats, lane, rows);
+}
+
+function counted(rows: Settled['rows']): Counted {
+  return {
+    length: rows.length,
+    firstReceived: rows.reduce(
+      (first, { received_at }) => Math.min(first, received_at),
+      Number.POSITIVE_INFINITY,
+    ),
+    eachTime: (told) => {
+      for (const { timestamp, received_at } of rows) told(timestamp, received_at);
+    },
+  };
 }
 
 /**
@@ -78,23 +94,22 @@ export function write(
   }
 
   function acknowledged(batch: LaneBatch, ack: Ack): void {
-    const { rows, lane } = batch;
-    countAcknowledged(stats, lane, rows, ack);
-    noteLatest(lane, rows, true);
+    countAcknowledged(stats, batch.lane, batch.rows, ack);
+    noteLatest(batch, true);
     settle(batch);
   }
 
   function failed(batch: LaneBatch): void {
-    batch.lane.failed(batch.rows);
+    batch.lane.failed(batch.rows.rows);
     countUndelivered(stats, batch.lane, batch.rows);
     settle(batch);
   }
 
   /** It is on disk, and waits there. */
   function shelved(batch: LaneBatch): void {
-    stats.shelf.enter(batch.rows, batch.arrival);
+    stats.shelf.enter(batch.rows.firstReceived, batch.arrival);
     // The next life sends it: nobody needs to fetch it.
-    noteLatest(batch.lane, batch.rows, false);
+    noteLatest(batch, false);
     settle(batch);
   }
 

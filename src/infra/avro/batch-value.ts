@@ -11,6 +11,11 @@ const MICROS_PER_MS = 1000;
  * @param nowMicros when the message is built
  */
 export function batchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
+  return { ...batchHead(batch, rows.length, nowMicros), data: rows };
+}
+
+/** What stands before the rows. */
+export function batchHead(batch: Batch, count: number, nowMicros: number): object {
   const { market } = batch;
   return {
     ticket_id: crypto.randomUUID(),
@@ -22,12 +27,11 @@ export function batchValue(batch: Batch, rows: readonly Row[], nowMicros: number
     quote: market.quote,
     code: market.code,
     timestamp_ms: Math.floor(nowMicros / MICROS_PER_MS),
-    batch_size: rows.length,
-    data: rows,
+    batch_size: count,
   };
 }
 
 /** The same with rows of exactly the schema's fields, for JSON. */
 export function plainBatchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
-  return { ...batchValue(batch, rows, nowMicros), data: rows.map((row) => plainRow(row)) };
+  return { ...batchHead(batch, rows.length, nowMicros), data: rows.map((row) => plainRow(row)) };
 }

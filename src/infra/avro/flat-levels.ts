@@ -34,3 +34,15 @@ function isArrayOfLevels(schema: unknown): schema is { items: unknown } {
   const name = typeof items === 'object' && items !== null && 'name' in items ? items.name : items;
   return name === 'Level' || name === 'kor_coin_stream.Level';
 }
+
+/** Levels are lists of objects where they were read, and one flat list where they are written. */
+export function withFlatLevels<Read extends object>(row: Read): Read {
+  const { bids, asks } = row as { bids?: unknown; asks?: unknown };
+  return Array.isArray(bids) && Array.isArray(asks)
+    ? { ...row, bids: flatLevels(bids), asks: flatLevels(asks) }
+    : row;
+}
+
+function flatLevels(levels: readonly { readonly price: number; readonly size: number }[]): Float64Array {
+  return Float64Array.from(levels.flatMap(({ price, size }) => [price, size]));
+}

@@ -1,7 +1,10 @@
+import { type Market, REQUEST_TYPES } from '../../../core/market/market.ts';
 import type { Row } from '../../../core/market/rows.ts';
-import type { Batch } from '../../../core/ports.ts';
-import { batchValue, plainBatchValue } from '../../avro/batch-value.ts';
+import type { Batch, PackedRows } from '../../../core/ports.ts';
+import { batchHead, batchValue, plainBatchValue } from '../../avro/batch-value.ts';
 import { avroCodec, type Codec, jsonCodec, parseSchema } from '../../avro/codec.ts';
+import { withFlatLevels } from '../../avro/flat-levels.ts';
+import { AvroRows } from '../../avro/packed-rows.ts';
 import { SCHEMA_FILES } from '../../avro/schemas.ts';
 import { TOPIC_FAMILIES, TOPICS, type TopicFamily } from '../topics/topics.ts';
 import { headerSets } from './headers.ts';
@@ -10,8 +13,13 @@ import { headerSets } from './headers.ts';
 export interface Encoding {
   readonly codec: Codec;
   readonly headers: ReturnType<typeof headerSets>;
-  /** The value of a data message. */
-  batchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object;
+  /** Rows of a code that are encoded as they come; null where they are encoded with their message. */
+  pack(market: Market): PackedRows | null;
+  /**
+   * The value of a data message. @param rows null: all of the batch
+   * @throws {Error} where one of them does not fit the schema
+   */
+  value(batch: Batch, rows: readonly Row[] | null, nowMicros: number): Buffer;
   /** Rows of a value that the codec has read, as it writes them. */
   again(rows: readonly Row[]): readonly object[];
 }
@@ -40,21 +48,24 @@ function made(family: TopicFamily, registered: SchemaVersion | undefined): Encod
   if (schema === null || !registered)
     return {
       ...{ codec: jsonCodec, headers: headerSets(jsonCodec) },
-      ...{ batchValue: plainBatchValue, again: (rows) => rows },
+      pack: () => null,
+      value: (batch, rows, nowMicros) =>
+        jsonCodec.encode(plainBatchValue(batch, rows ?? batch.rows, nowMicros)),
+      again: (rows) => rows,
     };
   const type = parseSchema(SCHEMA_FILES[schema], schema);
   const codec = avroCodec(type, registered.id, registered.version);
-  return { codec, headers: headerSets(codec), batchValue, again: (rows) => rows.map(flat) };
-}
-
-/** Levels are lists of objects where they were read, and one flat list where they are written. */
-function flat(row: object): object {
-  const { bids, asks } = row as { bids?: unknown; asks?: unknown };
-  return Array.isArray(bids) && Array.isArray(asks)
-    ? { ...row, bids: flatLevels(bids), asks: flatLevels(asks) }
-    : row;
-}
-
-function flatLevels(levels: readonly { readonly price: number; readonly size: number }[]): Float64Array {
-  return Float64Array.from(levels.flatMap(({ price, size }) => [price, size]));
+  const { packing } = codec;
+  const kind = REQUEST_TYPES.find((one) => family === `${one}-data`);
+  return {
+    ...{ codec, headers: headerSets(codec) },
+    pack: (market) => (packing && kind ? packing.open(kind, market) : null),
+    value(batch, rows, nowMicros) {
+      const { packed } = batch;
+      if (packing && rows === null && packed instanceof AvroRows)
+        return packing.encode(batchHead(batch, packed.length, nowMicros), packed);
+      return codec.encode(batchValue(batch, rows ?? batch.rows, nowMicros));
+    },
+    again: (rows) => rows.map(withFlatLevels),
+  };
 }

@@ -9,6 +9,8 @@ export interface Outgoing {
   readonly headers: readonly Header[];
   /** Rows in it; 0 for a message about the data. */
   readonly rows: number;
+  /** How many of them are in memory as objects beside its value; left out: all. */
+  readonly objects?: number;
   /** Fence of the lease that it stands under; null or left out where there is none. */
   readonly fence?: number | null;
   /**

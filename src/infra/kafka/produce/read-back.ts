@@ -43,6 +43,7 @@ class ReadBack implements Outgoing {
   readonly value: Buffer;
   readonly headers: readonly Header[];
   readonly rows: number;
+  readonly objects = 0;
   readonly fence: number | null;
   readonly #parts: ReadBackParts;
   readonly #stored: Stored;

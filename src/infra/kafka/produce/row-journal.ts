@@ -41,7 +41,7 @@ export function rowJournal(
       const batch = { exchange, region, requestType, market: all, rows, correlationId: null, fence: null };
       let value: Buffer;
       try {
-        value = encoding.codec.encode(encoding.batchValue(batch, rows, at));
+        value = encoding.value(batch, rows, at);
       } catch {
         // The batch of it tells what is wrong with a row.
         return null;

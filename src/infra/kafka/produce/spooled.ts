@@ -104,11 +104,11 @@ export function lateStanding({ headers }: Pick<Outgoing, 'headers'>): Standing {
 
 const lateHeaders = new WeakMap<readonly Header[], readonly Header[]>();
 
-/** What a message with its promise and its places takes; each of its rows as an object; its value, about, beside them. */
+/** What a message with its promise and its places takes; each row that is an object; its value, about, beside them. */
 const MESSAGE = 1_500;
 const ROW = 700;
 const VALUE = 3;
 
-function weightOf({ value, rows }: Outgoing): number {
-  return rows === 0 ? value.length : MESSAGE + ROW * rows + VALUE * value.length;
+function weightOf({ value, rows, objects = rows }: Outgoing): number {
+  return rows === 0 ? value.length : MESSAGE + ROW * objects + VALUE * value.length;
 }

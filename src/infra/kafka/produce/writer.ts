@@ -39,9 +39,10 @@ export function kafkaWriter(parts: WriterParts): Writer {
   const { clock } = parts;
   return {
     journal: parts.journal,
+    pack: (type, market) => parts.encodings.get(`${type}-data`)?.pack(market) ?? null,
     write: (batch) =>
       new Promise<Ack>((resolve, reject) => {
-        send(parts, batch, batch.rows, {
+        send(parts, batch, null, {
           acknowledged: (bytes) => resolve({ at: clock.micros(), bytes }),
           shelved: () => resolve({ at: clock.micros(), bytes: 0, shelved: true }),
           failed: reject,
@@ -50,12 +51,18 @@ export function kafkaWriter(parts: WriterParts): Writer {
   };
 }
 
-function send(parts: WriterParts, batch: Batch, rows: readonly Row[], waiter: Waiter): void {
+/** @param rows null: all of the batch, here as in all that follows */
+function send(parts: WriterParts, batch: Batch, rows: readonly Row[] | null, waiter: Waiter): void {
   for (const message of messages(parts, batch, rows, waiter)) parts.queue.send(message);
 }
 
 /** One message of all rows; several where some row cannot be encoded. */
-function messages(parts: WriterParts, batch: Batch, rows: readonly Row[], waiter: Waiter): BatchMessage[] {
+function messages(
+  parts: WriterParts,
+  batch: Batch,
+  rows: readonly Row[] | null,
+  waiter: Waiter,
+): BatchMessage[] {
   const family: DataFamily = `${batch.requestType}-data`;
   const topic = topicName(family, batch.region);
   const encoding = parts.encodings.get(family);
@@ -63,9 +70,10 @@ function messages(parts: WriterParts, batch: Batch, rows: readonly Row[], waiter
   try {
     return [new BatchMessage(parts, encoding, batch, rows, topic, waiter)];
   } catch (error) {
-    const halves = halved(rows, waiter);
+    const all = rows ?? batch.rows;
+    const halves = halved(all, waiter);
     if (halves) return halves.flatMap((half) => messages(parts, batch, half.rows, half.waiter));
-    giveUp(parts, batch, rows, topic, null, messageOf(error), waiter);
+    giveUp(parts, batch, all, topic, null, messageOf(error), waiter);
     return [];
   }
 }
@@ -121,7 +129,7 @@ class BatchMessage implements Outgoing {
   readonly shelved: (() => void) | undefined;
   readonly #parts: WriterParts;
   readonly #batch: Batch;
-  readonly #rows: readonly Row[];
+  readonly #rows: readonly Row[] | null;
   readonly #waiter: Waiter;
 
   /** @throws {Error} where a row does not fit the schema */
@@ -129,11 +137,11 @@ class BatchMessage implements Outgoing {
     parts: WriterParts,
     encoding: Encoding,
     batch: Batch,
-    rows: readonly Row[],
+    rows: readonly Row[] | null,
     topic: string,
     waiter: Waiter,
   ) {
-    this.value = encoding.codec.encode(encoding.batchValue(batch, rows, parts.clock.micros()));
+    this.value = encoding.value(batch, rows, parts.clock.micros());
     this.headers = encoding.headers(batch.correlationId, batch.fence, batch.late);
     this.key = `${batch.exchange}|${batch.market.code}`;
     this.topic = topic;
@@ -146,7 +154,15 @@ class BatchMessage implements Outgoing {
   }
 
   get rows(): number {
-    return this.#rows.length;
+    return (this.#rows ?? this.#batch.packed ?? this.#batch.rows).length;
+  }
+
+  get objects(): number {
+    return this.#rows === null && this.#batch.packed ? 0 : this.rows;
+  }
+
+  get #all(): readonly Row[] {
+    return this.#rows ?? this.#batch.rows;
   }
 
   delivered(): void {
@@ -155,7 +171,7 @@ class BatchMessage implements Outgoing {
 
   refused(code: number): void {
     const reason = this.#parts.errorText(code);
-    giveUp(this.#parts, this.#batch, this.#rows, this.topic, this.value, reason, this.#waiter);
+    giveUp(this.#parts, this.#batch, this.#all, this.topic, this.value, reason, this.#waiter);
   }
 
   superseded(): void {
@@ -171,12 +187,12 @@ class BatchMessage implements Outgoing {
   }
 
   #lost(fault: Fault): void {
-    this.#parts.losses.add(this.#batch, this.#rows, fault);
+    this.#parts.losses.add(this.#batch, this.#all, fault);
     this.#waiter.failed(fault);
   }
 
   split(): readonly Outgoing[] | null {
-    const halves = halved(this.#rows, this.#waiter);
+    const halves = halved(this.#all, this.#waiter);
     return halves?.flatMap((half) => messages(this.#parts, this.#batch, half.rows, half.waiter)) ?? null;
   }
 }
