@@ -109,6 +109,19 @@ describe.each(TYPES)('packed rows of %s', (type) => {
     expect(behindTicket(half).equals(behindTicket(same))).toBe(true);
   });
 
+  test('take no more of them once their message is made, and may be put into another one', () => {
+    const rows = some(type, 70);
+    const lane = packed(type, rows);
+    const first = encoding.value(batchOf(type, [], lane), null, NOON);
+    const bytes = Buffer.from(first);
+    expect(lane.packed?.add(rows[0] as Row)).toBe(false);
+    const again = encoding.value(batchOf(type, [], lane), null, NOON);
+    expect(behindTicket(again).equals(behindTicket(bytes))).toBe(true);
+    // Rows that come later do not get the memory of either.
+    for (const seed of [2, 3]) packed(type, some(type, 500, seed));
+    expect([first.equals(bytes), behindTicket(again).equals(behindTicket(bytes))]).toEqual([true, true]);
+  });
+
   test('of many codes at once do not get into each other, whatever memory they have had before', () => {
     const random = seeded(5);
     const open = new Map<number, { lane: LaneRows; rows: Row[] }>();

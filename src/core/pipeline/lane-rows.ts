@@ -4,9 +4,6 @@ import type { PackedRows } from '../ports.ts';
 import { later } from './later-trade.ts';
 import { costOf, packedCost, rowCost, wireBytes } from './weights.ts';
 
-/** When a row happened and when it arrived. */
-export type RowTimes = Pick<Row, 'timestamp' | 'received_at'>;
-
 /**
  * Rows of one code from their arrival at the lane until their message is settled. Where the writer packs rows they are
  * bytes by then, as hundreds of thousands of objects that wait cost more than all that is done with them; of each row

@@ -4,7 +4,7 @@ import type { PackedRows } from '../ports.ts';
 
 /** What a row of one type weighs, in bytes; of order books its levels count too. */
 interface Weight {
-  /** Until Kafka acknowledged it: the object with its strings, and its encoded form; as measured, with room for JSON. */
+  /** Until it is packed, or Kafka acknowledged it: the object with its strings, and its encoded form; as measured, with room for JSON. */
   readonly row: number;
   /** In a message, at most about. */
   readonly wire: number;

@@ -18,6 +18,7 @@ export interface Codec {
   decode(value: Uint8Array): unknown;
 }
 
+/** Encodes rows one by one, and puts a message together of them. */
 export interface Packing {
   open(kind: RequestType, market: Market): AvroRows;
   /** The same bytes as `encode` with these rows as the value's `data`. @throws {Error} where it does not fit the schema */

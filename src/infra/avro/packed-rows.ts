@@ -34,6 +34,8 @@ export class AvroRows implements PackedRows {
   readonly #spare: SpareMemory;
   readonly #of: { readonly kind: RequestType; readonly market: Market };
   #bytes: Buffer;
+  /** The bytes are those of a message, which is never written again. */
+  #sent = false;
   /** Where they stand in the bytes. */
   #start = 0;
   #end = 0;
@@ -51,6 +53,7 @@ export class AvroRows implements PackedRows {
   }
 
   add(row: Row): boolean {
+    if (this.#sent) return false;
     try {
       let end = this.#item.encode(row, this.#bytes, this.#end);
       if (end < 0) {
@@ -79,7 +82,8 @@ export class AvroRows implements PackedRows {
   /** Copies them into a message; from now on they are read there, as long as anybody has to. */
   moveTo(message: Buffer, at: number): void {
     this.#bytes.copy(message, at, this.#start, this.#end);
-    this.#spare.give(this.#bytes);
+    if (!this.#sent) this.#spare.give(this.#bytes);
+    this.#sent = true;
     this.#bytes = message;
     this.#end = at + this.byteLength;
     this.#start = at;
