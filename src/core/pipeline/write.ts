@@ -61,7 +61,7 @@ function counted(rows: Settled['rows']): Counted {
     length: rows.length,
     firstReceived: rows.reduce(
       (first, { received_at }) => Math.min(first, received_at),
-      Number.POSITIVE_INFINITY,
+      rows[0]?.received_at ?? 0,
     ),
     eachTime: (told) => {
       for (const { timestamp, received_at } of rows) told(timestamp, received_at);

@@ -41,8 +41,9 @@ export interface SpoolParts {
 const RESUME_AT = 1 / 2;
 /** What is read at a time: more where turns of the loop are long, as each brings one page. */
 const LEAST_PAGE_BYTES = 128 * 1024;
-const MOST_PAGE_BYTES = 2 * 1024 * 1024;
 const PAGE_BYTES_A_MS = 64 * 1024;
+/** But no more of what memory may take: what has no room is read again. */
+const PAGE_SHARE = 1 / 16;
 /** Until the disk is asked again, or a message of a former life is, ms. */
 const AGAIN_MS = 250;
 
@@ -353,7 +354,7 @@ export class Spool implements WayOut, SpoolEnds {
     const nowMs = this.#parts.clock.now();
     const bytes = (nowMs - this.#readMs) * PAGE_BYTES_A_MS;
     this.#readMs = nowMs;
-    return Math.max(LEAST_PAGE_BYTES, Math.min(bytes, MOST_PAGE_BYTES));
+    return Math.max(LEAST_PAGE_BYTES, Math.min(bytes, this.#parts.memoryBytes * PAGE_SHARE));
   }
 
   /** Whether what the page ends before is not before what the topic waits for. */
