@@ -29,11 +29,14 @@ export interface OutageSeen {
   /** From the brokers' return until nothing was on disk alone, s; and rows acknowledged in that time by the second. */
   readonly catchUpS: number;
   readonly catchUpRowsPerS: number;
-  /** Rows received less repeats and acknowledgements, once all was still. */
+  /** Rows received less repeats and acknowledgements, ten seconds later at most. */
   readonly pending: number;
 }
 
 const LOOK_MS = 1_000;
+/** A second of the smallest load here. */
+const JUST_CAME = 1_500;
+const ACKNOWLEDGED_WITHIN_MS = 10_000;
 /** Part of the outage after which memory has its size. */
 const SETTLED = 0.25;
 
@@ -81,10 +84,18 @@ export async function outage(world: OutboxWorld, awayMs: number): Promise<Outage
   };
 }
 
-/** Once the exchanges have fallen silent. */
+/** Once what was read back last had time to be acknowledged; or sooner, where that is so of all but what has just come. */
 async function pending(look: () => Promise<StatusOf>): Promise<number> {
-  const { streams } = await look();
-  return streams.reduce((sum, { totals }) => sum + totals.rows - totals.repeats - totals.acknowledged, 0);
+  const until = Date.now() + ACKNOWLEDGED_WITHIN_MS;
+  for (;;) {
+    const { streams } = await look();
+    const rows = streams.reduce(
+      (sum, { totals }) => sum + totals.rows - totals.repeats - totals.acknowledged,
+      0,
+    );
+    if (rows < JUST_CAME || Date.now() > until) return rows;
+    await Bun.sleep(LOOK_MS / 4);
+  }
 }
 
 function acknowledged({ streams }: StatusOf): number {
