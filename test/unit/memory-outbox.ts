@@ -68,6 +68,7 @@ export class MemoryStore implements Store {
   async read(from: Place, mostBytes: number): Promise<Page> {
     this.reads++;
     if (!this.readable) throw new Error('input/output error');
+    if (!Number.isInteger(mostBytes)) throw new Error(`${mostBytes} bytes are no page`);
     const records: Kept[] = [];
     let bytes = 0;
     for (const [place, message] of [...this.folder.records].sort(([a], [b]) => a - b)) {

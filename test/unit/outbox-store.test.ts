@@ -47,6 +47,24 @@ async function all(store: Store, from = 0): Promise<Kept[]> {
   return found;
 }
 
+test.each([70_000.4, 131_072.5, 200_001.7])(
+  'a page of a size that is no whole number costs nothing: %d bytes of several stretches',
+  async (size) => {
+    const { store, told } = await opened(newFolder());
+    for (let i = 1; i <= 200; i++) store.append(message(i, 4_000));
+    store.commit();
+    const places: number[] = [];
+    for (let next: number | null = 1; next !== null; ) {
+      const page = await store.read(next, size);
+      places.push(...page.records.map(({ place }) => place));
+      next = page.next;
+    }
+    expect(places).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
+    expect(told.damages).toEqual([]);
+    await store.close(1_000);
+  },
+);
+
 test('what is appended and not released is there in the next life, byte for byte and in order', async () => {
   const folder = newFolder();
   const first = await opened(folder);

@@ -302,7 +302,7 @@ test.each(Array.from({ length: 40 }, (_, seed) => seed))(
       if (random() < 0.05) store.broken = random() < 0.5;
       if (random() < 0.05) store.slow = random() < 0.5;
       if (store.slow && random() < 0.2) store.write();
-      if (random() < 0.05) await clock.advance(300);
+      if (random() < 0.05) await clock.advance(300 + random());
     }
     store.room = Number.POSITIVE_INFINITY;
     store.broken = false;

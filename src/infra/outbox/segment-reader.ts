@@ -119,7 +119,7 @@ export class SegmentReader {
     const cursor = await this.#at(segment, from);
     if (cursor === null) return null;
     const { bytes: end } = segment;
-    const size = Math.min(LARGEST_STRETCH, Math.max(SMALLEST_STRETCH, mostBytes));
+    const size = Math.floor(Math.min(LARGEST_STRETCH, Math.max(SMALLEST_STRETCH, mostBytes)));
     for await (const stretch of stretches(cursor.file, cursor.offset, end, this.#salt, size)) {
       if (stretch.offset > (cursor.marks.at(-1)?.offset ?? 0))
         cursor.marks.push({ offset: stretch.offset, before: cursor.before });

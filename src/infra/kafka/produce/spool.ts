@@ -352,9 +352,9 @@ export class Spool implements WayOut, SpoolEnds {
 
   #pageBytes(): number {
     const nowMs = this.#parts.clock.now();
-    const bytes = (nowMs - this.#readMs) * PAGE_BYTES_A_MS;
+    const bytes = Math.floor(nowMs - this.#readMs) * PAGE_BYTES_A_MS;
     this.#readMs = nowMs;
-    return Math.max(LEAST_PAGE_BYTES, Math.min(bytes, this.#parts.memoryBytes * PAGE_SHARE));
+    return Math.max(LEAST_PAGE_BYTES, Math.min(bytes, Math.floor(this.#parts.memoryBytes * PAGE_SHARE)));
   }
 
   /** Whether what the page ends before is not before what the topic waits for. */
