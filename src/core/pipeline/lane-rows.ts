@@ -41,7 +41,7 @@ export class LaneRows {
     return this.#plain ?? this.#packed?.read() ?? [];
   }
 
-  /** @returns how much less all of them weigh in the budget by now than they and this one did as objects and bytes */
+  /** @returns how much less all of them weigh in the budget now than those before did and this one does as an object */
   add(row: Row): number {
     const asObjects = this.cost + rowCost(row);
     const packs = this.#packed !== null;

@@ -2,7 +2,7 @@ import type { Spooled } from './spooled.ts';
 import type { TopicSpill } from './topic-spill.ts';
 
 /** Messages of one topic in memory: as many as a next life looks for in it, and the part of the memory that they take. */
-export const MOST_IN_MEMORY = 16_384;
+const MOST_IN_MEMORY = 16_384;
 const TOPIC_SHARE = 1 / 2;
 /** What each topic may take where the others have all of the memory. */
 const LEAST_SHARE = 1 / 16;

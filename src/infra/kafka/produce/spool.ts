@@ -107,7 +107,7 @@ export class Spool implements WayOut, SpoolEnds {
     this.#memory.took(spooled);
     this.#schedule();
     if (!spill) return this.#parts.queue.send(spooled);
-    spill.tail.push(spooled);
+    spill.wait(spooled);
     return { seq: WAITS, message: spooled };
   }
 
@@ -252,7 +252,7 @@ export class Spool implements WayOut, SpoolEnds {
     const spill = this.#spills.get(spooled.topic);
     const at = spill?.tail.indexOf(spooled) ?? -1;
     if (!spill || at < 0) return false;
-    spill.tail.splice(at, 1);
+    spill.leave(at, 1);
     return true;
   }
 
@@ -305,7 +305,7 @@ export class Spool implements WayOut, SpoolEnds {
       shelved++;
     }
     this.shelved += shelved;
-    tail.splice(0, shelved);
+    spill.leave(0, shelved);
     if (tail.length > 0) this.#again();
   }
 
@@ -352,9 +352,9 @@ export class Spool implements WayOut, SpoolEnds {
 
   #pageBytes(): number {
     const nowMs = this.#parts.clock.now();
-    const bytes = Math.floor(nowMs - this.#readMs) * PAGE_BYTES_A_MS;
+    const bytes = (nowMs - this.#readMs) * PAGE_BYTES_A_MS;
     this.#readMs = nowMs;
-    return Math.max(LEAST_PAGE_BYTES, Math.min(bytes, Math.floor(this.#parts.memoryBytes * PAGE_SHARE)));
+    return Math.floor(Math.max(LEAST_PAGE_BYTES, Math.min(bytes, this.#parts.memoryBytes * PAGE_SHARE)));
   }
 
   /** Whether what the page ends before is not before what the topic waits for. */

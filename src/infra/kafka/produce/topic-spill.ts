@@ -11,7 +11,8 @@ export class TopicSpill {
   next: Place = Number.POSITIVE_INFINITY;
   last: Place = 0;
   /** In order, behind all that is on disk. */
-  tail: Spooled[] = [];
+  readonly tail: Spooled[] = [];
+  #weight = 0;
   /** Nothing more of it can be sent before this moment, monotonic ms. */
   blockedUntilMs = 0;
 
@@ -44,8 +45,16 @@ export class TopicSpill {
 
   /** What is in memory of the tail. */
   get weight(): number {
-    let sum = 0;
-    for (const { weight } of this.tail) sum += weight;
-    return sum;
+    return this.#weight;
+  }
+
+  wait(spooled: Spooled): void {
+    this.tail.push(spooled);
+    this.#weight += spooled.weight;
+  }
+
+  /** So many of the tail wait no more, from this one on. */
+  leave(from: number, count: number): void {
+    for (const { weight } of this.tail.splice(from, count)) this.#weight -= weight;
   }
 }
