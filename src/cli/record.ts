@@ -141,6 +141,7 @@ function frameWriter(socket: SocketHandle, out: Writable, encoding: Exchange['en
   const { sink, frames } = frameSource(socket, account, new StreamStats(), (at) => ({
     at,
     ms: systemClock.now(),
+    number: 0,
   }));
   const read = new WritableStream<RowChunk>({
     write({ rows }) {

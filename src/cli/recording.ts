@@ -58,7 +58,7 @@ export function recordedFrames(
       }
       const [at] = receivedAt;
       if (at === undefined) continue;
-      const arrival = { at, ms: systemClock.now() };
+      const arrival = { at, ms: systemClock.now(), number: 0 };
       yield { socket, frames, receivedAt, arrival, bytes: 0, lookedAt: receivedAt.at(-1) ?? at, first };
     }
   }

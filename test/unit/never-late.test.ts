@@ -166,7 +166,11 @@ describe('the stage of batches', () => {
     );
     for (let id = 1; id <= 3000; id++) {
       const row = { kind: 'trade', market: lane.market, trade_id: String(id) } as Trade;
-      void writer.write({ rows: [row], lanes: [lane], arrival: { at: clock.micros(), ms: clock.now() } });
+      void writer.write({
+        rows: [row],
+        lanes: [lane],
+        arrival: { at: clock.micros(), ms: clock.now(), number: 0 },
+      });
       await clock.advance(10);
     }
     void writer.close();
@@ -203,7 +207,7 @@ describe('the stage of batches', () => {
           rows.push({ kind: 'trade', market: lane.market, trade_id } as Trade);
           beside.push(lane);
         }
-        write({ rows, lanes: beside, arrival: { at: clock.micros(), ms: clock.now() } });
+        write({ rows, lanes: beside, arrival: { at: clock.micros(), ms: clock.now(), number: 0 } });
         await settle();
         if (random() < 0.1) {
           // For long enough that the queue behind it fills.
@@ -229,7 +233,7 @@ describe('the stage of batches', () => {
       write({
         rows: [{ kind: 'trade', market: lane.market, trade_id: '1' } as Trade],
         lanes: [lane],
-        arrival: { at: clock.micros(), ms: clock.now() },
+        arrival: { at: clock.micros(), ms: clock.now(), number: 0 },
       });
       await clock.advance(2);
     }
@@ -249,7 +253,7 @@ describe('the stage of batches', () => {
         write({
           rows: [{ kind: 'trade', market: lane.market, trade_id: '1' } as Trade],
           lanes: [lane],
-          arrival: { at: clock.micros(), ms: clock.now() },
+          arrival: { at: clock.micros(), ms: clock.now(), number: 0 },
         });
       await clock.advance(10);
       if (taken.length > before) written.push(clock.now() - 5);

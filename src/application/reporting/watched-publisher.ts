@@ -14,11 +14,11 @@ export class WatchedPublisher implements Publisher {
   }
 
   async publish(message: Message): Promise<void> {
-    this.#waiting.enter(message, { at: this.#clock.micros(), ms: this.#clock.now() });
+    const number = this.#waiting.enter({ at: this.#clock.micros(), ms: this.#clock.now() });
     try {
       await this.#publisher.publish(message);
     } finally {
-      this.#waiting.leave(message);
+      this.#waiting.leave(number);
     }
   }
 

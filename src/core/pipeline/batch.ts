@@ -29,6 +29,8 @@ export interface LaneBatch {
   readonly cost: number;
   /** Of its oldest row. */
   readonly arrival: Arrival;
+  /** Its number among those that are under way. */
+  number: number;
   /** Where its rows were written down while they waited. */
   readonly notes: readonly Note[];
 }
@@ -88,31 +90,44 @@ export function batch(
 ): TransformStream<LaneChunk, LaneBatch[]> {
   let controller: TransformStreamDefaultController<LaneBatch[]>;
   /** Lanes with waiting rows. */
-  const open = new Set<Lane>();
+  let open: Lane[] = [];
   const waits = limits.windowMs - grid.tickMs;
 
   function take(lane: Lane): LaneBatch {
     const { arrival } = lane;
     const rows = lane.waiting ?? new LaneRows(null);
-    const one = { lane, rows, cost: rows.cost + MESSAGE_COST, arrival, notes: lane.notes };
+    const one = {
+      lane,
+      rows,
+      cost: rows.cost + MESSAGE_COST,
+      arrival,
+      number: Number.NaN,
+      notes: lane.notes,
+    };
     if (notes) lane.notes = [];
     lane.underWay++;
     moved.batched(one);
     lane.waiting = null;
     lane.arrival = NEVER;
-    open.delete(lane);
     return one;
   }
 
   function flushDue(nowMs: number): void {
-    if (open.size === 0 || (controller.desiredSize ?? 0) <= 0) return;
+    if (open.length === 0 || (controller.desiredSize ?? 0) <= 0) return;
     const own = turn !== null && Math.floor(nowMs / grid.tickMs) % TICKS === turn;
-    const due = Array.from(open).filter(({ arrival, underWay }) => {
-      const age = nowMs - arrival.ms;
-      if (underWay >= MOST_UNDER_WAY) return notes !== null && age > MOST_GATHERED_MS;
-      return own || age > waits;
-    });
-    if (due.length > 0) controller.enqueue(due.map(take));
+    const due: LaneBatch[] = [];
+    const later: Lane[] = [];
+    for (const lane of open)
+      if (isDue(lane, nowMs, own)) due.push(take(lane));
+      else later.push(lane);
+    open = later;
+    if (due.length > 0) controller.enqueue(due);
+  }
+
+  function isDue({ arrival, underWay }: Lane, nowMs: number, own: boolean): boolean {
+    const age = nowMs - arrival.ms;
+    if (underWay >= MOST_UNDER_WAY) return notes !== null && age > MOST_GATHERED_MS;
+    return own || age > waits;
   }
 
   const leave = grid.join(flushDue);
@@ -134,7 +149,7 @@ export function batch(
           if (waiting === null) {
             waiting = new LaneRows(pack(lane.market));
             lane.waiting = waiting;
-            open.add(lane);
+            open.push(lane);
           }
           freed += waiting.add(row);
           if (note && lane.notes.at(-1) !== note) {
@@ -143,14 +158,17 @@ export function batch(
           }
           if (arrival.at < lane.arrival.at || arrival.ms < lane.arrival.ms)
             lane.arrival = older(lane.arrival, arrival);
-          if (waiting.length >= limits.maxRows || waiting.wireBytes >= limits.maxBytes) full.push(take(lane));
+          if (waiting.length >= limits.maxRows || waiting.wireBytes >= limits.maxBytes) {
+            full.push(take(lane));
+            open.splice(open.indexOf(lane), 1);
+          }
         }
         moved.taken(chunk, freed);
         if (full.length > 0) controller.enqueue(full);
       },
       flush() {
         leave();
-        if (open.size > 0) controller.enqueue([...open].map(take));
+        if (open.length > 0) controller.enqueue(open.map(take));
       },
     },
     undefined,

@@ -2,7 +2,7 @@ import type { SocketHandle } from '../connection/pipe.ts';
 import type { Micros } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Lane } from './lane.ts';
-import type { Arrival } from './transit.ts';
+import type { ChunkArrival } from './transit.ts';
 
 /** Streams carry arrays: a stage costs microseconds a call, so it is called once for all frames of one moment. */
 
@@ -12,7 +12,7 @@ export interface FrameChunk {
   readonly frames: (string | Uint8Array)[];
   readonly receivedAt: Micros[];
   /** Of the first of them; an object of this chunk alone, which stands for it while it is on its way. */
-  readonly arrival: Arrival;
+  readonly arrival: ChunkArrival;
   /** Wire bytes of all frames, still held by the byte budget. */
   readonly bytes: number;
   /** When nothing more was waiting: our clock. */
@@ -27,7 +27,7 @@ export interface TextChunk {
   /** Bytes only where the session may read them as they are; null for a frame that is no text, which was reported. */
   readonly texts: readonly (string | Uint8Array | null)[];
   /** Of the first frame of the chunk, whether it is text or not. */
-  readonly arrival: Arrival;
+  readonly arrival: ChunkArrival;
   readonly receivedAt: readonly Micros[];
   /** Running number of the first frame on its socket. */
   readonly first: number;
@@ -39,7 +39,7 @@ export interface TextChunk {
 export interface RowChunk {
   readonly socket: SocketHandle;
   readonly rows: Row[];
-  readonly arrival: Arrival;
+  readonly arrival: ChunkArrival;
 }
 
 /** All rows of a socket that has ended have passed. */
@@ -58,7 +58,7 @@ export interface LaneChunk {
   readonly rows: Row[];
   readonly lanes: Lane[];
   /** Of the oldest. */
-  readonly arrival: Arrival;
+  readonly arrival: ChunkArrival;
 }
 
 /** A frame, or element `row` of one, that did not become a row. */

@@ -4,7 +4,7 @@ import type { Account } from './budget.ts';
 import type { FrameChunk } from './chunks.ts';
 import { MINUTE } from './minute-stats.ts';
 import type { StreamStats } from './stream-stats.ts';
-import type { Arrival } from './transit.ts';
+import type { ChunkArrival } from './transit.ts';
 
 const MAX_FRAMES = 512;
 const MAX_BYTES = 1024 * 1024;
@@ -24,7 +24,7 @@ export function frameSource(
   socket: SocketHandle,
   account: Account,
   stats: Pick<StreamStats, 'frames' | 'bytes' | 'minute'>,
-  arrives: (at: Micros) => Arrival,
+  arrives: (at: Micros) => ChunkArrival,
   gatherMs = 0,
 ): {
   sink: FrameSink;
@@ -42,7 +42,7 @@ export function frameSource(
 
   let pending: (string | Uint8Array)[] = [];
   let times: Micros[] = [];
-  let arrival: Arrival | null = null;
+  let arrival: ChunkArrival | null = null;
   let bytes = 0;
   /** When the minute of the pending frames ends. */
   let minuteEnd = 0;

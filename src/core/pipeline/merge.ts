@@ -9,7 +9,7 @@ import { later } from './later-trade.ts';
 import type { StreamStats } from './stream-stats.ts';
 import type { Released } from './takeover.ts';
 import type { Takeovers } from './takeovers.ts';
-import type { Arrival } from './transit.ts';
+import type { ChunkArrival } from './transit.ts';
 
 export interface MergeParts {
   readonly lanes: Lanes;
@@ -26,7 +26,7 @@ export interface MergeParts {
   /** Told of each chunk of which no row goes on now. */
   emptied(chunk: RowChunk): void;
   /** Told of rows that go on out of their turn; what it gives stands for them. */
-  released(rows: readonly Row[]): Arrival;
+  released(rows: readonly Row[]): ChunkArrival;
 }
 
 /**

@@ -20,7 +20,7 @@ import type { RememberedIds } from './remembered-ids.ts';
 import { RowNotes } from './row-notes.ts';
 import type { StreamStats } from './stream-stats.ts';
 import { Takeovers } from './takeovers.ts';
-import { type Arrival, older, Transit } from './transit.ts';
+import { type Arrival, type ChunkArrival, older, Transit } from './transit.ts';
 import { costOf, MESSAGE_COST, rowCost } from './weights.ts';
 import { write } from './write.ts';
 
@@ -100,7 +100,7 @@ export class StreamPipeline {
       astray: ({ market }, id) => {
         for (const one of this.#sockets) if (one.id === id) one.begin(market);
       },
-      emptied: ({ arrival }) => this.#arriving.leave(arrival),
+      emptied: ({ arrival }) => this.#arriving.leave(arrival.number),
       released: (rows) => this.#arrive(Math.min(...rows.map(({ received_at }) => received_at))),
     });
     const { id, region } = exchange;
@@ -113,11 +113,11 @@ export class StreamPipeline {
       grid,
       {
         taken: ({ arrival }, freed) => {
-          this.#arriving.leave(arrival);
+          this.#arriving.leave(arrival.number);
           account.release(freed);
         },
         batched: (one) => {
-          this.#underWay.enter(one, one.arrival);
+          one.number = this.#underWay.enter(one.arrival);
           account.reserve(MESSAGE_COST);
         },
       },
@@ -173,7 +173,7 @@ export class StreamPipeline {
       // Rows that waited for their book count in the minute of their own frame.
       for (const { received_at } of rows) minuteOf(received_at).rows++;
       account.reserve(costOf(rows) - bytes);
-      if (rows.length === 0) this.#arriving.leave(arrival);
+      if (rows.length === 0) this.#arriving.leave(arrival.number);
     };
     const piped = frames
       .pipeThrough(decode(exchange.encoding, rejected))
@@ -249,9 +249,9 @@ export class StreamPipeline {
     return oldest;
   }
 
-  #arrive(at: Micros): Arrival {
-    const arrival = { at, ms: this.#options.clock.now() };
-    this.#arriving.enter(arrival, arrival);
+  #arrive(at: Micros): ChunkArrival {
+    const arrival = { at, ms: this.#options.clock.now(), number: Number.NaN };
+    arrival.number = this.#arriving.enter(arrival);
     return arrival;
   }
 

@@ -1,3 +1,4 @@
+import { Numbered } from '../../common/numbered.ts';
 import type { Micros } from '../market/market.ts';
 
 /** When the oldest of some rows arrived, or of frames that may become rows. */
@@ -16,12 +17,18 @@ export function older(one: Arrival, other: Arrival): Arrival {
   return { at: Math.min(one.at, other.at), ms: Math.min(one.ms, other.ms) };
 }
 
+/** An arrival of what is on its way; its own alone. */
+export interface ChunkArrival extends Arrival {
+  /** Its number there. */
+  readonly number: number;
+}
+
 /**
  * What is on its way: chunks in the queues of the stages, batches that are not acknowledged. The oldest is remembered,
  * since there may be 100,000 of them and whoever looks on asks for it again and again.
  */
 export class Transit {
-  readonly #all = new Map<object, Arrival>();
+  readonly #all = new Numbered<Arrival>();
   #oldest = NEVER;
   /** What was the oldest has left. */
   #stale = false;
@@ -30,15 +37,15 @@ export class Transit {
     return this.#all.size;
   }
 
-  enter(one: object, arrival: Arrival): void {
-    this.#all.set(one, arrival);
+  /** @returns the number that it leaves with */
+  enter(arrival: Arrival): number {
     this.#oldest = older(this.#oldest, arrival);
+    return this.#all.add(arrival);
   }
 
-  leave(one: object): void {
-    const arrival = this.#all.get(one);
+  leave(number: number): void {
+    const arrival = this.#all.take(number);
     if (!arrival) return;
-    this.#all.delete(one);
     if (arrival.at <= this.#oldest.at || arrival.ms <= this.#oldest.ms) this.#stale = true;
   }
 
@@ -46,7 +53,7 @@ export class Transit {
   oldest(): Arrival {
     if (this.#stale) {
       this.#oldest = NEVER;
-      for (const arrival of this.#all.values()) this.#oldest = older(this.#oldest, arrival);
+      for (const arrival of this.#all) this.#oldest = older(this.#oldest, arrival);
       this.#stale = false;
     }
     return this.#oldest;

@@ -89,7 +89,7 @@ export function write(
   function settle(batch: LaneBatch): void {
     account.release(batch.cost);
     batch.lane.underWay--;
-    underWay.leave(batch);
+    underWay.leave(batch.number);
     if (underWay.size === 0) wake?.();
   }
 

@@ -81,6 +81,7 @@ function watched(socket: SocketHandle, watch: StreamWatch, clock: Clock): FrameS
   const { sink, frames } = frameSource(counted, account, new StreamStats(), (at) => ({
     at,
     ms: clock.now(),
+    number: 0,
   }));
   const look = new TransformStream<TextChunk, TextChunk>({
     transform(chunk, controller) {

@@ -10,7 +10,6 @@ import { TopicLines, type TopicState } from './topic-lines.ts';
 
 /** A message that counts as under way and is handed over with the others of this turn of the event loop. */
 interface Staged extends Handed {
-  readonly line: TopicLine;
   readonly entry: Entry;
 }
 
@@ -19,8 +18,6 @@ const PER_TURN = 500;
 /** What is staged is handed over at once where it is so many, or a turn of a busy process lasts so long, ms. */
 const MOST_STAGED = 512;
 const STAGED_MS = 5;
-/** Opaque ids are small integers: others leak under Bun. */
-const LAST_ID = 2 ** 30;
 /** When to look again after the client would not take a message. */
 const AGAIN_MS = 100;
 const INVALID_TIMESTAMP = 32;
@@ -42,7 +39,6 @@ export class SendQueue {
   readonly #lines = new TopicLines();
   #turn = 0;
   #nextSeq = 0;
-  #nextId = 0;
   #held = false;
   #over = false;
   #draining = false;
@@ -113,13 +109,13 @@ export class SendQueue {
     }
     const line = this.#lines.of(message.topic);
     const now = this.#clock.now();
-    const entry = entryOf(message, this.#nextSeq++, 1, now);
+    const entry = entryOf(line, message, this.#nextSeq++, 1, now);
     if (line.waiting.length > 0 || !this.#open() || !line.admits(entry, now)) {
       line.waiting.push(entry);
       this.#schedule();
       return entry;
     }
-    this.#stage(line, entry);
+    this.#stage(entry);
     const { length } = this.#staged;
     if (length === 1) this.#stagedAt = now;
     if (!this.#gathers || length >= MOST_STAGED || now - this.#stagedAt >= STAGED_MS) this.#handOver();
@@ -139,9 +135,9 @@ export class SendQueue {
    * @param partition where it lies, and at which offset; below 0 where that is not known
    */
   report(id: number, code: number, words = '', partition = -1, offset = -1): void {
-    const line = this.#lines.lineOf(id);
     const entry = this.#lines.take(id);
-    if (!line || !entry) return;
+    if (!entry) return;
+    const { line } = entry;
     if (code === 0) {
       this.delivered++;
       this.acknowledgedAt = this.#clock.now();
@@ -152,7 +148,7 @@ export class SendQueue {
       this.#breaker.success();
       entry.message.delivered();
     } else {
-      this.#cameBack(line, entry, code, words, true);
+      this.#cameBack(entry, code, words, true);
     }
     if (line.waiting.length > 0 || this.#breaker.state === 'half_open') this.#schedule();
     else this.#settle();
@@ -235,22 +231,20 @@ export class SendQueue {
     let left = most;
     const took = line.offer(this.#clock.now(), (entry) => {
       if (left === 0 || !this.#open()) return false;
-      this.#stage(line, entry);
+      this.#stage(entry);
       left--;
       return true;
     });
-    if (took && line.refusal && line.underWay.size === 0 && line.waiting.length > 0)
+    if (took && line.refusal && line.underWay === 0 && line.waiting.length > 0)
       this.#lookAgain(line.refusal.nextAt);
     return left;
   }
 
-  #stage(line: TopicLine, entry: Entry): void {
-    const id = this.#nextId;
-    this.#nextId = id === LAST_ID ? 0 : id + 1;
+  #stage(entry: Entry): void {
     const now = this.#clock.now();
-    line.date(entry, now, this.#clock.micros());
-    this.#lines.sent(id, line, entry, now);
-    this.#staged.push({ id, line, entry, message: entry.message, code: 0 });
+    entry.line.date(entry, now, this.#clock.micros());
+    const id = this.#lines.sent(entry, now);
+    this.#staged.push({ id, entry, message: entry.message, code: 0 });
   }
 
   /** The one place where messages pass to the producer. What it does not take, and what is behind it, goes back. */
@@ -271,8 +265,9 @@ export class SendQueue {
    * Whether it may still be handed over. Since it was staged it may have been taken back, its lease may have ended, and
    * one that it would overtake may have come back.
    */
-  #mayGo({ id, line, entry, message }: Staged, stopped: Set<TopicLine>): boolean {
-    if (this.#lines.lineOf(id) !== line) return false;
+  #mayGo({ id, entry, message }: Staged, stopped: Set<TopicLine>): boolean {
+    if (!this.#lines.has(id, entry)) return false;
+    const { line } = entry;
     const overtakes = line.cameBackSince(entry);
     const waits = this.#held || overtakes || stopped.has(line);
     const { fence } = message;
@@ -291,22 +286,22 @@ export class SendQueue {
     return false;
   }
 
-  #notTaken({ id, line, entry, code }: Staged): void {
+  #notTaken({ id, entry, code }: Staged): void {
     if (!this.#lines.take(id)) return;
-    if (code === NOT_TRIED) return void line.waiting.insert(entry);
+    if (code === NOT_TRIED) return void entry.line.waiting.insert(entry);
     // What the client itself refuses is about this message alone.
     entry.company = false;
     entry.sentAt = this.#clock.now();
-    if (this.#cameBack(line, entry, code, '', false) === 'retry')
-      this.#lookAgain(this.#clock.now() + AGAIN_MS);
+    if (this.#cameBack(entry, code, '', false) === 'retry') this.#lookAgain(this.#clock.now() + AGAIN_MS);
     else this.#schedule();
   }
 
   /** @param sent whether a broker was asked; the client's own queue may be full, which is no refusal */
-  #cameBack(line: TopicLine, entry: Entry, code: number, words: string, sent: boolean): Verdict {
+  #cameBack(entry: Entry, code: number, words: string, sent: boolean): Verdict {
+    const { line } = entry;
     const verdict = verdictOf(code, !entry.company);
     if (verdict === 'too_large') {
-      this.#divide(line, entry, code);
+      this.#divide(entry, code);
       return verdict;
     }
     this.retried++;
@@ -324,12 +319,13 @@ export class SendQueue {
     return verdict;
   }
 
-  #divide(line: TopicLine, entry: Entry, code: number): void {
+  #divide(entry: Entry, code: number): void {
+    const { line } = entry;
     const parts = entry.message.split();
     if (!parts) return entry.message.refused(code);
     const span = entry.span / parts.length;
     for (const [i, message] of parts.entries())
-      line.putBack(entryOf(message, entry.seq + i * span, span, entry.queuedAt), true);
+      line.putBack(entryOf(line, message, entry.seq + i * span, span, entry.queuedAt), true);
   }
 
   #settle(): void {

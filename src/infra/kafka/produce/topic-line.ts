@@ -1,3 +1,4 @@
+import type { Numbered } from '../../../common/numbered.ts';
 import type { Micros } from '../../../core/market/market.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Refusal } from './refusal.ts';
@@ -6,6 +7,7 @@ import { Waiting } from './waiting.ts';
 
 /** A message in the queue. */
 export interface Entry {
+  readonly line: TopicLine;
   /** Its place in the order of its topic; halves share what is between it and the next whole number. */
   readonly seq: number;
   /** How much of the order is its own: 1, half of it for a half. */
@@ -43,14 +45,19 @@ const NARROW_ROOM = 64 * 1024;
 export class TopicLine {
   readonly topic: string;
   readonly waiting = new Waiting<Entry>();
-  readonly underWay = new Map<number, Entry>();
+  /** Messages that the producer has. */
+  underWay = 0;
   underWayBytes = 0;
   /** Null where the topic takes what it is given. */
   refusal: Refusal | null = null;
   /** The time that messages without rows bear. */
   readonly stamp = new Stamp();
-  /** Messages under way per key; no key has no order. */
+  /** Of all topics. */
+  readonly #all: Numbered<Entry>;
+  /** Messages under way per key, where care is taken; no key has no order. */
   readonly #keys = new Map<string, number>();
+  /** The one that was sent while nothing else was under way, until that has changed. */
+  #first: Entry | null = null;
   #lonely = false;
   #room = Number.POSITIVE_INFINITY;
   /**
@@ -65,8 +72,10 @@ export class TopicLine {
   /** Keys with a message that was sent since then and acknowledged: their partition takes messages again. */
   readonly #proven = new Set<string>();
 
-  constructor(topic: string) {
+  /** @param all what is under way, of all topics */
+  constructor(topic: string, all: Numbered<Entry>) {
     this.topic = topic;
+    this.#all = all;
   }
 
   /**
@@ -80,17 +89,9 @@ export class TopicLine {
     entry.message.timestampMs = entry.shiftMs === null ? null : ourMs + entry.shiftMs;
   }
 
-  /** Monotonic milliseconds since when the oldest message is here that nobody acknowledged; null where there is none. */
-  get oldestAt(): number | null {
-    const [sent] = this.underWay.values();
-    const waits = this.waiting.peek();
-    if (!sent || !waits) return (sent ?? waits)?.queuedAt ?? null;
-    return Math.min(sent.queuedAt, waits.queuedAt);
-  }
-
   /** Whether this one, of which nothing of the same key waits before it, may be handed over. */
   admits(entry: Entry, now: number): boolean {
-    if (this.underWay.size === 0) return this.refusal === null || now >= this.refusal.nextAt;
+    if (this.underWay === 0) return this.refusal === null || now >= this.refusal.nextAt;
     if (this.#stands(entry) || this.#behindItsKey(entry)) return false;
     return this.underWayBytes + entry.bytes <= this.#room;
   }
@@ -122,17 +123,17 @@ export class TopicLine {
   }
 
   /** The producer has it. */
-  sent(id: number, entry: Entry, now: number): void {
+  sent(entry: Entry, now: number): void {
     entry.sentAt = now;
     entry.room = this.#room;
     entry.round = this.#round;
-    entry.company = this.underWay.size > 0;
-    if (this.underWay.size === 1) for (const other of this.underWay.values()) other.company = true;
-    this.underWay.set(id, entry);
+    entry.company = this.underWay > 0;
+    if (this.#first) this.#first.company = true;
+    this.#first = entry.company ? null : entry;
+    this.underWay++;
     this.underWayBytes += entry.bytes;
     this.#lonely = entry.alone;
-    const { key } = entry.message;
-    if (key !== null) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
+    if (this.#careful) this.#countKey(entry, 1);
   }
 
   /** Whether something came back since this one was sent: then it may be about to overtake that. */
@@ -141,18 +142,12 @@ export class TopicLine {
   }
 
   /** The producer has it no more. */
-  take(id: number): Entry | undefined {
-    const entry = this.underWay.get(id);
-    if (!entry) return undefined;
-    this.underWay.delete(id);
+  left(entry: Entry): void {
+    if (this.#first === entry) this.#first = null;
+    this.underWay--;
     this.underWayBytes -= entry.bytes;
     if (entry.alone) this.#lonely = false;
-    const { key } = entry.message;
-    if (key === null) return entry;
-    const others = (this.#keys.get(key) ?? 1) - 1;
-    if (others > 0) this.#keys.set(key, others);
-    else this.#keys.delete(key);
-    return entry;
+    if (this.#careful) this.#countKey(entry, -1);
   }
 
   /**
@@ -160,7 +155,7 @@ export class TopicLine {
    * @param part of one that was too large
    */
   putBack(entry: Entry, part = false): void {
-    this.#careful = true;
+    if (!this.#careful) this.#takeCare();
     this.#parts ||= part;
     this.#round++;
     this.#proven.clear();
@@ -177,27 +172,39 @@ export class TopicLine {
     this.refusal = null;
     // Where requests have to be small, any of them may come back, so that care stays.
     if (!this.#careful || Number.isFinite(this.#room)) return;
-    if (this.waiting.length === 0 && this.underWay.size === 0) {
+    if (this.waiting.length === 0 && this.underWay === 0) {
       this.#careful = false;
+      this.#keys.clear();
       this.#parts = false;
     } else if (round === this.#round && !this.#parts && key !== null) {
       this.#proven.add(key);
     }
   }
 
-  /** Forgets what the producer has: it is not there any more. */
-  forget(): Entry[] {
-    const all = [...this.underWay.values()];
-    this.underWay.clear();
+  /** The producer is not there any more, nor what it had. */
+  forget(): void {
+    this.underWay = 0;
     this.underWayBytes = 0;
+    this.#first = null;
     this.#lonely = false;
     this.#keys.clear();
-    return all;
+  }
+
+  #takeCare(): void {
+    this.#careful = true;
+    for (const entry of this.#all) if (entry.line === this) this.#countKey(entry, 1);
+  }
+
+  #countKey({ message: { key } }: Entry, more: number): void {
+    if (key === null) return;
+    const count = (this.#keys.get(key) ?? 0) + more;
+    if (count > 0) this.#keys.set(key, count);
+    else this.#keys.delete(key);
   }
 
   /** Nothing of the topic goes before this one: it refuses, or one message has to be alone. */
   #stands(entry: Entry): boolean {
-    return this.underWay.size === 0 || this.refusal !== null || this.#lonely || entry.alone;
+    return this.underWay === 0 || this.refusal !== null || this.#lonely || entry.alone;
   }
 
   #behindItsKey({ message: { key } }: Entry): boolean {
@@ -206,8 +213,15 @@ export class TopicLine {
 }
 
 /** A message as it enters its line. */
-export function entryOf(message: Outgoing, seq: number, span: number, queuedAt: number): Entry {
+export function entryOf(
+  line: TopicLine,
+  message: Outgoing,
+  seq: number,
+  span: number,
+  queuedAt: number,
+): Entry {
   return {
+    line,
     seq,
     span,
     bytes: message.value.length,
