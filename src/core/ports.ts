@@ -66,6 +66,13 @@ export interface PackedRows {
   read(): Row[];
 }
 
+/** Told how batches end: of each once. */
+export interface Outcome<Sent extends Batch = Batch> {
+  acknowledged(batch: Sent, ack: Ack): void;
+  /** It is given up, all of it or a part. */
+  failed(batch: Sent, why: unknown): void;
+}
+
 /** The one writer of rows. */
 export interface Writer {
   /** Packs rows of a code as they come; null, or left out: they wait for their batch as objects. */
@@ -73,9 +80,11 @@ export interface Writer {
   /** Left out: rows that wait for their batches are in memory alone. */
   readonly journal?: RowJournal | undefined;
   /**
-   * Hands a batch over. Batches of one key are delivered in the order of their calls. An absent broker makes the
-   * promise wait, never fail; it fails only with `undelivered` when the program stops before the acknowledgement.
+   * Hands a batch over. Batches of one key are delivered in the order of their calls. An absent broker makes whoever is
+   * told wait, never fail; `undelivered` is told only when the program stops before the acknowledgement.
    */
+  send<Sent extends Batch>(batch: Sent, outcome: Outcome<Sent>): void;
+  /** The same for who waits for one batch: fails as `failed` is told. */
   write(batch: Batch): Promise<Ack>;
 }
 

@@ -13,6 +13,7 @@ import { MinuteStats } from '../../src/core/pipeline/minute-stats.ts';
 import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
+import { bothBy } from '../../src/core/writer-forms.ts';
 
 /** What watching the data costs: CPU time of the same rows through the same pipeline, watched and not. */
 export interface ObservationCost {
@@ -87,7 +88,7 @@ async function run(frames: readonly string[], watched: boolean): Promise<number>
       throw error;
     }),
     remembered: new RememberedIds(),
-    writer: { write: async () => ({ at: clock.micros(), bytes: 100 }) },
+    writer: bothBy(async () => ({ at: clock.micros(), bytes: 100 })),
     account: budget.open('trade', () => {}),
     stats,
     onRejected: () => {},

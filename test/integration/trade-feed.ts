@@ -12,6 +12,7 @@ import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import type { Batch } from '../../src/core/ports.ts';
+import { bothBy } from '../../src/core/writer-forms.ts';
 import { bunSockets } from '../../src/infra/websocket/open-socket.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 
@@ -39,12 +40,10 @@ export async function tradeFeed(
       throw error;
     }),
     remembered: new RememberedIds(),
-    writer: {
-      write: async (batch) => {
-        take(batch);
-        return { at: systemClock.micros(), bytes: 0 };
-      },
-    },
+    writer: bothBy(async (batch) => {
+      take(batch);
+      return { at: systemClock.micros(), bytes: 0 };
+    }),
     account: new ByteBudget(1 << 27).open('trade', () => {}),
     stats: new StreamStats(),
     onRejected,

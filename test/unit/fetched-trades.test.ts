@@ -32,7 +32,7 @@ function writeFetched(
   const rows = trades.map((id) =>
     tradeOf({ id: String(id), restId: '', at: START + id, price: 1, volume: 1 }, START + 100),
   );
-  const writer: Writer = {
+  const writer: Pick<Writer, 'write'> = {
     async write(batch) {
       await meanwhile();
       there.push(batch);

@@ -8,6 +8,7 @@ import type { Gap } from '../../src/core/events.ts';
 import type { Micros } from '../../src/core/market/market.ts';
 import { ByteBudget } from '../../src/core/pipeline/budget.ts';
 import type { Batch, Socket, SocketHandlers } from '../../src/core/ports.ts';
+import { bothBy } from '../../src/core/writer-forms.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
 import { collectorOf, KEY, superseded } from './collector-rig.ts';
 import { LIMITS } from './connection-parts.ts';
@@ -195,7 +196,7 @@ export class ModelMember {
       leases: this.#reached(store.leases),
       collectors: this.#reached(store.collectors),
       desired: this.#reached(store.desired),
-      writer: { write: (batch) => this.#write(batch) },
+      writer: bothBy((batch) => this.#write(batch)),
       openSocket: (_url, _options, handlers) => this.#open(handlers),
       nextSocketId: () => this.sockets.length + 1,
       onEvent: ({ gap }) => this.#tell(gap),

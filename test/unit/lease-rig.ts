@@ -13,6 +13,7 @@ import type { Gap, StreamEvent } from '../../src/core/events.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import type { Micros } from '../../src/core/market/market.ts';
 import type { Ack, Batch } from '../../src/core/ports.ts';
+import { bothBy } from '../../src/core/writer-forms.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
 import { collectorOf, KEY, superseded } from './collector-rig.ts';
 import { answer, FakeSocket } from './connection-parts.ts';
@@ -236,7 +237,7 @@ export class Member {
       leases: this.#reached('leases'),
       collectors: this.#reached('collectors'),
       desired: this.#reached('desired'),
-      writer: { write: (batch) => this.#write(batch) },
+      writer: bothBy((batch) => this.#write(batch)),
       openSocket: (_url, _options, handlers) => this.#socket(new FakeSocket(world.clock, handlers)),
       nextSocketId: () => ++this.sockets,
       onEvent: (event) => {

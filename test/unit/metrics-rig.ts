@@ -11,6 +11,7 @@ import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import type { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import type { Message, Writer } from '../../src/core/ports.ts';
+import { bothBy } from '../../src/core/writer-forms.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 /** A full minute of the wall clock. */
@@ -61,15 +62,13 @@ export function minuteRig(intoMinuteMs = 0): MinuteRig {
   });
   let codes: CodeStates | null = { subscribed: 2, stale: 0 };
   let held: { resolve(): void; reject(): void }[] | null = null;
-  const writer: Writer = {
-    write: () => {
-      const ack = () => ({ at: clock.micros(), bytes: 10 });
-      if (!held) return Promise.resolve(ack());
-      return new Promise((resolve, reject) => {
-        held?.push({ resolve: () => resolve(ack()), reject: () => reject(new Error('undelivered')) });
-      });
-    },
-  };
+  const writer: Writer = bothBy(() => {
+    const ack = () => ({ at: clock.micros(), bytes: 10 });
+    if (!held) return Promise.resolve(ack());
+    return new Promise((resolve, reject) => {
+      held?.push({ resolve: () => resolve(ack()), reject: () => reject(new Error('undelivered')) });
+    });
+  });
   const markets = new Markets((symbol) => {
     const parts = cut(symbol, '-');
     return parts && { quote: parts[0], base: parts[1] };

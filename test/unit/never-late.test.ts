@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 import { market } from '../../src/core/market/market.ts';
 import type { Trade } from '../../src/core/market/rows.ts';
-import { type BatchLimits, batch, gridMs, type LaneBatch } from '../../src/core/pipeline/batch.ts';
+import { type BatchLimits, batch, gridMs } from '../../src/core/pipeline/batch.ts';
 import type { LaneChunk } from '../../src/core/pipeline/chunks.ts';
 import { Grid } from '../../src/core/pipeline/grid.ts';
 import { Lane } from '../../src/core/pipeline/lane.ts';
+import type { LaneBatch } from '../../src/core/pipeline/lane-batch.ts';
 import { SeenIds } from '../../src/core/pipeline/seen-ids.ts';
 import { seeded } from './connection-parts.ts';
 import { ManualClock, settle } from './manual-clock.ts';
@@ -90,6 +91,8 @@ test.each(SEEDS.flatMap((seed) => GATHER_MS.map((gatherMs) => [seed, gatherMs] a
 );
 
 const LIMITS: BatchLimits = { windowMs: WINDOW_MS, maxRows: 40, maxBytes: 1e6 };
+const STREAM = { exchange: 'upbit', region: 'korea', requestType: 'trade' } as const;
+const PARTS = { limits: LIMITS, stream: STREAM, taken() {}, batched() {} };
 
 /** The stage alone, with somebody behind it who does not always take what it has. */
 function stage(turn: number | null = null) {
@@ -97,7 +100,7 @@ function stage(turn: number | null = null) {
   const faults: unknown[] = [];
   const grid = new Grid(clock, gridMs(LIMITS), (error) => faults.push(error));
   const taken: LaneBatch[] = [];
-  const { readable, writable } = batch(LIMITS, grid, { taken() {}, batched() {} }, turn);
+  const { readable, writable } = batch({ ...PARTS, grid, turn });
   const reader = readable.getReader();
   const writer = writable.getWriter();
   let open = true;
@@ -155,7 +158,7 @@ describe('the stage of batches', () => {
         send();
       });
     };
-    const { readable, writable } = batch({ ...LIMITS, maxRows: 500 }, grid, { taken() {}, batched() {} });
+    const { readable, writable } = batch({ ...PARTS, limits: { ...LIMITS, maxRows: 500 }, grid });
     const writer = writable.getWriter();
     const written = readable.pipeTo(
       new WritableStream({
@@ -191,7 +194,7 @@ describe('the stage of batches', () => {
       let read = 0;
       const look = () => {
         for (; read < taken.length; read++)
-          for (const row of taken[read]?.rows.rows ?? [])
+          for (const row of taken[read]?.rows ?? [])
             ledger.written(row.market.code, Number((row as Trade).trade_id), awake());
         expect(ledger.oldest(awake())).toBeLessThanOrEqual(WINDOW_MS + TICK_MS);
       };

@@ -173,9 +173,7 @@ describe('rows of a code', () => {
     const rows = some('trade', 200, 3) as Trade[];
     const lane = new LaneRows(packs ? codecOf('trade').pack(BTC) : null);
     for (const row of rows) lane.add(row);
-    const times: number[][] = [];
-    lane.eachTime((...both) => times.push(both));
-    expect(times).toEqual(rows.map(({ timestamp, received_at }) => [timestamp, received_at]));
+    expect(lane.times).toEqual(rows.flatMap(({ timestamp, received_at }) => [timestamp, received_at]));
     expect(lane.firstReceived).toBe(NOON);
     const latest = rows.toSorted(
       (a, b) => a.timestamp - b.timestamp || Number(a.trade_id) - Number(b.trade_id),

@@ -9,6 +9,7 @@ import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
 import type { Batch, RowJournal, Writer } from '../../src/core/ports.ts';
+import { bothBy } from '../../src/core/writer-forms.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** A frame of Upbit. */
@@ -70,7 +71,7 @@ export function rig(
   let refuses = false;
   const writer: Writer = {
     journal: outbox.journal,
-    write(batch) {
+    ...bothBy((batch) => {
       if (refuses) {
         refuses = false;
         return Promise.reject(new Error('not delivered'));
@@ -79,7 +80,7 @@ export function rig(
       if (outbox.shelves?.()) return Promise.resolve({ at: clock.micros(), bytes: 0, shelved: true });
       const ack = { at: clock.micros(), bytes: 10 };
       return held ? new Promise((resolve) => held?.push(() => resolve(ack))) : Promise.resolve(ack);
-    },
+    }),
   };
   const pipeline = new StreamPipeline({
     exchange,

@@ -10,6 +10,7 @@ import { Grid } from '../../src/core/pipeline/grid.ts';
 import { RememberedIds } from '../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../src/core/pipeline/stream-stats.ts';
+import { bothBy } from '../../src/core/writer-forms.ts';
 import { bookExchange } from './book-parts.ts';
 import { seeded } from './connection-parts.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -29,12 +30,10 @@ function rig(start: BookStart, keyframeMs = 60_000, rules: Partial<Orderbooks> =
       throw error;
     }),
     remembered: new RememberedIds(),
-    writer: {
-      write(batch) {
-        rows.push(...(batch.rows as Orderbook[]));
-        return Promise.resolve({ at: clock.micros(), bytes: 10 });
-      },
-    },
+    writer: bothBy((batch) => {
+      rows.push(...(batch.rows as Orderbook[]));
+      return Promise.resolve({ at: clock.micros(), bytes: 10 });
+    }),
     account: new ByteBudget(1e9).open('orderbook', () => {}),
     stats,
     onRejected: ({ reason }) => {

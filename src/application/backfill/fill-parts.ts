@@ -77,7 +77,7 @@ export interface WrittenTrades {
 export interface FillDeps {
   readonly clock: Clock;
   readonly store: FillStore;
-  readonly writer: Writer;
+  readonly writer: Pick<Writer, 'write'>;
   /** Left out where nobody can look into topics. */
   readonly written?: WrittenTrades | undefined;
   readonly budget: ByteBudget;

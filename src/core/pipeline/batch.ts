@@ -4,10 +4,10 @@ import type { PackedRows } from '../ports.ts';
 import type { LaneChunk } from './chunks.ts';
 import type { Grid } from './grid.ts';
 import type { Lane } from './lane.ts';
+import { LaneBatch, type StreamName } from './lane-batch.ts';
 import { LaneRows } from './lane-rows.ts';
-import type { Note, RowNotes } from './row-notes.ts';
-import { type Arrival, NEVER, older } from './transit.ts';
-import { MESSAGE_COST } from './weights.ts';
+import type { RowNotes } from './row-notes.ts';
+import { NEVER, older } from './transit.ts';
 
 export interface BatchLimits {
   /** A code's rows wait at most this long, in milliseconds. */
@@ -19,20 +19,6 @@ export interface BatchLimits {
   readonly inTurns?: boolean;
   /** How long frames of a busy socket gather before they are read, see `gatherMs`; left out: 0. */
   readonly gatherMs?: number;
-}
-
-/** The rows of one code, to become one message. */
-export interface LaneBatch {
-  readonly lane: Lane;
-  readonly rows: LaneRows;
-  /** What it weighs in the byte budget. */
-  readonly cost: number;
-  /** Of its oldest row. */
-  readonly arrival: Arrival;
-  /** Its number among those that are under way. */
-  number: number;
-  /** Where its rows were written down while they waited. */
-  readonly notes: readonly Note[];
 }
 
 /**
@@ -70,43 +56,49 @@ export function turnOf(type: RequestType): number {
   return type === 'trade' ? 1 : 0;
 }
 
+export interface BatchParts {
+  readonly limits: BatchLimits;
+  readonly grid: Grid;
+  /** What all of its batches say of the stream. */
+  readonly stream: StreamName;
+  /** Told of each chunk once its rows wait here, and how much less they weigh by that. */
+  taken(chunk: LaneChunk, freed: number): void;
+  /** Told of each batch when it goes on. */
+  batched(batch: LaneBatch): void;
+  /** The stream's own tick of each window, see `turnOf`; null where it has none. */
+  readonly turn?: number | null;
+  /** Writes down what waits; null: it is in memory alone. */
+  readonly notes?: Pick<RowNotes, 'take'> | null;
+  /** What takes the rows of a code until its next message; null: they stay objects. */
+  pack?(market: Market): PackedRows | null;
+}
+
 /**
  * Rows → batches of one code each, full or due. At the tick that is the stream's own, once a window, all codes are due;
  * at any other those whose oldest row would wait longer than the window until the next. What falls due while the next
  * stage is full waits for a later tick, as `enqueue` alone would not; so do codes of which nothing is acknowledged, as a
  * message costs far more than a row.
- * @param moved told of each chunk once its rows wait here, and how much less they weigh by that, and of each batch when it goes on
- * @param turn the stream's own tick of each window, see `turnOf`; null where it has none
- * @param notes writes down what waits; null: it is in memory alone
- * @param pack what takes the rows of a code until its next message
  */
-export function batch(
-  limits: BatchLimits,
-  grid: Grid,
-  moved: { taken(chunk: LaneChunk, freed: number): void; batched(batch: LaneBatch): void },
-  turn: number | null = null,
-  notes: Pick<RowNotes, 'take'> | null = null,
-  pack: (market: Market) => PackedRows | null = () => null,
-): TransformStream<LaneChunk, LaneBatch[]> {
+export function batch(parts: BatchParts): TransformStream<LaneChunk, LaneBatch[]> {
+  const { limits, grid, stream, turn = null, notes = null } = parts;
   let controller: TransformStreamDefaultController<LaneBatch[]>;
   /** Lanes with waiting rows. */
   let open: Lane[] = [];
-  const waits = limits.windowMs - grid.tickMs;
+  const longest = limits.windowMs - grid.tickMs;
 
-  function take(lane: Lane): LaneBatch {
-    const { arrival } = lane;
-    const rows = lane.waiting ?? new LaneRows(null);
-    const one = {
-      lane,
-      rows,
-      cost: rows.cost + MESSAGE_COST,
-      arrival,
-      number: Number.NaN,
-      notes: lane.notes,
-    };
+  /** The rows that wait there. */
+  function waiting(lane: Lane): LaneRows {
+    if (lane.waiting) return lane.waiting;
+    open.push(lane);
+    lane.waiting = new LaneRows(parts.pack?.(lane.market) ?? null);
+    return lane.waiting;
+  }
+
+  function take(lane: Lane, rows: LaneRows): LaneBatch {
+    const one = new LaneBatch(stream, lane, rows);
     if (notes) lane.notes = [];
     lane.underWay++;
-    moved.batched(one);
+    parts.batched(one);
     lane.waiting = null;
     lane.arrival = NEVER;
     return one;
@@ -115,19 +107,25 @@ export function batch(
   function flushDue(nowMs: number): void {
     if (open.length === 0 || (controller.desiredSize ?? 0) <= 0) return;
     const own = turn !== null && Math.floor(nowMs / grid.tickMs) % TICKS === turn;
-    const due: LaneBatch[] = [];
-    const later: Lane[] = [];
-    for (const lane of open)
-      if (isDue(lane, nowMs, own)) due.push(take(lane));
-      else later.push(lane);
-    open = later;
+    const due = takeWhere((lane) => isDue(lane, nowMs, own));
     if (due.length > 0) controller.enqueue(due);
+  }
+
+  function takeWhere(goes: (lane: Lane) => boolean): LaneBatch[] {
+    const gone: LaneBatch[] = [];
+    const left: Lane[] = [];
+    for (const lane of open) {
+      if (lane.waiting && goes(lane)) gone.push(take(lane, lane.waiting));
+      else left.push(lane);
+    }
+    open = left;
+    return gone;
   }
 
   function isDue({ arrival, underWay }: Lane, nowMs: number, own: boolean): boolean {
     const age = nowMs - arrival.ms;
     if (underWay >= MOST_UNDER_WAY) return notes !== null && age > MOST_GATHERED_MS;
-    return own || age > waits;
+    return own || age > longest;
   }
 
   const leave = grid.join(flushDue);
@@ -145,30 +143,26 @@ export function batch(
         for (let i = 0; i < rows.length; i++) {
           const row = rows[i] as Row;
           const lane = lanes[i] as Lane;
-          let waiting = lane.waiting;
-          if (waiting === null) {
-            waiting = new LaneRows(pack(lane.market));
-            lane.waiting = waiting;
-            open.push(lane);
-          }
-          freed += waiting.add(row);
+          const waits = waiting(lane);
+          freed += waits.add(row);
           if (note && lane.notes.at(-1) !== note) {
             lane.notes.push(note);
             note.open++;
           }
           if (arrival.at < lane.arrival.at || arrival.ms < lane.arrival.ms)
             lane.arrival = older(lane.arrival, arrival);
-          if (waiting.length >= limits.maxRows || waiting.wireBytes >= limits.maxBytes) {
-            full.push(take(lane));
+          if (waits.length >= limits.maxRows || waits.wireBytes >= limits.maxBytes) {
+            full.push(take(lane, waits));
             open.splice(open.indexOf(lane), 1);
           }
         }
-        moved.taken(chunk, freed);
+        parts.taken(chunk, freed);
         if (full.length > 0) controller.enqueue(full);
       },
       flush() {
         leave();
-        if (open.length > 0) controller.enqueue(open.map(take));
+        const left = takeWhere(() => true);
+        if (left.length > 0) controller.enqueue(left);
       },
     },
     undefined,

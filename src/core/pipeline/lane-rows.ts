@@ -11,13 +11,15 @@ import { costOf, packedCost, rowCost, wireBytes } from './weights.ts';
  */
 export class LaneRows {
   /** Timestamp and time of arrival of each row, one after the other. */
-  readonly #times: Micros[] = [];
+  readonly times: Micros[] = [];
   #packed: PackedRows | null;
   #plain: Row[] | null;
   /** What they weigh in the byte budget. */
   cost = 0;
   /** What they take in a message, at most about. */
   wireBytes = 0;
+  /** The time of arrival of the first that came; infinity where there is none. */
+  firstReceived: Micros = Number.POSITIVE_INFINITY;
   /** The latest trade among them, by its time. */
   latest: Trade | null = null;
 
@@ -28,7 +30,7 @@ export class LaneRows {
   }
 
   get length(): number {
-    return this.#times.length / 2;
+    return this.times.length / 2;
   }
 
   /** Null where they are objects: nobody packs them, or one of them did not fit. */
@@ -46,7 +48,8 @@ export class LaneRows {
     const asObjects = this.cost + rowCost(row);
     const packs = this.#packed !== null;
     this.#put(row);
-    this.#times.push(row.timestamp, row.received_at);
+    this.times.push(row.timestamp, row.received_at);
+    if (row.received_at < this.firstReceived) this.firstReceived = row.received_at;
     this.wireBytes += wireBytes(row);
     if (row.kind === 'trade') this.latest = later(this.latest, row);
     if (this.#packed) this.cost = packedCost(this.#packed);
@@ -61,18 +64,5 @@ export class LaneRows {
       this.#packed = null;
     }
     this.#plain?.push(row);
-  }
-
-  /** The time of arrival of the first that came; of rows there always is one. */
-  get firstReceived(): Micros {
-    let first = Number.POSITIVE_INFINITY;
-    for (let at = 1; at < this.#times.length; at += 2) first = Math.min(first, this.#times[at] as Micros);
-    return first;
-  }
-
-  /** Calls with timestamp and time of arrival of each. */
-  eachTime(told: (timestamp: Micros, receivedAt: Micros) => void): void {
-    const times = this.#times;
-    for (let at = 0; at < times.length; at += 2) told(times[at] as Micros, times[at + 1] as Micros);
   }
 }

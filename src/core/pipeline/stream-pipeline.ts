@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts';
 import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
-import { type BatchLimits, batch, type LaneBatch, turnOf } from './batch.ts';
+import { type BatchLimits, batch, turnOf } from './batch.ts';
 import type { Account } from './budget.ts';
 import { type Incoming, type OnRejected, TICK } from './chunks.ts';
 import { decode } from './decode.ts';
@@ -12,6 +12,7 @@ import { frameSource } from './frames.ts';
 import type { Grid } from './grid.ts';
 import { HoleReport, type OnMissing } from './hole-report.ts';
 import type { Lane } from './lane.ts';
+import type { LaneBatch } from './lane-batch.ts';
 import { Lanes } from './lanes.ts';
 import { merge } from './merge.ts';
 import type { MinuteStats } from './minute-stats.ts';
@@ -108,24 +109,25 @@ export class StreamPipeline {
     const notes = writer.journal
       ? new RowNotes(writer.journal, stream, (market) => options.stamp(market))
       : null;
-    const batches = batch(
-      limits,
-      grid,
-      {
-        taken: ({ arrival }, freed) => {
-          this.#arriving.leave(arrival.number);
-          account.release(freed);
-        },
-        batched: (one) => {
-          one.number = this.#underWay.enter(one.arrival);
-          account.reserve(MESSAGE_COST);
-        },
+    const batches = batch({
+      ...{ limits, grid, stream, notes },
+      turn: limits.inTurns ? turnOf(type) : null,
+      pack: (market) => writer.pack?.(type, market) ?? null,
+      taken: ({ arrival }, freed) => {
+        this.#arriving.leave(arrival.number);
+        account.release(freed);
       },
-      limits.inTurns ? turnOf(type) : null,
-      notes,
-      (market) => writer.pack?.(type, market) ?? null,
-    );
-    const sink = write(writer, (one) => this.#envelope(one), stats, account, this.#underWay, notes);
+      batched: (one) => {
+        one.number = this.#underWay.enter(one.arrival);
+        account.reserve(MESSAGE_COST);
+      },
+    });
+    const stamp = (one: LaneBatch): void => {
+      const { correlationId, fence } = options.stamp(one.market);
+      one.correlationId = correlationId;
+      one.fence = fence;
+    };
+    const sink = write(writer, stamp, stats, account, this.#underWay, notes);
     this.#merged = stage.writable.getWriter();
     this.#written = stage.readable.pipeThrough(batches).pipeTo(sink);
     this.#sink = sink;
@@ -276,22 +278,5 @@ export class StreamPipeline {
     void this.#merged.write(TICK).finally(() => {
       this.#ticking = false;
     });
-  }
-
-  #envelope({ lane, rows: batched }: LaneBatch): Batch {
-    const { exchange, type } = this.#options;
-    const { correlationId, fence } = this.#options.stamp(lane.market);
-    return {
-      exchange: exchange.id,
-      region: exchange.region,
-      requestType: type,
-      market: lane.market,
-      packed: batched.packed,
-      get rows() {
-        return batched.rows;
-      },
-      correlationId,
-      fence,
-    };
   }
 }

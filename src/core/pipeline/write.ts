@@ -1,8 +1,8 @@
 import type { Micros } from '../market/market.ts';
-import type { Ack, Batch, Settled, Writer } from '../ports.ts';
-import type { LaneBatch } from './batch.ts';
+import type { Ack, Outcome, Settled, Writer } from '../ports.ts';
 import type { Account } from './budget.ts';
 import type { Lane } from './lane.ts';
+import type { LaneBatch } from './lane-batch.ts';
 import { later } from './later-trade.ts';
 import type { RowNotes } from './row-notes.ts';
 import type { StreamStats } from './stream-stats.ts';
@@ -12,7 +12,8 @@ import type { Transit } from './transit.ts';
 interface Counted {
   readonly length: number;
   readonly firstReceived: Micros;
-  eachTime(told: (timestamp: Micros, receivedAt: Micros) => void): void;
+  /** Timestamp and time of arrival of each, one after the other. */
+  readonly times: readonly Micros[];
 }
 
 /** @param lane null where the code is not carried any more */
@@ -24,16 +25,18 @@ function countAcknowledged(stats: StreamStats, lane: Lane | null, rows: Counted,
   stats.ackedBytes += ack.bytes;
   if (lane) lane.acked += rows.length;
   let minute = stats.minute(rows.firstReceived);
-  rows.eachTime((timestamp, receivedAt) => {
+  const { times } = rows;
+  for (let i = 0; i < times.length; i += 2) {
+    const receivedAt = times[i + 1] as Micros;
     if (receivedAt < minute.start || receivedAt >= minute.end) minute = stats.minute(receivedAt);
     minute.acked++;
-    minute.network.record(receivedAt - timestamp);
+    minute.network.record(receivedAt - (times[i] as Micros));
     minute.delivery.record(ack.at - receivedAt);
-  });
+  }
 }
 
 /** The latest trade of the code that needs not be fetched by whoever has it next. @param delivered whether Kafka has it */
-function noteLatest({ lane, rows: { latest } }: LaneBatch, delivered: boolean): void {
+function noteLatest({ lane, waited: { latest } }: LaneBatch, delivered: boolean): void {
   if (latest === null) return;
   lane.ackedTrade = later(lane.ackedTrade, latest);
   if (delivered) lane.deliveredTrade = later(lane.deliveredTrade, latest);
@@ -42,9 +45,7 @@ function noteLatest({ lane, rows: { latest } }: LaneBatch, delivered: boolean): 
 function countUndelivered(stats: StreamStats, lane: Lane | null, rows: Counted): void {
   stats.undelivered += rows.length;
   if (lane) lane.undelivered += rows.length;
-  rows.eachTime((_timestamp, receivedAt) => {
-    stats.minute(receivedAt).undelivered++;
-  });
+  for (let i = 1; i < rows.times.length; i += 2) stats.minute(rows.times[i] as Micros).undelivered++;
 }
 
 /** Rows that lay on disk alone are at their end. @param lane null where the code is not carried any more */
@@ -63,22 +64,20 @@ function counted(rows: Settled['rows']): Counted {
       (first, { received_at }) => Math.min(first, received_at),
       rows[0]?.received_at ?? 0,
     ),
-    eachTime: (told) => {
-      for (const { timestamp, received_at } of rows) told(timestamp, received_at);
-    },
+    times: rows.flatMap(({ timestamp, received_at }) => [timestamp, received_at]),
   };
 }
 
 /**
  * The end of the pipe: batches → the writer. It does not wait for acknowledgements (the byte budget bounds what is
  * under way) but accounts for every one.
- * @param envelope adds what every message of the stream says about itself
+ * @param stamp adds what the message carries beside its rows
  * @param underWay batches from the moment they were made until they are settled
  * @param notes told of what the writer has
  */
 export function write(
   writer: Writer,
-  envelope: (batch: LaneBatch) => Batch,
+  stamp: (batch: LaneBatch) => void,
   stats: StreamStats,
   account: Account,
   underWay: Transit,
@@ -93,21 +92,23 @@ export function write(
     if (underWay.size === 0) wake?.();
   }
 
-  function acknowledged(batch: LaneBatch, ack: Ack): void {
-    countAcknowledged(stats, batch.lane, batch.rows, ack);
-    noteLatest(batch, true);
-    settle(batch);
-  }
-
-  function failed(batch: LaneBatch): void {
-    batch.lane.failed(batch.rows.rows);
-    countUndelivered(stats, batch.lane, batch.rows);
-    settle(batch);
-  }
+  const outcome: Outcome<LaneBatch> = {
+    acknowledged(batch, ack) {
+      if (ack.shelved) return shelved(batch);
+      countAcknowledged(stats, batch.lane, batch.waited, ack);
+      noteLatest(batch, true);
+      settle(batch);
+    },
+    failed(batch) {
+      batch.lane.failed(batch.rows);
+      countUndelivered(stats, batch.lane, batch.waited);
+      settle(batch);
+    },
+  };
 
   /** It is on disk, and waits there. */
   function shelved(batch: LaneBatch): void {
-    stats.shelf.enter(batch.rows.firstReceived, batch.arrival);
+    stats.shelf.enter(batch.waited.firstReceived, batch.arrival);
     // The next life sends it: nobody needs to fetch it.
     noteLatest(batch, false);
     settle(batch);
@@ -116,11 +117,9 @@ export function write(
   const sink = new WritableStream<LaneBatch[]>({
     write(batches) {
       for (const batch of batches) {
-        stats.written += batch.rows.length;
-        writer.write(envelope(batch)).then(
-          (ack) => (ack.shelved ? shelved(batch) : acknowledged(batch, ack)),
-          () => failed(batch),
-        );
+        stats.written += batch.waited.length;
+        stamp(batch);
+        writer.send(batch, outcome);
         notes?.batched(batch.notes);
       }
     },

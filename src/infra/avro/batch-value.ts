@@ -11,11 +11,27 @@ const MICROS_PER_MS = 1000;
  * @param nowMicros when the message is built
  */
 export function batchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
-  return { ...batchHead(batch, rows.length, nowMicros), data: rows };
+  return messageOf(batch, rows.length, rows, nowMicros);
 }
 
-/** What stands before the rows. */
-export function batchHead(batch: Batch, count: number, nowMicros: number): object {
+/** The same without its rows, for who has their bytes. */
+export function emptyBatchValue(batch: Batch, count: number, nowMicros: number): object {
+  return messageOf(batch, count, NO_ROWS, nowMicros);
+}
+
+/** The same with rows of exactly the schema's fields, for JSON. */
+export function plainBatchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
+  return messageOf(
+    batch,
+    rows.length,
+    rows.map((row) => plainRow(row)),
+    nowMicros,
+  );
+}
+
+const NO_ROWS: readonly Row[] = [];
+
+function messageOf(batch: Batch, count: number, data: readonly object[], nowMicros: number): object {
   const { market } = batch;
   return {
     ticket_id: crypto.randomUUID(),
@@ -28,10 +44,6 @@ export function batchHead(batch: Batch, count: number, nowMicros: number): objec
     code: market.code,
     timestamp_ms: Math.floor(nowMicros / MICROS_PER_MS),
     batch_size: count,
+    data,
   };
-}
-
-/** The same with rows of exactly the schema's fields, for JSON. */
-export function plainBatchValue(batch: Batch, rows: readonly Row[], nowMicros: number): object {
-  return { ...batchHead(batch, rows.length, nowMicros), data: rows.map((row) => plainRow(row)) };
 }

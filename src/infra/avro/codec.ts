@@ -21,7 +21,11 @@ export interface Codec {
 /** Encodes rows one by one, and puts a message together of them. */
 export interface Packing {
   open(kind: RequestType, market: Market): AvroRows;
-  /** The same bytes as `encode` with these rows as the value's `data`. @throws {Error} where it does not fit the schema */
+  /**
+   * The same bytes as `encode` with these rows as the value's `data`.
+   * @param value with no rows in `data`
+   * @throws {Error} where it does not fit the schema
+   */
   encode(value: object, rows: AvroRows): Buffer;
 }
 
@@ -86,7 +90,7 @@ export function avroCodec(type: avro.Type, id: number, version: number): Codec {
       encode(value, rows) {
         const { length, byteLength } = rows;
         // An array without items is its end alone; ours begins in its place.
-        let end = write({ ...value, data: [] }, LONGEST_COUNT + byteLength) - 1;
+        let end = write(value, LONGEST_COUNT + byteLength) - 1;
         end = writeCount(slab, end, length);
         rows.moveTo(slab, end);
         end += byteLength;

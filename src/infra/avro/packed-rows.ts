@@ -32,7 +32,8 @@ export class SpareMemory {
 export class AvroRows implements PackedRows {
   readonly #item: Type;
   readonly #spare: SpareMemory;
-  readonly #of: { readonly kind: RequestType; readonly market: Market };
+  readonly #kind: RequestType;
+  readonly #market: Market;
   #bytes: Buffer;
   /** The bytes are those of a message, which is never written again. */
   #sent = false;
@@ -44,7 +45,8 @@ export class AvroRows implements PackedRows {
   constructor(item: Type, spare: SpareMemory, kind: RequestType, market: Market) {
     this.#item = item;
     this.#spare = spare;
-    this.#of = { kind, market };
+    this.#kind = kind;
+    this.#market = market;
     this.#bytes = spare.take();
   }
 
@@ -73,7 +75,7 @@ export class AvroRows implements PackedRows {
     let at = this.#start;
     for (let nth = 0; nth < this.length; nth++) {
       const { value, offset } = this.#item.decode(this.#bytes, at);
-      rows.push(withFlatLevels({ ...this.#of, fills: 1, ...value }));
+      rows.push(withFlatLevels({ kind: this.#kind, market: this.#market, fills: 1, ...value }));
       at = offset;
     }
     return rows;

@@ -5,6 +5,7 @@ import type { Log } from '../../common/log.ts';
 import { patientSink } from '../../common/terminal-sink.ts';
 import { flatten } from '../../core/pipeline/flatten.ts';
 import type { Ack, Batch } from '../../core/ports.ts';
+import { bothBy } from '../../core/writer-forms.ts';
 import type { Messaging } from '../messaging.ts';
 
 interface Waiting {
@@ -78,7 +79,7 @@ export function openStdout(clock: Clock, log: Log, out: LineSink = patientSink(p
     driver: 'stdout',
     bootstrap: null,
     lost: lost.promise,
-    writer: { write },
+    writer: bothBy(write),
     publisher: {
       async publish({ family, value, correlationId }) {
         log.info({ phase: 'produce', topic: family, correlation_id: correlationId, value }, 'message');

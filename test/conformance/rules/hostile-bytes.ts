@@ -10,6 +10,7 @@ import { MAX_INFLATED } from '../../../src/core/pipeline/inflate.ts';
 import { RememberedIds } from '../../../src/core/pipeline/remembered-ids.ts';
 import { StreamPipeline } from '../../../src/core/pipeline/stream-pipeline.ts';
 import { StreamStats } from '../../../src/core/pipeline/stream-stats.ts';
+import { bothBy } from '../../../src/core/writer-forms.ts';
 import { between, type Random, seededRandom } from '../../simulator/random.ts';
 import { ManualClock } from '../../unit/manual-clock.ts';
 import { type Fixture, type Subject, sessionFor, textOf } from '../fixtures.ts';
@@ -75,12 +76,10 @@ function rig(exchange: Exchange, good: Fixture) {
       throw error;
     }),
     remembered: new RememberedIds(),
-    writer: {
-      write: async (batch) => {
-        rows.push(...batch.rows);
-        return { at: good.received_at, bytes: 1 };
-      },
-    },
+    writer: bothBy(async (batch) => {
+      rows.push(...batch.rows);
+      return { at: good.received_at, bytes: 1 };
+    }),
     account: budget.open('trade', () => {}),
     stats,
     onRejected: (one) => rejected.push(one),

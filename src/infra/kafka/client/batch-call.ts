@@ -108,11 +108,12 @@ export class BatchCall {
 
   /** Counted before it is told: whoever asks for more meanwhile, or fails, has had it. */
   #tell(report: ToldReport): number {
+    const reports = this.#reports;
     let sum = 0;
     while (this.#told < this.#taken) {
       const at = REPORT_FIELDS * this.#told++;
-      const part = (field: number) => this.#reports[at + field] as number;
-      report(part(0), part(1), part(2), part(3) * HALF + (part(4) >>> 0));
+      const offset = (reports[at + 3] as number) * HALF + ((reports[at + 4] as number) >>> 0);
+      report(reports[at] as number, reports[at + 1] as number, reports[at + 2] as number, offset);
       sum++;
     }
     return sum;
@@ -127,7 +128,8 @@ export class BatchCall {
     this.#describe(tried);
     const taken = this.#native.produceBatch(this.#outlet, this.#descriptors, tried.length, this.#slabs);
     this.#slabs.length = 0;
-    for (const [i, one] of tried.entries()) {
+    for (let i = 0; i < tried.length; i++) {
+      const one = tried[i] as Handed;
       one.code = taken === tried.length ? 0 : (this.#descriptors[i * FIELDS + CODE] as number);
       if (one.code !== 0) stopped.add(one.message.topic);
     }

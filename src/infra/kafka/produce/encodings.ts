@@ -1,7 +1,7 @@
 import { type Market, REQUEST_TYPES } from '../../../core/market/market.ts';
 import type { Row } from '../../../core/market/rows.ts';
 import type { Batch, PackedRows } from '../../../core/ports.ts';
-import { batchHead, batchValue, plainBatchValue } from '../../avro/batch-value.ts';
+import { batchValue, emptyBatchValue, plainBatchValue } from '../../avro/batch-value.ts';
 import { avroCodec, type Codec, jsonCodec, parseSchema } from '../../avro/codec.ts';
 import { withFlatLevels } from '../../avro/flat-levels.ts';
 import { AvroRows } from '../../avro/packed-rows.ts';
@@ -63,7 +63,7 @@ function made(family: TopicFamily, registered: SchemaVersion | undefined): Encod
     value(batch, rows, nowMicros) {
       const { packed } = batch;
       if (packing && rows === null && packed instanceof AvroRows)
-        return packing.encode(batchHead(batch, packed.length, nowMicros), packed);
+        return packing.encode(emptyBatchValue(batch, packed.length, nowMicros), packed);
       return codec.encode(batchValue(batch, rows ?? batch.rows, nowMicros));
     },
     again: (rows) => rows.map(withFlatLevels),

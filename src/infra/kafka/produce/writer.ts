@@ -1,9 +1,11 @@
 import type { Clock } from '../../../common/clock.ts';
 import { Fault, messageOf } from '../../../common/errors.ts';
+import type { Market } from '../../../core/market/market.ts';
 import type { Row } from '../../../core/market/rows.ts';
-import type { Ack, Batch, RowJournal, Writer } from '../../../core/ports.ts';
-import { type DataFamily, topicName } from '../topics/topics.ts';
-import type { Encoding, Encodings } from './encodings.ts';
+import type { Batch, Outcome, RowJournal, Writer } from '../../../core/ports.ts';
+import { writeBy } from '../../../core/writer-forms.ts';
+import { DATA_FAMILIES, topicName } from '../topics/topics.ts';
+import type { Encodings } from './encodings.ts';
 import type { Losses } from './losses.ts';
 import type { Header, Outgoing } from './outgoing.ts';
 import type { Rejects } from './rejects.ts';
@@ -21,86 +23,74 @@ export interface WriterParts {
   readonly journal?: RowJournal;
 }
 
-/** Who waits for a message: told once. */
-interface Waiter {
-  /** @param bytes size of the value on the wire, uncompressed */
-  acknowledged(bytes: number): void;
-  /** It is on disk alone; who reads it back tells the rest. Left out where it is half of a batch. */
-  shelved?(): void;
-  failed(fault: Fault): void;
-}
-
 /**
  * The writer of rows. A batch is encoded at once and becomes one message; where the broker finds that too large, or
  * one of its rows does not fit the schema, it becomes two halves, and so on down to single rows. A row that cannot
  * be written at all goes to `ws.dlq` and fails its batch with `message_rejected`.
  */
 export function kafkaWriter(parts: WriterParts): Writer {
-  const { clock } = parts;
+  const send: Writer['send'] = (batch, outcome) => {
+    for (const message of messages(parts, batch, null, outcome as Outcome)) parts.queue.send(message);
+  };
   return {
     journal: parts.journal,
-    pack: (type, market) => parts.encodings.get(`${type}-data`)?.pack(market) ?? null,
-    write: (batch) =>
-      new Promise<Ack>((resolve, reject) => {
-        send(parts, batch, null, {
-          acknowledged: (bytes) => resolve({ at: clock.micros(), bytes }),
-          shelved: () => resolve({ at: clock.micros(), bytes: 0, shelved: true }),
-          failed: reject,
-        });
-      }),
+    pack: (type, market) => parts.encodings.get(DATA_FAMILIES[type])?.pack(market) ?? null,
+    send,
+    write: writeBy(send),
   };
 }
 
-/** @param rows null: all of the batch, here as in all that follows */
-function send(parts: WriterParts, batch: Batch, rows: readonly Row[] | null, waiter: Waiter): void {
-  for (const message of messages(parts, batch, rows, waiter)) parts.queue.send(message);
-}
-
-/** One message of all rows; several where some row cannot be encoded. */
+/**
+ * One message of all rows; several where some row cannot be encoded.
+ * @param rows null: all of the batch, here as in all that follows
+ */
 function messages(
   parts: WriterParts,
   batch: Batch,
   rows: readonly Row[] | null,
-  waiter: Waiter,
+  outcome: Outcome,
 ): BatchMessage[] {
-  const family: DataFamily = `${batch.requestType}-data`;
-  const topic = topicName(family, batch.region);
-  const encoding = parts.encodings.get(family);
-  if (!encoding) throw new Fault('unknown_error', family, 'The family has no encoding.', '');
   try {
-    return [new BatchMessage(parts, encoding, batch, rows, topic, waiter)];
+    return [new BatchMessage(parts, batch, rows, outcome)];
   } catch (error) {
     const all = rows ?? batch.rows;
-    const halves = halved(all, waiter);
-    if (halves) return halves.flatMap((half) => messages(parts, batch, half.rows, half.waiter));
-    giveUp(parts, batch, all, topic, null, messageOf(error), waiter);
+    const halves = halved(batch, all, outcome);
+    if (halves) return halves.flatMap((half) => messages(parts, batch, half.rows, half.outcome));
+    const topic = topicName(DATA_FAMILIES[batch.requestType], batch.region);
+    giveUp(parts, batch, all, topic, null, messageOf(error), outcome);
     return [];
   }
 }
 
-/** Two halves of the rows, whose waiters together make the one; null where there is nothing to halve. */
-function halved(rows: readonly Row[], waiter: Waiter): { rows: readonly Row[]; waiter: Waiter }[] | null {
+/** Two halves of the rows, whose ends together make the one; null where there is nothing to halve. */
+function halved(
+  batch: Batch,
+  rows: readonly Row[],
+  outcome: Outcome,
+): { rows: readonly Row[]; outcome: Outcome }[] | null {
   if (rows.length < 2) return null;
   const middle = rows.length >> 1;
   let open = 2;
+  let at = 0;
   let bytes = 0;
-  let fault: Fault | null = null;
+  let failure: { readonly why: unknown } | null = null;
   const settle = () => {
     if (--open > 0) return;
-    if (fault) waiter.failed(fault);
-    else waiter.acknowledged(bytes);
+    if (failure) outcome.failed(batch, failure.why);
+    else outcome.acknowledged(batch, { at, bytes });
   };
-  const part: Waiter = {
-    acknowledged(more) {
-      bytes += more;
+  const part: Outcome = {
+    acknowledged(_batch, ack) {
+      at = Math.max(at, ack.at);
+      bytes += ack.bytes;
       settle();
     },
-    failed(why) {
-      fault = why;
+    failed(_batch, why) {
+      failure = { why };
       settle();
     },
   };
-  return [rows.slice(0, middle), rows.slice(middle)].map((half) => ({ rows: half, waiter: part }));
+  return [rows.slice(0, middle), rows.slice(middle)].map((half) => ({ rows: half, outcome: part }));
 }
 
 /** Rows that can never be written: a dead letter, a record of the loss, and the batch's end. */
@@ -111,12 +101,12 @@ function giveUp(
   topic: string,
   value: Buffer | null,
   reason: string,
-  waiter: Waiter,
+  outcome: Outcome,
 ): void {
   const fault = rejected(topic, reason);
   parts.rejects.reject(batch, rows.length, topic, value, reason);
   parts.losses.add(batch, rows, fault);
-  waiter.failed(fault);
+  outcome.failed(batch, fault);
 }
 
 /** A message of rows on its way. */
@@ -126,31 +116,25 @@ class BatchMessage implements Outgoing {
   readonly value: Buffer;
   readonly headers: readonly Header[];
   readonly fence: number | null;
-  readonly shelved: (() => void) | undefined;
   readonly #parts: WriterParts;
   readonly #batch: Batch;
   readonly #rows: readonly Row[] | null;
-  readonly #waiter: Waiter;
+  readonly #outcome: Outcome;
 
   /** @throws {Error} where a row does not fit the schema */
-  constructor(
-    parts: WriterParts,
-    encoding: Encoding,
-    batch: Batch,
-    rows: readonly Row[] | null,
-    topic: string,
-    waiter: Waiter,
-  ) {
+  constructor(parts: WriterParts, batch: Batch, rows: readonly Row[] | null, outcome: Outcome) {
+    const family = DATA_FAMILIES[batch.requestType];
+    const encoding = parts.encodings.get(family);
+    if (!encoding) throw new Error(`${family} has no encoding`);
     this.value = encoding.value(batch, rows, parts.clock.micros());
     this.headers = encoding.headers(batch.correlationId, batch.fence, batch.late);
-    this.key = `${batch.exchange}|${batch.market.code}`;
-    this.topic = topic;
+    this.key = keyOf(batch.exchange, batch.market);
+    this.topic = topicName(family, batch.region);
     this.fence = batch.fence;
-    this.shelved = waiter.shelved;
     this.#parts = parts;
     this.#batch = batch;
     this.#rows = rows;
-    this.#waiter = waiter;
+    this.#outcome = outcome;
   }
 
   get rows(): number {
@@ -166,12 +150,23 @@ class BatchMessage implements Outgoing {
   }
 
   delivered(): void {
-    this.#waiter.acknowledged(this.value.length);
+    const { clock } = this.#parts;
+    this.#outcome.acknowledged(this.#batch, { at: clock.micros(), bytes: this.value.length });
+  }
+
+  /** A half has no end without the other, so that memory cannot let go of it. */
+  get shelved(): (() => void) | undefined {
+    return this.#rows === null ? this.#shelve : undefined;
+  }
+
+  #shelve(): void {
+    const { clock } = this.#parts;
+    this.#outcome.acknowledged(this.#batch, { at: clock.micros(), bytes: 0, shelved: true });
   }
 
   refused(code: number): void {
     const reason = this.#parts.errorText(code);
-    giveUp(this.#parts, this.#batch, this.#all, this.topic, this.value, reason, this.#waiter);
+    giveUp(this.#parts, this.#batch, this.#all, this.topic, this.value, reason, this.#outcome);
   }
 
   superseded(): void {
@@ -179,7 +174,7 @@ class BatchMessage implements Outgoing {
   }
 
   setAside(): void {
-    this.#waiter.failed(superseded(this.topic));
+    this.#outcome.failed(this.#batch, superseded(this.topic));
   }
 
   undelivered(): void {
@@ -188,13 +183,24 @@ class BatchMessage implements Outgoing {
 
   #lost(fault: Fault): void {
     this.#parts.losses.add(this.#batch, this.#all, fault);
-    this.#waiter.failed(fault);
+    this.#outcome.failed(this.#batch, fault);
   }
 
   split(): readonly Outgoing[] | null {
-    const halves = halved(this.#all, this.#waiter);
-    return halves?.flatMap((half) => messages(this.#parts, this.#batch, half.rows, half.waiter)) ?? null;
+    const halves = halved(this.#batch, this.#all, this.#outcome);
+    return halves?.flatMap((half) => messages(this.#parts, this.#batch, half.rows, half.outcome)) ?? null;
   }
+}
+
+/** What a code's messages are called, as long as it is known: a text made anew for each would be hashed for each. */
+const keys = new WeakMap<Market, { readonly exchange: string; readonly key: string }>();
+
+function keyOf(exchange: string, market: Market): string {
+  const known = keys.get(market);
+  if (known?.exchange === exchange) return known.key;
+  const key = `${exchange}|${market.code}`;
+  keys.set(market, { exchange, key });
+  return key;
 }
 
 /** What a message fails with that nobody will ever take. */

@@ -1,4 +1,4 @@
-import type { Region, RequestType } from '../../../core/market/market.ts';
+import { REGIONS, type Region, type RequestType } from '../../../core/market/market.ts';
 import type { Family } from '../../../core/ports.ts';
 import type { SchemaFile } from '../../avro/schemas.ts';
 
@@ -72,9 +72,26 @@ export const TOPICS: Readonly<Record<TopicFamily, TopicPolicy>> = {
 
 export const TOPIC_FAMILIES = Object.keys(TOPICS) as readonly TopicFamily[];
 
+/** Where rows of each type go. */
+export const DATA_FAMILIES: Readonly<Record<RequestType, DataFamily>> = {
+  ticker: 'ticker-data',
+  trade: 'trade-data',
+  orderbook: 'orderbook-data',
+};
+
+/** Made once: a text made anew for each message would be hashed for each. */
+const NAMES = Object.fromEntries(
+  TOPIC_FAMILIES.map((family) => [
+    family,
+    Object.fromEntries(
+      REGIONS.map((region) => [region, TOPICS[family].regional ? `${family}.${region}` : family]),
+    ),
+  ]),
+) as Readonly<Record<TopicFamily, Readonly<Record<Region, string>>>>;
+
 /** `ticker-data.korea`, `ws.event`. A family without regions ignores the region. */
 export function topicName(family: TopicFamily, region: Region | null): string {
-  return TOPICS[family].regional && region !== null ? `${family}.${region}` : family;
+  return region === null ? family : NAMES[family][region];
 }
 
 /** The registry's subject of an Avro family: `ticker-data-value`. */
