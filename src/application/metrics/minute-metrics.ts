@@ -95,10 +95,10 @@ export class MinuteMetrics {
 
   /** Notes what the codes are, once for each end of a minute. */
   #look(figure: StreamFigure, at: Micros): void {
-    const states = this.#deps.codes(figure.target);
     const seen = this.#codes.get(figure) ?? [];
-    if (states === null || seen.at(-1)?.at === at) return;
-    this.#codes.set(figure, [...seen.slice(-WAITING), { at, states }]);
+    if (seen.at(-1)?.at === at) return;
+    const states = this.#deps.codes(figure.target);
+    if (states !== null) this.#codes.set(figure, [...seen.slice(-WAITING), { at, states }]);
   }
 
   #codesAt(figure: StreamFigure, end: Micros): CodeStates {

@@ -107,7 +107,7 @@ export class Coverage {
 
   /** The code was served for certain. */
   received(symbol: string): void {
-    this.#doubtful.delete(symbol);
+    if (this.#doubtful.size > 0) this.#doubtful.delete(symbol);
   }
 
   /** The exchange does not serve these codes: what was hardly ever received is no loss. */

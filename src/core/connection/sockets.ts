@@ -19,7 +19,9 @@ export class Sockets {
 
   /** Whether any of them receives that code. */
   carries({ symbol }: Pick<Market, 'symbol'>): boolean {
-    return this.all().some((link) => link.carries(symbol));
+    if (this.primary?.carries(symbol) || this.successor?.carries(symbol)) return true;
+    for (const link of this.#leaving) if (link.carries(symbol)) return true;
+    return false;
   }
 
   /** Whether the exchange was asked for that code over any of them, and has not refused it. */

@@ -49,7 +49,10 @@ function tickerFlaw(row: Ticker): string | null {
     isOptional(row.bid_size) &&
     isOptional(row.ask) &&
     isOptional(row.ask_size);
-  if (sound) return null;
+  return sound ? null : optionalFlaw(row);
+}
+
+function optionalFlaw(row: Ticker): string | null {
   const field = OPTIONAL.find((name) => !isOptional(row[name]));
   return field === undefined ? null : `${field} is not a number: ${row[field]}`;
 }

@@ -150,6 +150,11 @@ export class BatchCall {
     const into = this.#descriptors;
     const slabs = this.#slabs;
     let slab: ArrayBufferLike | null = null;
+    // Messages of one stream follow each other.
+    let lastTopic: string | null = null;
+    let topicNumber = NONE;
+    let lastHeaders: readonly Header[] | null = null;
+    let headersNumber = NONE;
     let at = 0;
     for (const { message, id } of messages) {
       const { topic, key, headers, value, timestampMs } = message;
@@ -159,10 +164,18 @@ export class BatchCall {
         slab = value.buffer;
         slabs.push(slab);
       }
-      into[at] = this.#topics.get(topic) ?? this.#internTopic(topic);
+      if (topic !== lastTopic) {
+        lastTopic = topic;
+        topicNumber = this.#topics.get(topic) ?? this.#internTopic(topic);
+      }
+      if (headers !== lastHeaders) {
+        lastHeaders = headers;
+        headersNumber =
+          headers.length === 0 ? NONE : (this.#headers.get(headers) ?? this.#internHeaders(headers));
+      }
+      into[at] = topicNumber;
       into[at + 1] = key === null ? NONE : (this.#keys.get(key) ?? this.#internKey(key));
-      into[at + 2] =
-        headers.length === 0 ? NONE : (this.#headers.get(headers) ?? this.#internHeaders(headers));
+      into[at + 2] = headersNumber;
       into[at + 3] = slabs.length - 1;
       into[at + 4] = value.byteOffset;
       into[at + 5] = value.length;
