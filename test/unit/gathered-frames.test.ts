@@ -105,7 +105,10 @@ test('the end of a socket brings what had gathered', async () => {
   expect(ids(batches)).toEqual(['1', '2']);
 });
 
-test('frames gather for an interval of the grid, and not at all at the shortest windows', () => {
+test('frames gather until the next tick of their stream, and not at all at the shortest windows', () => {
   const limits = { maxRows: 1, maxBytes: 1 };
-  expect([100, 20, 5, 3].map((windowMs) => gatherMs({ ...limits, windowMs }))).toEqual([50, 10, 2, 0]);
+  const each = (inTurns: boolean) =>
+    [100, 20, 5, 3, 1].map((windowMs) => gatherMs({ ...limits, windowMs, inTurns }));
+  expect(each(false)).toEqual([50, 10, 2, 0, 0]);
+  expect(each(true)).toEqual([100, 20, 5, 3, 0]);
 });

@@ -50,14 +50,24 @@ class Ledger {
   }
 }
 
-/** Of what a busy socket brings in them, the first frame is read at once and the others by the next tick. */
-const GATHER_MS = [0, 10];
+/**
+ * How long frames of a busy socket gather, ms, and whether the types take turns: the first frame is read at once and the others by
+ * the next tick of their stream.
+ */
+const GATHERING = [
+  [0, false],
+  [10, false],
+  [0, true],
+  [WINDOW_MS, true],
+] as const;
 
-test.each(SEEDS.flatMap((seed) => GATHER_MS.map((gatherMs) => [seed, gatherMs] as const)))(
-  'whenever the process stands still, no row waits longer than its window and a tick beside (%p, frames gather for %p ms)',
-  async (seed, gatherMs) => {
+test.each(SEEDS.flatMap((seed) => GATHERING.map((gathering) => [seed, ...gathering] as const)))(
+  'whenever the process stands still, no row waits longer than its window and a tick beside (%p, frames gather for %p ms, in turns: %p)',
+  async (seed, gatherMs, inTurns) => {
     const random = seeded(seed);
-    const { clock, pipeline, socket, batches } = rig('trade', {}, 1e6, undefined, undefined, {}, gatherMs);
+    const { clock, pipeline, socket, batches } = rig(
+      ...(['trade', {}, 1e6, undefined, undefined, {}, gatherMs, inTurns] as const),
+    );
     const sink = pipeline.attach(socket());
     const ledger = new Ledger();
     let stood = 0;

@@ -46,6 +46,7 @@ export interface Rig {
  * @param remembered of earlier runs of the stream, with their `clock`
  * @param outbox where rows that wait are written down, and whether batches lie on disk alone
  * @param gatherMs how long frames of a busy socket gather
+ * @param inTurns whether the types take turns
  */
 export function rig(
   type: 'trade' | 'ticker',
@@ -55,6 +56,7 @@ export function rig(
   clock = new ManualClock(),
   outbox: { readonly journal?: RowJournal; readonly shelves?: () => boolean } = {},
   gatherMs = 0,
+  inTurns = false,
 ): Rig {
   const exchange: Exchange = { ...upbit, ...overrides };
   const batches: Batch[] = [];
@@ -85,7 +87,7 @@ export function rig(
   const pipeline = new StreamPipeline({
     exchange,
     type,
-    limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144, gatherMs },
+    limits: { windowMs: 100, maxRows: 500, maxBytes: 262_144, gatherMs, inTurns },
     clock,
     grid: new Grid(clock, 50, (error) => {
       throw error;

@@ -40,11 +40,11 @@ export function gridMs({ windowMs }: BatchLimits): number {
 const SHORTEST_GATHER_MS = 2;
 
 /**
- * How long frames of a busy socket gather, in ms: an interval of the grid, as their rows wait for one of its ticks anyway, and each
- * takes what came before it.
+ * How long frames of a busy socket gather, in ms: until the tick for which their rows wait anyway, which takes what came
+ * before it.
  */
 export function gatherMs(limits: BatchLimits): number {
-  const ms = Math.floor(gridMs(limits));
+  const ms = Math.floor(limits.inTurns ? limits.windowMs : gridMs(limits));
   return ms < SHORTEST_GATHER_MS ? 0 : ms;
 }
 
@@ -54,6 +54,11 @@ export function gatherMs(limits: BatchLimits): number {
  */
 export function turnOf(type: RequestType): number {
   return type === 'trade' ? 1 : 0;
+}
+
+/** Whether all codes are due at this tick of the stream whose turn that is. */
+export function isTurn(turn: number, nowMs: number, tickMs: number): boolean {
+  return Math.floor(nowMs / tickMs) % TICKS === turn;
 }
 
 export interface BatchParts {
@@ -106,7 +111,7 @@ export function batch(parts: BatchParts): TransformStream<LaneChunk, LaneBatch[]
 
   function flushDue(nowMs: number): void {
     if (open.length === 0 || (controller.desiredSize ?? 0) <= 0) return;
-    const own = turn !== null && Math.floor(nowMs / grid.tickMs) % TICKS === turn;
+    const own = turn !== null && isTurn(turn, nowMs, grid.tickMs);
     const due = takeWhere((lane) => isDue(lane, nowMs, own));
     if (due.length > 0) controller.enqueue(due);
   }

@@ -18,7 +18,8 @@ const MICROS_PER_MS = 1000;
  * @param arrives told of the first frame of each chunk; the arrival that it gives stands for the chunk
  * @param gatherMs no chunk follows another sooner, unless it is full or `handOver` is called; 0: each turn gives one
  * @returns the sink for the socket and the stream it feeds; the stream's queue is bounded by the byte budget alone.
- * `handOver` is for whoever looks whether frames were left behind; it returns whether there were any.
+ * `handOver` is for whoever waits for the rows, or looks whether frames were left behind: it leaves those of which the first came
+ * after `until`, by the monotonic clock in ms, and returns whether there were others.
  */
 export function frameSource(
   socket: SocketHandle,
@@ -29,7 +30,7 @@ export function frameSource(
 ): {
   sink: FrameSink;
   frames: ReadableStream<FrameChunk>;
-  handOver(): boolean;
+  handOver(until?: number): boolean;
   /** Time has passed: what the session has to say without a frame follows those that came before. */
   look(at: Micros): void;
 } {
@@ -53,9 +54,8 @@ export function frameSource(
   let scheduled = false;
   let ended = false;
 
-  function handOver(): boolean {
-    scheduled = false;
-    if (arrival === null || ended) return false;
+  function handOver(until = Number.POSITIVE_INFINITY): boolean {
+    if (arrival === null || ended || arrival.ms > until) return false;
     const minute = stats.minute(times[0] as Micros);
     minute.frames += pending.length;
     minute.bytes += bytes;
@@ -78,14 +78,19 @@ export function frameSource(
     return true;
   }
 
+  function endTurn(): void {
+    scheduled = false;
+    handOver();
+  }
+
   /** The wall clock may have gone back. */
   function gathers(at: Micros): boolean {
     return at >= handedAt && at - handedAt < gather;
   }
 
   function look(at: Micros): void {
-    handOver();
     if (ended || !socket.session.due?.(at)) return;
+    handOver();
     controller.enqueue({
       socket,
       frames: [],
@@ -119,7 +124,7 @@ export function frameSource(
         if (pending.length >= MAX_FRAMES || bytes >= MAX_BYTES) handOver();
         else if (!scheduled && !gathers(receivedAt)) {
           scheduled = true;
-          setImmediate(handOver);
+          setImmediate(endTurn);
         }
       },
       end() {

@@ -4,7 +4,7 @@ import type { Cancel, Clock } from '../../common/clock.ts';
 export type OnTick = (nowMs: number) => void;
 
 /** Hands on what has gathered for the members; true where there was any. */
-export type BeforeTick = () => boolean;
+export type BeforeTick = (nowMs: number) => boolean;
 
 /**
  * One tick for everything that waits in the pipelines of all streams: rows of 600 codes that each flush on a timer of
@@ -60,7 +60,7 @@ export class Grid {
     this.#cancel = this.#arm();
     const now = this.#clock.now();
     let any = false;
-    for (const handOver of this.#before) this.#asked(() => (any = handOver() || any));
+    for (const handOver of this.#before) this.#asked(() => (any = handOver(now) || any));
     if (any) setImmediate(() => this.#ask(now));
     else this.#ask(now);
   }

@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts';
 import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
-import { type BatchLimits, batch, turnOf } from './batch.ts';
+import { type BatchLimits, batch, isTurn, turnOf } from './batch.ts';
 import type { Account } from './budget.ts';
 import { type Incoming, type OnRejected, TICK } from './chunks.ts';
 import { decode } from './decode.ts';
@@ -52,7 +52,7 @@ interface Attached {
   /** Makes it bring a whole order book of this market. */
   begin(market: Market): void;
   look(at: Micros): void;
-  handOver(): boolean;
+  handOver(until: number): boolean;
 }
 
 /** The longest time between two ticks that counts as passed, in ticks: what is more, the process stood still. */
@@ -76,6 +76,7 @@ export class StreamPipeline {
   readonly #underWay = new Transit();
   readonly #leaveGrid: () => void;
   readonly #gatherMs: number;
+  readonly #turn: number | null;
   #ticking = false;
 
   constructor(options: PipelineOptions) {
@@ -109,9 +110,10 @@ export class StreamPipeline {
     const notes = writer.journal
       ? new RowNotes(writer.journal, stream, (market) => options.stamp(market))
       : null;
+    this.#turn = limits.inTurns ? turnOf(type) : null;
     const batches = batch({
       ...{ limits, grid, stream, notes },
-      turn: limits.inTurns ? turnOf(type) : null,
+      turn: this.#turn,
       pack: (market) => writer.pack?.(type, market) ?? null,
       taken: ({ arrival }, freed) => {
         this.#arriving.leave(arrival.number);
@@ -133,7 +135,7 @@ export class StreamPipeline {
     this.#sink = sink;
     // Rows are written down as they are read, where they are written down at all.
     this.#gatherMs = notes === null ? (limits.gatherMs ?? 0) : 0;
-    const leaveBefore = grid.before(() => this.#handOver());
+    const leaveBefore = grid.before((nowMs) => this.#handOver(nowMs));
     const leave = grid.join((nowMs) => this.#tick(nowMs));
     this.#leaveGrid = () => {
       leaveBefore();
@@ -257,10 +259,14 @@ export class StreamPipeline {
     return arrival;
   }
 
-  /** What has gathered, so that a tick finds all that came before it. */
-  #handOver(): boolean {
+  /** What has gathered, so that the tick for which its rows wait finds all that came before it. */
+  #handOver(nowMs: number): boolean {
+    const { grid, limits } = this.#options;
+    const own = this.#turn === null || isTurn(this.#turn, nowMs, grid.tickMs);
+    // At another's tick, what should have gone with a tick of ours that a stall has swallowed.
+    const until = own ? Number.POSITIVE_INFINITY : nowMs - limits.windowMs + grid.tickMs / 2;
     let any = false;
-    for (const { handOver } of this.#sockets) any = handOver() || any;
+    for (const { handOver } of this.#sockets) any = handOver(until) || any;
     return any;
   }
 
