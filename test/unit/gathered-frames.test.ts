@@ -105,6 +105,24 @@ test('the end of a socket brings what had gathered', async () => {
   expect(ids(batches)).toEqual(['1', '2']);
 });
 
+test('what should have gone with a tick that a stall has swallowed goes at the next, whose turn it is not', async () => {
+  const clock = new ManualClock();
+  const { pipeline, socket, batches } = rig('trade', {}, 1e6, undefined, clock, {}, 100, true);
+  const sink = pipeline.attach(socket());
+  // Trades have the ticks at 50, 150, 250 ms.
+  const start = clock.now();
+  await clock.advance(155 - (start % 100));
+  sink.push(tradeFrame('KRW-BTC', 1), clock.micros());
+  await settle();
+  sink.push(tradeFrame('KRW-BTC', 2), clock.micros());
+  await clock.advance(80);
+  expect(ids(batches)).toEqual([]);
+  clock.jump(70);
+  await clock.advance(0);
+  await settle();
+  expect(ids(batches)).toEqual(['1', '2']);
+});
+
 test('frames gather until the next tick of their stream, and not at all at the shortest windows', () => {
   const limits = { maxRows: 1, maxBytes: 1 };
   const each = (inTurns: boolean) =>
