@@ -38,13 +38,16 @@ export function gridMs({ windowMs }: BatchLimits): number {
 
 /** Shorter gains nothing. */
 const SHORTEST_GATHER_MS = 2;
+/** Timers are late by a millisecond or two: of shorter ticks a stream misses too many of its own to wait for them. */
+const SHORTEST_TURN_MS = 10;
 
 /**
  * How long frames of a busy socket gather, in ms: until the tick for which their rows wait anyway, which takes what came
  * before it.
  */
 export function gatherMs(limits: BatchLimits): number {
-  const ms = Math.floor(limits.inTurns ? limits.windowMs : gridMs(limits));
+  const tickMs = gridMs(limits);
+  const ms = Math.floor(limits.inTurns && tickMs >= SHORTEST_TURN_MS ? limits.windowMs : tickMs);
   return ms < SHORTEST_GATHER_MS ? 0 : ms;
 }
 
@@ -56,8 +59,13 @@ export function turnOf(type: RequestType): number {
   return type === 'trade' ? 1 : 0;
 }
 
+/** Whether frames may gather until this tick, and not beyond it. */
+export function isGathered(turn: number | null, nowMs: number, tickMs: number): boolean {
+  return turn === null || tickMs < SHORTEST_TURN_MS || isTurn(turn, nowMs, tickMs);
+}
+
 /** Whether all codes are due at this tick of the stream whose turn that is. */
-export function isTurn(turn: number, nowMs: number, tickMs: number): boolean {
+function isTurn(turn: number, nowMs: number, tickMs: number): boolean {
   return Math.floor(nowMs / tickMs) % TICKS === turn;
 }
 

@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts';
 import type { Market, Micros, RequestType } from '../market/market.ts';
 import type { Row } from '../market/rows.ts';
 import type { Batch, Writer } from '../ports.ts';
-import { type BatchLimits, batch, isTurn, turnOf } from './batch.ts';
+import { type BatchLimits, batch, isGathered, turnOf } from './batch.ts';
 import type { Account } from './budget.ts';
 import { type Incoming, type OnRejected, TICK } from './chunks.ts';
 import { decode } from './decode.ts';
@@ -262,9 +262,9 @@ export class StreamPipeline {
   /** What has gathered, so that the tick for which its rows wait finds all that came before it. */
   #handOver(nowMs: number): boolean {
     const { grid, limits } = this.#options;
-    const own = this.#turn === null || isTurn(this.#turn, nowMs, grid.tickMs);
     // At another's tick, what should have gone with a tick of ours that a stall has swallowed.
-    const until = own ? Number.POSITIVE_INFINITY : nowMs - limits.windowMs + grid.tickMs / 2;
+    const all = isGathered(this.#turn, nowMs, grid.tickMs);
+    const until = all ? Number.POSITIVE_INFINITY : nowMs - limits.windowMs + grid.tickMs / 2;
     let any = false;
     for (const { handOver } of this.#sockets) any = handOver(until) || any;
     return any;
