@@ -59,10 +59,7 @@ export class Numbered<T extends object> {
   }
 
   clear(): void {
-    for (const page of this.#pages.values()) {
-      page.items.fill(undefined);
-      page.count = 0;
-    }
+    this.#page = emptyPage();
     this.#pages.clear();
     this.#pages.set(pageOf(this.#next), this.#page);
     this.#size = 0;

@@ -6,7 +6,7 @@ import { avroCodec, type Codec, jsonCodec, parseSchema } from '../../avro/codec.
 import { withFlatLevels } from '../../avro/flat-levels.ts';
 import { AvroRows } from '../../avro/packed-rows.ts';
 import { SCHEMA_FILES } from '../../avro/schemas.ts';
-import { TOPIC_FAMILIES, TOPICS, type TopicFamily } from '../topics/topics.ts';
+import { DATA_FAMILIES, TOPIC_FAMILIES, TOPICS, type TopicFamily } from '../topics/topics.ts';
 import { headerSets } from './headers.ts';
 
 /** How messages of one family are written. */
@@ -56,7 +56,7 @@ function made(family: TopicFamily, registered: SchemaVersion | undefined): Encod
   const type = parseSchema(SCHEMA_FILES[schema], schema);
   const codec = avroCodec(type, registered.id, registered.version);
   const { packing } = codec;
-  const kind = REQUEST_TYPES.find((one) => family === `${one}-data`);
+  const kind = REQUEST_TYPES.find((one) => family === DATA_FAMILIES[one]);
   return {
     ...{ codec, headers: headerSets(codec) },
     pack: (market) => (packing && kind ? packing.open(kind, market) : null),

@@ -2,7 +2,7 @@ import type { Clock } from '../../../common/clock.ts';
 import { type Market, market } from '../../../core/market/market.ts';
 import type { NotedRows, RowJournal } from '../../../core/ports.ts';
 import type { Place, Stored } from '../../outbox/store.ts';
-import { type DataFamily, topicName } from '../topics/topics.ts';
+import { DATA_FAMILIES, topicName } from '../topics/topics.ts';
 import type { Encodings } from './encodings.ts';
 import type { Header } from './outgoing.ts';
 
@@ -33,7 +33,7 @@ export function rowJournal(
 ): RowJournal {
   return {
     note({ exchange, region, requestType, rows, names }: NotedRows) {
-      const family: DataFamily = `${requestType}-data`;
+      const family = DATA_FAMILIES[requestType];
       const encoding = encodings.get(family);
       if (!encoding) return null;
       const at = clock.micros();

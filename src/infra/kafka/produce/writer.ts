@@ -5,7 +5,7 @@ import type { Row } from '../../../core/market/rows.ts';
 import type { Batch, Outcome, RowJournal, Writer } from '../../../core/ports.ts';
 import { writeBy } from '../../../core/writer-forms.ts';
 import { DATA_FAMILIES, topicName } from '../topics/topics.ts';
-import type { Encodings } from './encodings.ts';
+import type { Encoding, Encodings } from './encodings.ts';
 import type { Losses } from './losses.ts';
 import type { Header, Outgoing } from './outgoing.ts';
 import type { Rejects } from './rejects.ts';
@@ -50,13 +50,19 @@ function messages(
   rows: readonly Row[] | null,
   outcome: Outcome,
 ): BatchMessage[] {
+  const family = DATA_FAMILIES[batch.requestType];
+  const topic = topicName(family, batch.region);
+  const encoding = parts.encodings.get(family);
+  if (!encoding) {
+    outcome.failed(batch, new Fault('unknown_error', family, 'The family has no encoding.', ''));
+    return [];
+  }
   try {
-    return [new BatchMessage(parts, batch, rows, outcome)];
+    return [new BatchMessage(parts, encoding, batch, rows, topic, outcome)];
   } catch (error) {
     const all = rows ?? batch.rows;
     const halves = halved(batch, all, outcome);
     if (halves) return halves.flatMap((half) => messages(parts, batch, half.rows, half.outcome));
-    const topic = topicName(DATA_FAMILIES[batch.requestType], batch.region);
     giveUp(parts, batch, all, topic, null, messageOf(error), outcome);
     return [];
   }
@@ -122,14 +128,18 @@ class BatchMessage implements Outgoing {
   readonly #outcome: Outcome;
 
   /** @throws {Error} where a row does not fit the schema */
-  constructor(parts: WriterParts, batch: Batch, rows: readonly Row[] | null, outcome: Outcome) {
-    const family = DATA_FAMILIES[batch.requestType];
-    const encoding = parts.encodings.get(family);
-    if (!encoding) throw new Error(`${family} has no encoding`);
+  constructor(
+    parts: WriterParts,
+    encoding: Encoding,
+    batch: Batch,
+    rows: readonly Row[] | null,
+    topic: string,
+    outcome: Outcome,
+  ) {
     this.value = encoding.value(batch, rows, parts.clock.micros());
     this.headers = encoding.headers(batch.correlationId, batch.fence, batch.late);
     this.key = keyOf(batch.exchange, batch.market);
-    this.topic = topicName(family, batch.region);
+    this.topic = topic;
     this.fence = batch.fence;
     this.#parts = parts;
     this.#batch = batch;
