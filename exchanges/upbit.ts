@@ -18,7 +18,7 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 import type { StreamType, Trade } from '../src/core/market/rows.ts';
-import { NUMBER, rowsOf, type Scanner, scanner, WORD } from '../src/core/market/scan.ts';
+import { NUMBER, rowsOf, type Scanner, scanner, UNREAD, WORD } from '../src/core/market/scan.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { daysBack, isLess, lowest, onward, reachesBack } from '../src/core/market/trade-walks.ts';
@@ -146,6 +146,22 @@ function split(symbol: string): Pair | null {
 
 /** Frames as nearly all of them are spelled. */
 const SCANNERS: Partial<Record<RequestType, Scanner>> = {
+  ticker: scanner({
+    type: 'ticker',
+    code: WORD,
+    ...{ opening_price: NUMBER, high_price: NUMBER, low_price: NUMBER, trade_price: NUMBER },
+    ...{ prev_closing_price: NUMBER, acc_trade_price: UNREAD },
+    ...{ change: UNREAD, change_price: UNREAD, signed_change_price: NUMBER },
+    ...{ change_rate: UNREAD, signed_change_rate: NUMBER },
+    ...{ ask_bid: UNREAD, trade_volume: UNREAD, acc_trade_volume: UNREAD },
+    ...{ trade_date: UNREAD, trade_time: UNREAD, trade_timestamp: UNREAD },
+    ...{ acc_ask_volume: UNREAD, acc_bid_volume: UNREAD },
+    ...{ highest_52_week_price: UNREAD, highest_52_week_date: UNREAD },
+    ...{ lowest_52_week_price: UNREAD, lowest_52_week_date: UNREAD },
+    ...{ market_state: UNREAD, is_trading_suspended: UNREAD, delisting_date: UNREAD, market_warning: UNREAD },
+    ...{ timestamp: NUMBER, acc_trade_price_24h: NUMBER, acc_trade_volume_24h: NUMBER },
+    stream_type: WORD,
+  }),
   orderbook: scanner({
     type: 'orderbook',
     code: WORD,

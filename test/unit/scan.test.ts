@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test';
 import { objectLevels, pairLevels } from '../../src/core/market/levels.ts';
 import { number as jsonNumber } from '../../src/core/market/read-values.ts';
-import { DECIMAL, NUMBER, rowsOf, scanner, WORD } from '../../src/core/market/scan.ts';
+import { DECIMAL, NUMBER, rowsOf, scanner, UNREAD, WORD } from '../../src/core/market/scan.ts';
 import { between, seededRandom } from '../simulator/random.ts';
 
 const NUMBERED = scanner({ n: NUMBER });
+const PARTLY = scanner({ a: UNREAD, n: NUMBER, z: UNREAD });
 const WORDED = scanner({ a: { w: WORD, last: true }, z: 1 });
 const PAIRS = scanner({ b: rowsOf([DECIMAL, DECIMAL]), a: rowsOf([DECIMAL, DECIMAL]) });
 const UNITS = scanner({ units: rowsOf({ price: NUMBER, size: NUMBER }) });
@@ -100,6 +101,48 @@ describe('a frame', () => {
       const w = between(random, 0, 20_000).toString(36).toUpperCase();
       expect(WORDED(`{"a":{"w":"${w}","last":true},"z":1}`)?.a).toEqual({ w, last: true });
     }
+  });
+});
+
+describe('what nobody asks for', () => {
+  test.each([
+    ...['""', '"KRW-BTC"', `"${'x'.repeat(200)}"`, 'null', 'true', 'false', '0', '-0', '0.5', '10', '-12.50'],
+    ...[
+      '1234',
+      '12345',
+      '123456789012345678901234567890',
+      '0.12345678901234567890',
+      '1.16539E8',
+      '6e-08',
+      '1e+9',
+    ],
+  ])('is passed over and left out: %s', (value) => {
+    expect(PARTLY(`{"a":${value},"n":7,"z":${value}}`)).toEqual({ n: 7 });
+  });
+
+  test.each([
+    ...['', '"', '"a', 'a', '"\\u0041"', '"\u0007"', '"\u00e9"', 'nul', 'nulls', 'True', 'truefalse'],
+    ...[
+      '01',
+      '-01',
+      '1.',
+      '.5',
+      '-',
+      '+1',
+      '1.2.3',
+      '1e',
+      '1e+',
+      '1e400',
+      '0x1',
+      '1 ',
+      ' 1',
+      '1,1',
+      '[]',
+      '{}',
+    ],
+  ])('is left to JSON.parse where it is not plain: %j', (value) => {
+    expect(PARTLY(`{"a":${value},"n":7,"z":1}`)).toBeNull();
+    expect(PARTLY(`{"a":1,"n":7,"z":${value}}`)).toBeNull();
   });
 });
 

@@ -69,25 +69,46 @@ function copy(from: number, to: number): string {
   return bytes.toString('latin1', from, to);
 }
 
-/** Text that stands there as it is, prepared for comparison four bytes at a time. */
+/**
+ * Text that stands there as it is, prepared for comparison in the largest pieces that it has room for: eight bytes, as the double
+ * that their bits make (of ASCII none is NaN or 0, so that equal doubles are equal bytes), four, or one. The last piece may
+ * overlap the one before it. Two of the three lists are empty.
+ */
 export interface Literal {
-  readonly words: Int32Array;
-  readonly rest: Uint8Array;
+  readonly eights: Float64Array;
+  readonly fours: Int32Array;
+  readonly ones: Uint8Array;
+  /** Where each piece stands. */
+  readonly places: Int32Array;
+  readonly length: number;
 }
 
 export function literal(ascii: string): Literal {
-  const codes = Uint8Array.from(ascii, (char) => char.charCodeAt(0));
-  const read = new DataView(codes.buffer);
-  const words = Int32Array.from({ length: codes.length >> 2 }, (_, word) => read.getInt32(4 * word, true));
-  return { words, rest: codes.slice(4 * words.length) };
+  const ones = Uint8Array.from(ascii, (char) => char.charCodeAt(0));
+  const { length } = ones;
+  const read = new DataView(ones.buffer);
+  const size = length >= 8 ? 8 : length >= 4 ? 4 : 1;
+  const places = Int32Array.from({ length: Math.ceil(length / size) }, (_, nth) =>
+    Math.min(size * nth, length - size),
+  );
+  return {
+    eights: Float64Array.from(size === 8 ? places : [], (place) => read.getFloat64(place, true)),
+    fours: Int32Array.from(size === 4 ? places : [], (place) => read.getInt32(place, true)),
+    ones: size === 1 ? ones : new Uint8Array(0),
+    places,
+    length,
+  };
 }
 
 /** Passes over the literal. @returns false where something else stands there */
-export function pass({ words, rest }: Literal): boolean {
-  let here = at;
-  for (let i = 0; i < words.length; i++, here += 4) if (view.getInt32(here, true) !== words[i]) return false;
-  for (let i = 0; i < rest.length; i++) if (bytes[here++] !== rest[i]) return false;
-  at = here;
+export function pass({ eights, fours, ones, places, length: chars }: Literal): boolean {
+  const first = at;
+  for (let i = 0; i < eights.length; i++)
+    if (view.getFloat64(first + (places[i] as number), true) !== eights[i]) return false;
+  for (let i = 0; i < fours.length; i++)
+    if (view.getInt32(first + (places[i] as number), true) !== fours[i]) return false;
+  for (let i = 0; i < ones.length; i++) if (bytes[first + i] !== ones[i]) return false;
+  at = first + chars;
   return true;
 }
 
@@ -168,6 +189,49 @@ const FALSE = literal('false');
 export function flag(): boolean | null {
   if (pass(TRUE)) return true;
   return pass(FALSE) ? false : null;
+}
+
+const NULL = literal('null');
+
+/** Passes over a word, a number, `true`, `false` or `null`. @returns false where none of these stands there, or not plainly */
+export function passAny(): boolean {
+  const char = bytes[at] as number;
+  if (char === QUOTE) {
+    at++;
+    return passWord() && bytes[at++] === QUOTE;
+  }
+  if (char === MINUS || (char >= ZERO && char <= NINE)) return passNumber();
+  return pass(NULL) || flag() !== null;
+}
+
+/** Passes over the characters until the next quote. */
+function passWord(): boolean {
+  let here = at;
+  for (let char = bytes[here] as number; char !== QUOTE; char = bytes[++here] as number)
+    if (char < SPACE || char > LAST || char === BACKSLASH) return false;
+  at = here;
+  return true;
+}
+
+/** What is a number to JSON, whatever a double makes of it. */
+function passNumber(): boolean {
+  if (bytes[at] === MINUS) at++;
+  const first = at;
+  if (!passDigits() || (bytes[first] === ZERO && at > first + 1)) return false;
+  if (bytes[at] === POINT) {
+    at++;
+    if (!passDigits()) return false;
+  }
+  const char = bytes[at] as number;
+  return (char !== UPPER_E && char !== LOWER_E) || !Number.isNaN(exponent());
+}
+
+/** Passes over digits. @returns false where there is none */
+function passDigits(): boolean {
+  const first = at;
+  while (areDigits(view.getInt32(at, true))) at += 4;
+  for (let char = bytes[at] as number; char >= ZERO && char <= NINE; char = bytes[++at] as number);
+  return at > first;
 }
 
 /** A number of digits alone, so few that a double holds any of them; NaN where none stands there. */

@@ -7,6 +7,7 @@ import {
   type Literal,
   literal,
   pass,
+  passAny,
   signed,
   unsigned,
   whole,
@@ -17,7 +18,7 @@ import { ScannedTime } from './scanned-time.ts';
 
 /** A member of a frame that differs from one frame to the next. */
 interface Varies {
-  readonly varies: 'word' | 'number' | 'whole' | 'decimal' | 'time' | 'flag' | 'list';
+  readonly varies: 'word' | 'number' | 'whole' | 'decimal' | 'time' | 'flag' | 'list' | 'any';
   readonly row?: Row;
   readonly marked?: boolean;
 }
@@ -41,6 +42,8 @@ export const DECIMAL: Varies = { varies: 'decimal' };
 export const TIME: Varies = { varies: 'time' };
 /** `true` or `false`. */
 export const FLAG: Varies = { varies: 'flag' };
+/** A word, a number, a flag or `null` that nobody asks for: it is not in what is returned. */
+export const UNREAD: Varies = { varies: 'any' };
 
 /** A list of rows; each a list of numbers, or an object of them. */
 export function rowsOf(row: Row): Varies {
@@ -69,7 +72,7 @@ export type Scanner = (frame: string | Uint8Array) => JsonObject | null;
 /**
  * Reads frames of one kind where they are spelled as nearly all of them are, many times faster than `JSON.parse`.
  * @returns what a frame says, as `JSON.parse` would, but that a list of rows is a `ScannedList`, a `TIME` a `ScannedTime` and a
- * `DECIMAL` a number: the same object each time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
+ * `DECIMAL` a number, and that what is `UNREAD` is not there: the same object each time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
  */
 export function scanner(members: Members): Scanner {
   const frame: Record<string, unknown> = {};
@@ -112,7 +115,11 @@ const VALUES: Readonly<Record<Varies['varies'], Step['value']>> = {
   time: () => null,
   flag,
   list: () => null,
+  any: () => null,
 };
+
+/** What nobody asks for. */
+const PASSED = { read: passAny };
 
 const QUOTED: ReadonlySet<Varies['varies']> = new Set(['word', 'decimal', 'time']);
 
@@ -130,10 +137,10 @@ function compile(
       into[key] = member;
       before += JSON.stringify(member);
     } else if (isVarying(member)) {
-      const { varies, row, marked } = member;
+      const { varies } = member;
       const quote = QUOTED.has(varies) ? '"' : '';
-      const reader = row ? listOf(row, marked) : varies === 'time' ? new ScannedTime(isoTime) : null;
-      into[key] = reader;
+      const reader = readerOf(member);
+      if (reader !== PASSED) into[key] = reader;
       steps.push({ before: literal(before + quote), reader, value: VALUES[varies], into, key });
       before = quote;
     } else {
@@ -146,6 +153,13 @@ function compile(
     }
   }
   return { steps, rest: `${before}}` };
+}
+
+/** What reads for itself. */
+function readerOf({ varies, row, marked }: Varies): Step['reader'] {
+  if (row) return listOf(row, marked);
+  if (varies === 'any') return PASSED;
+  return varies === 'time' ? new ScannedTime(isoTime) : null;
 }
 
 function isVarying(member: Varies | Members | readonly [Members]): member is Varies {
