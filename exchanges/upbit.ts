@@ -18,7 +18,7 @@ import {
   timeOf,
 } from '../src/core/market/read-values.ts';
 import type { StreamType, Trade } from '../src/core/market/rows.ts';
-import { NUMBER, rowsOf, type Scanner, scanner, UNREAD, WORD } from '../src/core/market/scan.ts';
+import { DIGITS, NUMBER, rowsOf, type Scanner, scanner, UNREAD, WORD } from '../src/core/market/scan.ts';
 import { tradePage } from '../src/core/market/trade-page.ts';
 import { tradeRow } from '../src/core/market/trade-row.ts';
 import { daysBack, isLess, lowest, onward, reachesBack } from '../src/core/market/trade-walks.ts';
@@ -160,6 +160,16 @@ const SCANNERS: Partial<Record<RequestType, Scanner>> = {
     ...{ lowest_52_week_price: UNREAD, lowest_52_week_date: UNREAD },
     ...{ market_state: UNREAD, is_trading_suspended: UNREAD, delisting_date: UNREAD, market_warning: UNREAD },
     ...{ timestamp: NUMBER, acc_trade_price_24h: NUMBER, acc_trade_volume_24h: NUMBER },
+    stream_type: WORD,
+  }),
+  trade: scanner({
+    type: 'trade',
+    code: WORD,
+    ...{ timestamp: UNREAD, trade_date: UNREAD, trade_time: UNREAD, trade_timestamp: NUMBER },
+    ...{ trade_price: NUMBER, trade_volume: NUMBER, ask_bid: WORD },
+    ...{ prev_closing_price: UNREAD, change: UNREAD, change_price: UNREAD },
+    sequential_id: DIGITS,
+    ...{ best_ask_price: UNREAD, best_ask_size: UNREAD, best_bid_price: UNREAD, best_bid_size: UNREAD },
     stream_type: WORD,
   }),
   orderbook: scanner({

@@ -13,6 +13,7 @@ const MUTANTS = 3_000;
 /** What is scanned, not parsed, where it is spelled as it nearly always is. */
 const SCANNED: readonly (readonly [string, RequestType])[] = [
   ['upbit', 'ticker'],
+  ['upbit', 'trade'],
   ['upbit', 'orderbook'],
   ['binance', 'orderbook'],
   ['binance', 'trade'],

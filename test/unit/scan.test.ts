@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 import { objectLevels, pairLevels } from '../../src/core/market/levels.ts';
 import { number as jsonNumber } from '../../src/core/market/read-values.ts';
-import { DECIMAL, NUMBER, rowsOf, scanner, UNREAD, WORD } from '../../src/core/market/scan.ts';
+import { DECIMAL, DIGITS, NUMBER, rowsOf, scanner, UNREAD, WORD } from '../../src/core/market/scan.ts';
 import { between, seededRandom } from '../simulator/random.ts';
 
 const NUMBERED = scanner({ n: NUMBER });
 const PARTLY = scanner({ a: UNREAD, n: NUMBER, z: UNREAD });
+const SPELLED = scanner({ id: DIGITS });
 const WORDED = scanner({ a: { w: WORD, last: true }, z: 1 });
 const PAIRS = scanner({ b: rowsOf([DECIMAL, DECIMAL]), a: rowsOf([DECIMAL, DECIMAL]) });
 const UNITS = scanner({ units: rowsOf({ price: NUMBER, size: NUMBER }) });
@@ -102,6 +103,22 @@ describe('a frame', () => {
       expect(WORDED(`{"a":{"w":"${w}","last":true},"z":1}`)?.a).toEqual({ w, last: true });
     }
   });
+});
+
+describe('digits', () => {
+  test.each(['0', '7', '17883351803770004', '1234567890123456789012345678901234567890'])(
+    'are text: %s',
+    (id) => {
+      expect(SPELLED(`{"id":${id}}`)).toEqual({ id });
+    },
+  );
+
+  test.each(['', '-1', '01', '1.0', '1e5', '1E5', '"1"', 'null', ' 1', '1'.repeat(41), '1'.repeat(400)])(
+    'are left to JSON.parse where they are no whole number, or too many: %j',
+    (id) => {
+      expect(SPELLED(`{"id":${id}}`)).toBeNull();
+    },
+  );
 });
 
 describe('what nobody asks for', () => {

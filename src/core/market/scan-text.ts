@@ -249,6 +249,16 @@ export function whole(): number {
   return value;
 }
 
+/** More than ids have; a double of so many is finite. */
+const MOST_DIGITS = 40;
+
+/** The digits of a whole number as they are spelled, however many a double holds of them; null where none stands there. */
+export function digits(): string | null {
+  const first = at;
+  if (!passDigits() || at - first > MOST_DIGITS || (bytes[first] === ZERO && at > first + 1)) return null;
+  return copy(first, at);
+}
+
 /** A number that may be below 0, see `unsigned`. */
 export function signed(): number {
   if (bytes[at] !== MINUS) return unsigned();

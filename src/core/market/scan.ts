@@ -2,6 +2,7 @@ import type { JsonObject } from './read-values.ts';
 import {
   atEnd,
   begin,
+  digits,
   flag,
   isoTime,
   type Literal,
@@ -18,7 +19,7 @@ import { ScannedTime } from './scanned-time.ts';
 
 /** A member of a frame that differs from one frame to the next. */
 interface Varies {
-  readonly varies: 'word' | 'number' | 'whole' | 'decimal' | 'time' | 'flag' | 'list' | 'any';
+  readonly varies: 'word' | 'number' | 'whole' | 'digits' | 'decimal' | 'time' | 'flag' | 'list' | 'any';
   readonly row?: Row;
   readonly marked?: boolean;
 }
@@ -36,6 +37,8 @@ export const WORD: Varies = { varies: 'word' };
 export const NUMBER: Varies = { varies: 'number' };
 /** One of at most 15 digits and nothing else: what a double holds is what is spelled. */
 export const WHOLE: Varies = { varies: 'whole' };
+/** A whole number as it is spelled, for ids that no double holds: text in what is returned. */
+export const DIGITS: Varies = { varies: 'digits' };
 /** A number in quotes, which is none in what is returned. */
 export const DECIMAL: Varies = { varies: 'decimal' };
 /** A time as RFC 3339 has it. */
@@ -72,7 +75,7 @@ export type Scanner = (frame: string | Uint8Array) => JsonObject | null;
 /**
  * Reads frames of one kind where they are spelled as nearly all of them are, many times faster than `JSON.parse`.
  * @returns what a frame says, as `JSON.parse` would, but that a list of rows is a `ScannedList`, a `TIME` a `ScannedTime` and a
- * `DECIMAL` a number, and that what is `UNREAD` is not there: the same object each time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
+ * `DECIMAL` a number, that `DIGITS` are text, and that what is `UNREAD` is not there: the same object each time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
  */
 export function scanner(members: Members): Scanner {
   const frame: Record<string, unknown> = {};
@@ -111,6 +114,7 @@ const VALUES: Readonly<Record<Varies['varies'], Step['value']>> = {
   word,
   number: signed,
   whole,
+  digits,
   decimal: unsigned,
   time: () => null,
   flag,
