@@ -22,7 +22,7 @@ import { type SteadyWindow, steadyWindows } from './steady-windows.ts';
  * `--minutes` is how long a steady load runs and memory is watched, 3 at least for times that hold nothing of the warm-up,
  * 10 for memory. `--runs` measures all but the plug-ins so many times; the last line has medians and ranges. `--quick`
  * measures shorter, cold, and leaves out the plug-ins and the cost of watching: for a look, not for a figure. `--aims`
- * measures what the aims are about, five times each in 18 minutes: a message and the steady load in five windows after one
+ * measures what the aims are about, five times each in 24 minutes: a message and the steady load in five windows after one
  * warm-up, saturation in five runs. The last line is one JSON object.
  */
 const { values } = parseArgs({
@@ -126,14 +126,15 @@ async function aims(services: Record<string, string>, bootstrap: string): Promis
   }
   await tellAllMessages(bootstrap, AIMS.messages, AIMS.messagesSaturated);
   console.log('Steady load, 600 codes:');
-  const { floor_share, of } = await steadyWindows(services, [100], { ...AIMS.steady, floor: true });
-  for (const load of of[0] ?? []) {
+  const { floor_share, of } = await steadyWindows(services, 100, { ...AIMS.steady, floor: true });
+  for (const load of of) {
     tellSteady(100, load);
     tellRatio(load.cpu_share, floor_share ?? Number.NaN);
   }
-  const others = await steadyWindows(services, WINDOWS, { ...AIMS.steady, floor: false });
-  for (const [i, windowMs] of WINDOWS.entries())
-    for (const load of others.of[i] ?? []) tellSteady(windowMs, load);
+  for (const windowMs of WINDOWS) {
+    const { of } = await steadyWindows(services, windowMs, { ...AIMS.steady, floor: false });
+    for (const load of of) tellSteady(windowMs, load);
+  }
 }
 
 async function run(services: Record<string, string>, bootstrap: string): Promise<void> {

@@ -18,36 +18,34 @@ export interface SteadyWindow {
 export interface SteadyWindows {
   /** What floor clients that ran beside the collector took of a core; null where none did. */
   readonly floor_share: number | null;
-  /** By `batch.window_ms`, in the order asked for. */
-  readonly of: readonly (readonly SteadyWindow[])[];
+  readonly of: readonly SteadyWindow[];
 }
 
 /**
- * The steady load, several windows of time of the same processes: a collector for each `batch.window_ms`, all at once on
- * the feeds of one simulator, and floor clients beside them.
+ * The steady load at one `batch.window_ms`, several windows of time of the same processes, and floor clients beside them.
  * @param warmUpMs all run so long before; times of arrival to acknowledgement reach three minutes back
  * @throws Error where rows were left waiting
  */
 export async function steadyWindows(
   services: Readonly<Record<string, string>>,
-  windowsMs: readonly number[],
+  windowMs: number,
   { warmUpMs, windows, floor }: { warmUpMs: number; windows: Windows; floor: boolean },
 ): Promise<SteadyWindows> {
   const simulator = await spawnSimulator(LOAD);
-  const collectors: Collector[] = [];
   try {
     const env = { ...services, ...simulator.env };
-    for (const windowMs of windowsMs)
-      collectors.push(
-        await startCollector(env, [...streamsOf(simulator), '--set', `batch.window_ms=${windowMs}`]),
-      );
-    const [floorShare, ...of] = await Promise.all([
-      floor ? floorOf(simulator, windows, warmUpMs) : null,
-      ...collectors.map((collector) => measured(collector, warmUpMs, windows)),
-    ]);
-    return { floor_share: floorShare, of };
+    const settings = ['--set', `batch.window_ms=${windowMs}`];
+    const collector = await startCollector(env, [...streamsOf(simulator), ...settings]);
+    try {
+      const [floorShare, of] = await Promise.all([
+        floor ? floorOf(simulator, windows, warmUpMs) : null,
+        measured(collector, warmUpMs, windows),
+      ]);
+      return { floor_share: floorShare, of };
+    } finally {
+      await collector.stop();
+    }
   } finally {
-    await Promise.all(collectors.map((collector) => collector.stop()));
     await simulator.stop();
   }
 }
