@@ -43,8 +43,17 @@ describe('the way of the data', () => {
     expect([stats.acked, stats.repeats]).toEqual([60, 20]);
   });
 
-  test('a bad frame is reported with its number and harms no neighbour', async () => {
-    const { pipeline, socket, clock, batches, rejected, stats } = rig('trade');
+  const parsing: Exchange['session'] = (type, markets) => ({
+    ...upbit.session(type, markets),
+    scanned: undefined,
+  });
+
+  test.each([
+    // Bytes become text before anything is parsed, but where they are scanned.
+    { session: parsing, order: [2, 1, 3] },
+    { session: upbit.session, order: [1, 2, 3] },
+  ])('a bad frame is reported with its number and harms no neighbour: $order', async ({ session, order }) => {
+    const { pipeline, socket, clock, batches, rejected, stats } = rig('trade', { session });
     const sink = pipeline.attach(socket());
     sink.push(tradeFrame('KRW-BTC', 1), 1);
     sink.push('{"type":"trade"', 2);
@@ -53,11 +62,7 @@ describe('the way of the data', () => {
     sink.push(tradeFrame('KRW-BTC', 3), 5);
     await clock.advance(150);
     expect(ids(batches)).toEqual(['1', '3']);
-    expect(rejected.map(({ number, row }) => [number, row])).toEqual([
-      [2, null],
-      [1, null],
-      [3, null],
-    ]);
+    expect(rejected.map(({ number, row }) => [number, row])).toEqual(order.map((number) => [number, null]));
     expect([stats.frames, stats.parsed, stats.failed, stats.rejected]).toEqual([5, 2, 3, 3]);
   });
 

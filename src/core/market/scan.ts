@@ -74,8 +74,9 @@ export type Scanner = (frame: string | Uint8Array) => JsonObject | null;
 
 /**
  * Reads frames of one kind where they are spelled as nearly all of them are, many times faster than `JSON.parse`.
- * @returns what a frame says, as `JSON.parse` would, but that a list of rows is a `ScannedList`, a `TIME` a `ScannedTime` and a
- * `DECIMAL` a number, that `DIGITS` are text, and that what is `UNREAD` is not there: the same object each time, until the next frame. Null where anything is not exactly as expected: then it is to be parsed.
+ * @returns what a frame says, as `JSON.parse` would, but that a list of rows is a `ScannedList`, a `TIME` a `ScannedTime`, a
+ * `DECIMAL` a number, `DIGITS` are text, and that what is `UNREAD` is not there: the same object each time, until the next frame.
+ * Null where anything is not exactly as expected: then it is to be parsed.
  */
 export function scanner(members: Members): Scanner {
   const frame: Record<string, unknown> = {};
