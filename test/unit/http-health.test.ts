@@ -30,6 +30,17 @@ describe('readiness', () => {
     ]);
   });
 
+  test('is not there before what shall run was read: a store that has just come back says nothing about it', () => {
+    const orchestrator = { ...observed().orchestrator, informed: false };
+    const of = (available: boolean) =>
+      readiness(observed({ orchestrator, store: { available, reason: available ? null : 'no answer' } }));
+    expect(of(true)).toEqual({
+      ready: false,
+      reasons: [{ what: 'redis', why: 'what shall run has not been read yet' }],
+    });
+    expect(of(false).reasons).toEqual([{ what: 'redis', why: 'the state store cannot be used: no answer' }]);
+  });
+
   test('rows that wait for half as long are a warning, and no more', () => {
     const { orchestrator } = observed();
     const after = (waitedMs: number) =>

@@ -300,6 +300,7 @@ test('counters of a stream never fall, when it stops and when it runs again', as
         figures: rig.figures,
         orchestrator: {
           streams: () => [],
+          informed: true,
           idle: () => [],
           unacknowledged: () => [],
           elsewhere: () => [],

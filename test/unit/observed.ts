@@ -129,6 +129,7 @@ export function observed(overrides: Partial<Observed> = {}): Observed {
     orchestrator: {
       streams: () => streams,
       unacknowledged: () => streams.map(({ target, waitedMs }) => ({ target, waitedMs })),
+      informed: true,
       idle: () => [],
       elsewhere: () => [{ shard: 1, collector: 'other' }],
       leases: () => ({ collectors: ['other', 'test'], held: 1, lost: 0, given: 0 }),

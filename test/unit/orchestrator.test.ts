@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Orchestrator, type OrchestratorDeps } from '../../src/application/streams/orchestrator.ts';
+import { Fault } from '../../src/common/errors.ts';
 import { createLog } from '../../src/common/log.ts';
 import { type DesiredStream, emptyStream } from '../../src/core/desired/stream.ts';
 import { memoryStore } from '../../src/infra/memory/store.ts';
@@ -12,9 +13,9 @@ function version(number: number, code: string): DesiredStream {
 }
 
 /** An orchestrator whose streams never begin: what it wants is what is looked at. */
-async function started() {
+async function started(away = false) {
   const clock = new ManualClock();
-  const stored = { current: version(5, 'KRW-BTC') as DesiredStream | null };
+  const stored = { current: version(5, 'KRW-BTC') as DesiredStream | null, away };
   const store = memoryStore(clock);
   const deps = {
     clock,
@@ -22,7 +23,10 @@ async function started() {
     desired: {
       ...store.desired,
       read: async () => stored.current,
-      readAll: async () => (stored.current ? [stored.current] : []),
+      readAll: async () => {
+        if (stored.away) throw new Fault('redis_unavailable', 'store', 'It is away.', 'Wait.');
+        return stored.current ? [stored.current] : [];
+      },
       write: async (expected: number, after: DesiredStream) => {
         if ((stored.current?.version ?? 0) !== expected) return 'outdated';
         stored.current = after;
@@ -60,4 +64,18 @@ test('an older version that was only overtaken on its way changes nothing', asyn
   Object.defineProperty(stored, 'current', { get: () => (reads++ < 2 ? old : version(6, 'KRW-ETH')) });
   await clock.advance(5000);
   expect(orchestrator.desired(KEY)).toMatchObject({ version: 6, codes: ['KRW-ETH'] });
+});
+
+test('what shall run is known once the store was read, not before; and stays known while it is away', async () => {
+  const { orchestrator, clock, stored } = await started(true);
+  expect([orchestrator.informed, orchestrator.idle()]).toEqual([false, []]);
+  await clock.advance(4999);
+  stored.away = false;
+  expect(orchestrator.informed).toBe(false);
+  await clock.advance(1);
+  expect(orchestrator.informed).toBe(true);
+  expect(orchestrator.idle()).toMatchObject([{ exchange: 'upbit', symbols: ['KRW-BTC'] }]);
+  stored.away = true;
+  await clock.advance(5000);
+  expect(orchestrator.informed).toBe(true);
 });

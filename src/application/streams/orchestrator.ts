@@ -55,6 +55,7 @@ export class Orchestrator implements ShardHost {
   #cancelNudge: Cancel = () => {};
   #cancelLoss: Cancel = () => {};
   #stopping = false;
+  #informed = false;
   /** By exchange, until when it does not want to see this address; also of streams that were handed on since. */
   readonly #barredUntil = new Map<string, number>();
 
@@ -71,6 +72,11 @@ export class Orchestrator implements ShardHost {
     this.#cancelLoss = desired.onLoss(() => void this.#read());
     await this.#poll();
     await leases?.start(this);
+  }
+
+  /** Whether what is desired was read since the start: until then that nothing runs says nothing about what shall. */
+  get informed(): boolean {
+    return this.#informed;
   }
 
   /** The streams that run, in the order in which they were started. */
@@ -339,8 +345,10 @@ export class Orchestrator implements ShardHost {
 
   /** Streams go on as they are while the store is away; it says so itself. */
   async #read(): Promise<void> {
-    const streams = await this.memory.readAll(this.#deps.keys).catch(() => []);
+    const streams = await this.memory.readAll(this.#deps.keys).catch(() => null);
+    if (streams === null) return;
     for (const stream of streams) void this.want(stream);
+    this.#informed = true;
   }
 
   async #poll(): Promise<void> {

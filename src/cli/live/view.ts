@@ -80,7 +80,7 @@ export class LiveView {
   /** Once, as a collector that nobody has asked for anything looks like one that hangs. */
   #invite({ log, messaging, store, orchestrator }: Collector): void {
     // What was asked for and waits needs no command.
-    if (this.#invited || !store.available || orchestrator.idle().length > 0) return;
+    if (this.#invited || !store.available || !orchestrator.informed || orchestrator.idle().length > 0) return;
     this.#invited = true;
     const { bootstrap } = messaging;
     const command = `${programName()} send connect_and_subscribe --exchange upbit --type trade --symbols BTC`;

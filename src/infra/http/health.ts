@@ -25,7 +25,12 @@ type Watched = Pick<Observed, 'messaging' | 'publisher' | 'store' | 'drivers' | 
 
 /** Not ready: something the collector depends on is missing, nothing comes through, or nothing comes from an exchange. */
 export function readiness(observed: Watched): Readiness {
-  const reasons = [...dependencyReasons(observed), ...waitingReasons(observed), ...darkExchanges(observed)];
+  const reasons = [
+    ...dependencyReasons(observed),
+    ...uninformed(observed),
+    ...waitingReasons(observed),
+    ...darkExchanges(observed),
+  ];
   return { ready: reasons.length === 0, reasons };
 }
 
@@ -114,6 +119,12 @@ function kafkaReasons({ messaging, drivers }: Pick<Watched, 'messaging' | 'drive
 function storeReasons({ store, drivers }: Pick<Watched, 'store' | 'drivers'>): Reason[] {
   if (store.available) return [];
   return [{ what: drivers.state, why: `the state store cannot be used: ${store.reason ?? 'no answer'}` }];
+}
+
+/** A store that has just come back has told nothing yet. */
+function uninformed({ orchestrator, store, drivers }: Watched): Reason[] {
+  if (orchestrator.informed || !store.available) return [];
+  return [{ what: drivers.state, why: 'what shall run has not been read yet' }];
 }
 
 /** Exchanges of which no connection of any stream is live. A single code that is silent does not count. */

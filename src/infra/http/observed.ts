@@ -38,7 +38,10 @@ export interface Observed {
   readonly collectorId: string;
   readonly drivers: DriverInfo;
   readonly clock: Clock;
-  readonly orchestrator: Pick<Orchestrator, 'idle' | 'streams' | 'unacknowledged' | 'elsewhere' | 'leases'>;
+  readonly orchestrator: Pick<
+    Orchestrator,
+    'informed' | 'idle' | 'streams' | 'unacknowledged' | 'elsewhere' | 'leases'
+  >;
   readonly figures: StreamFigures;
   readonly live: Live;
   readonly gaps: GapCounts;
