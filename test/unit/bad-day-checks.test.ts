@@ -233,12 +233,20 @@ describe('gaps', () => {
 });
 
 describe('/readyz', () => {
-  /** A letter a second: r ready, w ready with a new warning, o with one that was there before all, u not ready, - no answer. */
+  /**
+   * A letter a second: r ready, w ready with a new warning, o with one that was there before all, p with the same of fewer codes,
+   * u not ready, - no answer.
+   */
   const samples = (letters: string): ReadySample[] =>
     [...letters].map((letter, second) => ({
       at: second * 1000,
       status: { u: 503, '-': 0 }[letter] ?? 200,
-      said: { w: ['new'], o: ['old'] }[letter] ?? [],
+      said:
+        {
+          w: ['binance trade: no data: A (1 of 3)'],
+          o: ['binance trade: not received: A, B (2 of 3)'],
+          p: ['binance trade: not received: B (1 of 3)'],
+        }[letter] ?? [],
     }));
   const over = (letters: string, from: number, to: number, until?: number) =>
     readinessOver(samples(letters), { from: from * 1000, to: to * 1000 }, until && until * 1000);
@@ -253,6 +261,8 @@ describe('/readyz', () => {
     expect(over('rrrrrrrrrr', 2, 6)).toEqual({ toldAfterMs: null, toldShare: 0, readyAfterMs: 0 });
     expect(over('rrrrrruuur', 2, 6).toldAfterMs).toBeNull();
     expect(over('roooooorrr', 2, 6).toldAfterMs).toBeNull();
+    expect(over('roopporrrr', 2, 6).toldAfterMs).toBeNull();
+    expect(over('roopwworrr', 2, 6).toldAfterMs).toBe(2000);
   });
 
   test('that takes it back is seen', () => {

@@ -23,6 +23,11 @@ export interface Readiness {
   readonly readyAfterMs: number | null;
 }
 
+/** What a warning is about, without the names and numbers in it, which change as what was before goes away. */
+function subject(text: string): string {
+  return text.split(': ', 2).join(': ');
+}
+
 /**
  * What /readyz said of a fault. It tells it where it is not 200, or where it warns of something that it did not warn of
  * before.
@@ -33,8 +38,9 @@ export function readinessOver(
   { from, to }: Span,
   until = Number.POSITIVE_INFINITY,
 ): Readiness {
-  const before = new Set(samples.findLast(({ at }) => at < from)?.said ?? []);
-  const tells = ({ status, said }: ReadySample) => status !== 200 || said.some((text) => !before.has(text));
+  const before = new Set(samples.findLast(({ at }) => at < from)?.said.map(subject));
+  const tells = ({ status, said }: ReadySample) =>
+    status !== 200 || said.some((text) => !before.has(subject(text)));
   const during = samples.filter(({ at }) => at >= from && at < to);
   const first = during.findIndex(tells);
   const rest = first < 0 ? [] : during.slice(first);
