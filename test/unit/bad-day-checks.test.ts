@@ -243,9 +243,9 @@ describe('/readyz', () => {
       status: { u: 503, '-': 0 }[letter] ?? 200,
       said:
         {
-          w: ['binance trade: no data: A (1 of 3)'],
-          o: ['binance trade: not received: A, B (2 of 3)'],
-          p: ['binance trade: not received: B (1 of 3)'],
+          w: ['warning: {"what":"binance trade","why":"no data: A (1 of 3)"}'],
+          o: ['warning: {"what":"binance trade","why":"not received: A, B (2 of 3)"}'],
+          p: ['warning: {"what":"binance trade","why":"not received: B (1 of 3)"}'],
         }[letter] ?? [],
     }));
   const over = (letters: string, from: number, to: number, until?: number) =>
