@@ -126,14 +126,15 @@ async function aims(services: Record<string, string>, bootstrap: string): Promis
   }
   await tellAllMessages(bootstrap, AIMS.messages, AIMS.messagesSaturated);
   console.log('Steady load, 600 codes:');
-  const { floor_share, of } = await steadyWindows(services, 100, { ...AIMS.steady, floor: true });
-  for (const load of of) {
-    tellSteady(100, load);
-    tellRatio(load.cpu_share, floor_share ?? Number.NaN);
-  }
-  for (const windowMs of WINDOWS) {
-    const { of } = await steadyWindows(services, windowMs, { ...AIMS.steady, floor: false });
-    for (const load of of) tellSteady(windowMs, load);
+  for (const windowMs of [100, ...WINDOWS]) {
+    const { floor_share, of } = await steadyWindows(services, windowMs, {
+      ...AIMS.steady,
+      floor: windowMs === 100,
+    });
+    for (const load of of) {
+      tellSteady(windowMs, load);
+      if (floor_share !== null) tellRatio(load.cpu_share, floor_share);
+    }
   }
 }
 

@@ -198,32 +198,37 @@ export function passAny(): boolean {
   const char = bytes[at] as number;
   if (char === QUOTE) {
     at++;
-    return passWord() && bytes[at++] === QUOTE;
+    return passWord();
   }
   if (char === MINUS || (char >= ZERO && char <= NINE)) return passNumber();
   return pass(NULL) || flag() !== null;
 }
 
-/** Passes over the characters until the next quote. */
+/** Passes over the characters until the next quote, and over that. */
 function passWord(): boolean {
   let here = at;
   for (let char = bytes[here] as number; char !== QUOTE; char = bytes[++here] as number)
     if (char < SPACE || char > LAST || char === BACKSLASH) return false;
-  at = here;
+  at = here + 1;
   return true;
 }
 
 /** What is a number to JSON, whatever a double makes of it. */
 function passNumber(): boolean {
   if (bytes[at] === MINUS) at++;
-  const first = at;
-  if (!passDigits() || (bytes[first] === ZERO && at > first + 1)) return false;
+  if (!passWhole()) return false;
   if (bytes[at] === POINT) {
     at++;
     if (!passDigits()) return false;
   }
   const char = bytes[at] as number;
   return (char !== UPPER_E && char !== LOWER_E) || !Number.isNaN(exponent());
+}
+
+/** Passes over digits as JSON has them before a point: the first of several is no 0. */
+function passWhole(): boolean {
+  const first = at;
+  return passDigits() && (bytes[first] !== ZERO || at === first + 1);
 }
 
 /** Passes over digits. @returns false where there is none */
@@ -255,8 +260,7 @@ const MOST_DIGITS = 40;
 /** The digits of a whole number as they are spelled, however many a double holds of them; null where none stands there. */
 export function digits(): string | null {
   const first = at;
-  if (!passDigits() || at - first > MOST_DIGITS || (bytes[first] === ZERO && at > first + 1)) return null;
-  return copy(first, at);
+  return passWhole() && at - first <= MOST_DIGITS ? copy(first, at) : null;
 }
 
 /** A number that may be below 0, see `unsigned`. */
